@@ -1,0 +1,1 @@
+"""Decides and trades. Nothing in this package knows that Telegram exists."""

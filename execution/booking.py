@@ -1,0 +1,284 @@
+"""What a venue's reports and trades do to stored orders, fills and tickets: one transaction each.
+
+The executor and reconcile both call this with what they saw; neither writes an order's state itself.
+A fill is booked once, an order ends only when the fills its venue claims are booked, and its ticket
+ends with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from execution import approval, orders
+from execution.approval import Policy
+from execution.events import EventKind
+from execution.store import Transaction
+from execution.types import ZERO, Fill, Order, OrderState, Refusal, Terms, Ticket, TicketState
+from execution.venues.venue import Report, Trade
+
+HALTED = "halted"
+"""The reason a ticket or an order carries that a halt ended."""
+WAIT_FOR_TRADES = timedelta(seconds=5)
+"""How long a closed order waits for trades the venue claims but does not show yet."""
+
+_EVENT_OF = {
+    OrderState.DENIED: EventKind.ORDER_DENIED,
+    OrderState.IN_DOUBT: EventKind.ORDER_IN_DOUBT,
+    OrderState.WORKING: EventKind.ORDER_WORKING,
+    OrderState.CANCELING: EventKind.ORDER_CANCELING,
+    OrderState.FILLED: EventKind.ORDER_FILLED,
+    OrderState.CANCELED: EventKind.ORDER_CANCELED,
+    OrderState.EXPIRED: EventKind.ORDER_EXPIRED,
+    OrderState.REJECTED: EventKind.ORDER_REJECTED,
+    OrderState.ABSENT: EventKind.ORDER_ABSENT,
+    OrderState.STUCK: EventKind.ORDER_STUCK,
+    OrderState.SENDING: EventKind.ORDER_SENDING,
+    OrderState.PLANNED: EventKind.ORDER_NOT_SENT,
+}
+
+
+def move_order(
+    tx: Transaction, order: Order, to: OrderState, *, reason: str | None = None, **changes: object
+) -> Order:
+    """Move an order, with its event; its ticket ends with it when nothing of it is live."""
+    after = orders.moved(order, to, tx.now, reason=reason).evolve(**changes)
+    tx.orders.change(order, after)
+    tx.journal.add(_EVENT_OF[to], tx.now, ticket=order.ticket, order=order.id, reason=reason)
+    if to in orders.ENDED:
+        settle(tx, order.ticket)
+    return after
+
+
+def book(tx: Transaction, order_id: str, report: Report, trades: Sequence[Trade]) -> Order:
+    """Apply what the venue showed: trades first, then the state they add up to."""
+    before = tx.orders.get(order_id)
+    earlier = _booked(tx, before)
+    booked = _book_trades(tx, before, trades)
+    short = max(report.filled, before.reported) - booked
+    closed = report.state in orders.ENDED
+    if closed and short > ZERO and before.state not in orders.ENDED:
+        since = before.short_since or tx.now
+        if tx.now - since < WAIT_FOR_TRADES:
+            return _wait_for_trades(tx, before, report)
+        booked += _infer(tx, before, report, short)
+    applied = orders.apply_report(before, report, tx.now)
+    after = applied.order.evolve(
+        short_since=None, next_look_at=_next_poll(tx, applied.order), doubted_at=None
+    )
+    tx.orders.change(before, after)
+    if after.state is not before.state:
+        tx.journal.add(
+            _EVENT_OF[after.state],
+            tx.now,
+            ticket=after.ticket,
+            order=after.id,
+            found=before.state is OrderState.IN_DOUBT or None,
+            resurrected=applied.resurrected or None,
+        )
+    if booked > after.amount >= earlier:
+        tx.journal.add(EventKind.OVERFILL, tx.now, ticket=after.ticket, order=after.id, by=booked)
+    if after.state in orders.ENDED:
+        settle(tx, after.ticket)
+    return after
+
+
+def settle(tx: Transaction, ticket_id: str) -> None:
+    """End a ticket whose orders have all ended; a late fill turns an ended one into done."""
+    ticket = tx.tickets.get(ticket_id)
+    assert ticket is not None, "an order has a ticket"
+    legs = tx.orders.of_ticket(ticket_id)
+    if any(leg.state not in orders.ENDED for leg in legs):
+        return
+    filled = any(tx.fills.of_order(leg.id) for leg in legs)
+    last = legs[-1]
+    to = TicketState.DONE if filled else _unfilled_end(last)
+    if to is ticket.state or to not in approval.MOVES[ticket.state]:
+        return
+    move_ticket(tx, ticket, to, reason=last.cancel_reason or last.reason)
+
+
+def move_ticket(tx: Transaction, ticket: Ticket, to: TicketState, *, reason: str | None) -> Ticket:
+    """Move a ticket to its next state, with its event."""
+    after = approval.moved(ticket, to, tx.now, reason=reason)
+    tx.tickets.change(ticket, after)
+    tx.journal.add(EventKind(f"ticket_{to}"), tx.now, ticket=ticket.id, reason=reason)
+    return after
+
+
+def refuse(tx: Transaction, ticket: Ticket, refusals: tuple[Refusal, ...]) -> Ticket:
+    """A rule objects to what people approved: nothing is sent, the ticket ends with the reasons."""
+    with_reasons = ticket.evolve(refusals=refusals)
+    tx.tickets.change(ticket, with_reasons)
+    return move_ticket(tx, with_reasons, TicketState.REFUSED, reason=refusals[0].text)
+
+
+def revise(
+    tx: Transaction,
+    ticket: Ticket,
+    terms: Terms,
+    *,
+    policy: Policy,
+    kind: EventKind,
+    actor: str,
+    reason: str,
+    moved_from: Decimal | None = None,
+) -> Ticket:
+    """Give a ticket new terms to approve: a new revision with a new deadline, earlier votes void."""
+    after = approval.revised(
+        ticket,
+        terms,
+        policy=policy,
+        at=tx.now,
+        expires_in=policy.expires_after,
+        reason=reason,
+        moved_from=moved_from,
+    )
+    tx.tickets.change(ticket, after)
+    tx.journal.add(
+        kind,
+        tx.now,
+        ticket=ticket.id,
+        actor=actor,
+        reason=reason,
+        revision=after.revision,
+        fingerprint=after.fingerprint,
+    )
+    return after
+
+
+def ask_again(tx: Transaction, ticket: Ticket, terms: Terms, *, policy: Policy) -> Ticket:
+    """The price moved past what was approved: nothing is sent, people are asked again."""
+    assert ticket.terms is not None, "only a priced ticket can be priced again"
+    return revise(
+        tx,
+        ticket,
+        terms,
+        policy=policy,
+        kind=EventKind.TICKET_ASKED_AGAIN,
+        actor="desk",
+        reason="the price moved",
+        moved_from=ticket.terms.reference,
+    )
+
+
+def request_cancel(tx: Transaction, order: Order, *, actor: str, reason: str) -> Order:
+    """Note that the rest of an order is to be canceled; the executor carries it out."""
+    if order.state is OrderState.PLANNED:
+        return move_order(tx, order, OrderState.DENIED, reason=reason, cancel_reason=reason)
+    if order.cancel_requested_at is not None:
+        return order
+    after = order.evolve(cancel_requested_at=tx.now, cancel_reason=reason, next_look_at=tx.now)
+    tx.orders.change(order, after)
+    tx.journal.add(
+        EventKind.ORDER_CANCEL_REQUESTED,
+        tx.now,
+        ticket=order.ticket,
+        order=order.id,
+        actor=actor,
+        reason=reason,
+    )
+    return after
+
+
+POLL = timedelta(seconds=1)
+
+
+def _unfilled_end(order: Order) -> TicketState:
+    """How a ticket ends whose last order ended with nothing filled."""
+    if order.state is OrderState.EXPIRED:
+        return TicketState.EXPIRED
+    if order.state is OrderState.CANCELED or order.cancel_reason is not None:
+        return TicketState.CANCELED
+    return TicketState.FAILED
+
+
+def _next_poll(tx: Transaction, order: Order) -> datetime | None:
+    return None if order.state in orders.ENDED else tx.now + POLL
+
+
+def _wait_for_trades(tx: Transaction, before: Order, report: Report) -> Order:
+    """The venue says closed and claims more than it shows: look again shortly."""
+    after = before.evolve(
+        reported=max(before.reported, report.filled),
+        venue_order_id=before.venue_order_id or report.venue_order_id,
+        short_since=before.short_since or tx.now,
+        next_look_at=tx.now + POLL / 2,
+    )
+    tx.orders.change(before, after)
+    return after
+
+
+def _book_trades(tx: Transaction, order: Order, trades: Sequence[Trade]) -> Decimal:
+    """Store the trades not booked yet; the base amount booked for this order then."""
+    known = tx.fills.known(order.venue, order.symbol, [t.trade_id for t in trades])
+    fresh = [t for t in trades if t.trade_id not in known]
+    if fresh:
+        tx.fills.drop_inferred(order.id)
+    for trade in fresh:
+        _add_fill(tx, order, trade, inferred=False)
+    for trade in trades:
+        held = known.get(trade.trade_id)
+        if held is not None and (held.amount, held.price) != (trade.amount, trade.price):
+            tx.journal.add(
+                EventKind.FILL_CONFLICT,
+                tx.now,
+                ticket=order.ticket,
+                order=order.id,
+                trade=trade.trade_id,
+                booked=f"{held.amount} at {held.price}",
+                shown=f"{trade.amount} at {trade.price}",
+            )
+    return _booked(tx, order)
+
+
+def _booked(tx: Transaction, order: Order) -> Decimal:
+    return sum((f.amount for f in tx.fills.of_order(order.id)), ZERO)
+
+
+def _infer(tx: Transaction, order: Order, report: Report, short: Decimal) -> Decimal:
+    """Book what the venue claims but shows no trade for, under an id that a replay makes again."""
+    price = report.average or report.price or order.price
+    claimed = Trade(
+        trade_id=f"inf:{order.client_order_id}:{report.filled}",
+        venue_order_id=report.venue_order_id,
+        symbol=order.symbol,
+        side=order.side,
+        amount=short,
+        price=price,
+        fee=ZERO,
+        fee_currency=None,
+        at=report.at or tx.now,
+    )
+    _add_fill(tx, order, claimed, inferred=True)
+    return short
+
+
+def _add_fill(tx: Transaction, order: Order, trade: Trade, *, inferred: bool) -> None:
+    fill = Fill(
+        id=tx.new_id(),
+        order=order.id,
+        ticket=order.ticket,
+        venue=order.venue,
+        symbol=order.symbol,
+        side=order.side,
+        trade_id=trade.trade_id,
+        amount=trade.amount,
+        price=trade.price,
+        fee=trade.fee,
+        fee_currency=trade.fee_currency,
+        at=trade.at,
+        inferred=inferred,
+    )
+    tx.fills.add(fill)
+    tx.journal.add(
+        EventKind.FILL,
+        tx.now,
+        ticket=order.ticket,
+        order=order.id,
+        fill=fill.id,
+        amount=fill.amount,
+        price=fill.price,
+        inferred=inferred or None,
+    )

@@ -1,0 +1,41 @@
+"""The house rules as one frozen record, built by `bot/app.py` from the settings.
+
+`execution` reads no environment and no file: whatever it needs to know enters here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from execution.approval import Policy
+from execution.risk import Limits
+from execution.pricing import PriceTerms
+from execution.types import Record, Size
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceTerms(Record):
+    """What a source's settings say of its signals."""
+
+    venue: str | None = None
+    size: Size | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Config(Record):
+    """Everything the execution side is told."""
+
+    policy: Policy
+    limits: Limits
+    prices: PriceTerms
+    default_venue: str | None
+    default_size: Size | None
+    sources: Mapping[str, SourceTerms]
+    currency: str
+    zone: ZoneInfo
+    max_retries: int
+    retry_delay: timedelta
+    reconcile_every: timedelta

@@ -1,0 +1,425 @@
+"""What can be asked for: take a signal, vote, edit, cancel, halt, resume.
+
+Called by every door (chat, HTTP, command line); each call is one transaction and never waits for a
+venue. The executor finds what was committed and carries it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from hashlib import sha256
+
+from execution import approval, booking, orders, trading
+from execution.approval import Role
+from execution.booking import HALTED
+from execution.config import Config
+from execution.errors import Duplicate, NotAllowed, NotPossible
+from execution.events import EventKind
+from execution.market import Market
+from execution.snapshots import Moment, recheck, resize
+from execution.store import Store, Transaction
+from execution.trading import Brake
+from execution.types import (
+    Halt,
+    OrderState,
+    Record,
+    Refusal,
+    Signal,
+    Size,
+    SizeKind,
+    Terms,
+    Ticket,
+    TicketState,
+    Trading,
+    TradingState,
+    Vote,
+    VoteKind,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SignalKey(Record):
+    """A key a signal is known by, and how long a repeat of it counts as one."""
+
+    value: str
+    keeps: timedelta
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Accepted(Record):
+    """A committed signal; `duplicate` when it had been received before."""
+
+    id: str
+    duplicate: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Person(Record):
+    """Who asks: an opaque id (`tg:2001`, `api`, `cli:ana`) and the name people know."""
+
+    id: str
+    name: str
+
+
+class Outcome(StrEnum):
+    """What became of a tap or a command."""
+
+    APPROVED = "approved"
+    COUNTED = "counted"
+    """The vote counts, more are needed."""
+    REJECTED = "rejected"
+    REVISED = "revised"
+    MOVED = "moved"
+    """The price moved: asked again as a new revision."""
+    REFUSED = "refused"
+    ANSWERED = "answered"
+    """Somebody else was first."""
+    REPEATED = "repeated"
+    """The same person said the same before."""
+    EXPIRED = "expired"
+    SUPERSEDED = "superseded"
+    NOT_ALLOWED = "not_allowed"
+    HALTED = "halted"
+    CANCELED = "canceled"
+    PROPOSED = "proposed"
+    ENDED = "ended"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer(Record):
+    """The outcome, and the facts a person wants with it."""
+
+    outcome: Outcome
+    ticket: Ticket | None = None
+    name: str | None = None
+    """Who answered first, or who halted."""
+    vote: VoteKind | None = None
+    at: datetime | None = None
+    votes: int = 0
+    refusals: tuple[Refusal, ...] = ()
+
+
+class Desk:
+    """Everything the system can be asked."""
+
+    def __init__(self, *, store: Store, market: Market, config: Config, brake: Brake) -> None:
+        self._store = store
+        self._market = market
+        self._config = config
+        self._policy = config.policy
+        self._brake = brake
+
+    async def accept(self, signal: Signal, *, keys: Sequence[SignalKey], digest: str) -> Accepted:
+        """Commit a signal, or find that it was received before.
+
+        Raises:
+            Duplicate: the same key with another body.
+            StoreUnavailable: nothing was stored.
+        """
+        return await self._store.write(lambda tx: _accept(tx, signal, keys, digest))
+
+    async def vote(
+        self, ticket_id: str, *, revision: int, person: Person, kind: VoteKind
+    ) -> Answer:
+        """Count a person's word on one revision; the deciding approval is checked at once."""
+
+        def work(tx: Transaction) -> Answer:
+            ticket = tx.tickets.get(ticket_id)
+            closed = self._closed(tx, ticket, revision=revision, person=person)
+            if closed is not None or ticket is None:
+                return closed or Answer(outcome=Outcome.UNKNOWN)
+            earlier = next(
+                (
+                    v
+                    for v in tx.tickets.votes(ticket_id)
+                    if (v.revision, v.person) == (revision, person.id)
+                ),
+                None,
+            )
+            if earlier is not None and kind is VoteKind.APPROVE:
+                return Answer(outcome=Outcome.REPEATED, ticket=ticket, at=earlier.at)
+            if earlier is None:
+                _store_vote(tx, ticket, person, kind)
+            if kind is VoteKind.REJECT:
+                after = booking.move_ticket(tx, ticket, TicketState.REJECTED, reason=None)
+                return Answer(outcome=Outcome.REJECTED, ticket=after)
+            return self._count(tx, ticket)
+
+        return await self._store.write(work)
+
+    async def resize(
+        self, ticket_id: str, *, revision: int, person: Person, amount: Decimal
+    ) -> Answer:
+        """Make a new revision of a pending ticket with another amount (base asset)."""
+
+        def work(tx: Transaction) -> Answer:
+            ticket = tx.tickets.get(ticket_id)
+            closed = self._closed(tx, ticket, revision=revision, person=person)
+            if closed is not None or ticket is None:
+                return closed or Answer(outcome=Outcome.UNKNOWN)
+            moment = Moment(tx=tx, market=self._market, config=self._config)
+            made = resize(ticket, amount, moment)
+            if isinstance(made, Terms):
+                after = booking.revise(
+                    tx,
+                    ticket,
+                    made,
+                    policy=self._policy,
+                    kind=EventKind.TICKET_REVISED,
+                    actor=person.id,
+                    reason=f"size changed by {person.name}",
+                )
+                return Answer(outcome=Outcome.REVISED, ticket=after)
+            return Answer(outcome=Outcome.REFUSED, ticket=ticket, refusals=made)
+
+        return await self._store.write(work)
+
+    async def cancel(self, ticket_id: str, *, person: Person) -> Answer:
+        """Void a pending ticket, or cancel what still rests of a working one.
+
+        Raises:
+            NotAllowed: this person may not.
+        """
+        self._demand(person, Role.APPROVER)
+
+        def work(tx: Transaction) -> Answer:
+            ticket = tx.tickets.get(ticket_id)
+            if ticket is None:
+                return Answer(outcome=Outcome.UNKNOWN)
+            reason = f"canceled by {person.name}"
+            if ticket.state in approval.OPEN:
+                after = booking.move_ticket(tx, ticket, TicketState.CANCELED, reason=reason)
+                return Answer(outcome=Outcome.CANCELED, ticket=after)
+            live = [o for o in tx.orders.of_ticket(ticket_id) if o.state not in orders.ENDED]
+            for order in live:
+                booking.request_cancel(tx, order, actor=person.id, reason=reason)
+            outcome = Outcome.CANCELED if live else Outcome.ENDED
+            return Answer(outcome=outcome, ticket=tx.tickets.get(ticket_id))
+
+        return await self._store.write(work)
+
+    async def propose(self, ticket_id: str, *, person: Person, value: Decimal | None) -> Answer:
+        """Propose an ended ticket again as a new one, at a size in `currency` where one is given."""
+
+        def work(tx: Transaction) -> Answer:
+            ticket = tx.tickets.get(ticket_id)
+            if ticket is None:
+                return Answer(outcome=Outcome.UNKNOWN)
+            if not self._policy.may(person.id, Role.APPROVER):
+                return Answer(outcome=Outcome.NOT_ALLOWED, ticket=ticket)
+            if ticket.state in approval.OPEN or ticket.state is TicketState.WORKING:
+                return Answer(outcome=Outcome.ENDED, ticket=ticket)
+            signal = _again(tx.signals.get(ticket.signal), tx, value)
+            key = SignalKey(value=f"again:{ticket_id}:{value or ''}", keeps=timedelta(days=90))
+            digest = sha256(key.value.encode()).hexdigest()
+            accepted = _accept(tx, signal, [key], digest)
+            outcome = Outcome.REPEATED if accepted.duplicate else Outcome.PROPOSED
+            return Answer(outcome=outcome, ticket=ticket)
+
+        return await self._store.write(work)
+
+    async def halt(self, *, person: Person, reason: str) -> Trading:
+        """Stop everything: committed first, then tickets voided and cancels asked for. Idempotent.
+
+        Raises:
+            NotAllowed: this person may not.
+            StoreUnavailable: the commit failed; the halt holds in memory only.
+        """
+        self._demand(person, Role.APPROVER)
+        self._brake.pull()
+
+        def work(tx: Transaction) -> Trading:
+            before = tx.trading()
+            if before.state is TradingState.HALTED:
+                return before
+            voided = _void(tx)
+            halt = Halt(by=person.id, name=person.name, at=tx.now, reason=reason, voided=voided)
+            after = trading.halted(before, halt)
+            tx.set_trading(before, after)
+            tx.journal.add(
+                EventKind.HALTED, tx.now, actor=person.id, name=person.name, reason=reason or None
+            )
+            for order in tx.orders.in_state(*orders.LIVE, *orders.UNKNOWN):
+                booking.request_cancel(tx, order, actor=person.id, reason=HALTED)
+            return after
+
+        return await self._store.write(work)
+
+    async def resume(self, *, person: Person) -> Trading:
+        """Trade again; pending tickets were voided and stay so, canceled orders stay canceled.
+
+        Raises:
+            NotAllowed: this person is no owner.
+            NotPossible: trading is active, or the halt is not verified yet.
+        """
+        self._demand(person, Role.OWNER)
+
+        def work(tx: Transaction) -> Trading:
+            before = tx.trading()
+            after = trading.resumed(before)
+            tx.set_trading(before, after)
+            tx.journal.add(EventKind.RESUMED, tx.now, actor=person.id, name=person.name)
+            return after
+
+        after = await self._store.write(work)
+        self._brake.release()
+        return after
+
+    async def expire(self) -> None:
+        """End every pending ticket whose deadline has passed, and forget old signal keys."""
+
+        def work(tx: Transaction) -> None:
+            for ticket in tx.tickets.in_state(TicketState.PENDING):
+                if approval.has_expired(ticket, tx.now):
+                    booking.move_ticket(tx, ticket, TicketState.EXPIRED, reason=None)
+            tx.signals.forget(tx.now)
+
+        now_due = await self._store.read(
+            lambda tx: any(
+                approval.has_expired(t, tx.now) for t in tx.tickets.in_state(TicketState.PENDING)
+            )
+        )
+        if now_due:
+            await self._store.write(work)
+
+    def may(self, person: Person, role: Role) -> bool:
+        """Whether this person may do what this role may."""
+        return self._is_owner_door(person) or self._policy.may(person.id, role)
+
+    def _demand(self, person: Person, role: Role) -> None:
+        if not self.may(person, role):
+            raise NotAllowed(f"This needs the role of {role}.")
+
+    @staticmethod
+    def _is_owner_door(person: Person) -> bool:
+        """The control token and the command line on the host count as an owner."""
+        return person.id == "api" or person.id.startswith("cli:")
+
+    def _closed(
+        self, tx: Transaction, ticket: Ticket | None, *, revision: int, person: Person
+    ) -> Answer | None:
+        """Why a tap on a card changes nothing; None while it may."""
+        if ticket is None:
+            return Answer(outcome=Outcome.UNKNOWN)
+        if not self._policy.may(person.id, Role.APPROVER):
+            return Answer(outcome=Outcome.NOT_ALLOWED, ticket=ticket)
+        if ticket.state is not TicketState.PENDING:
+            return _answered(tx, ticket)
+        if ticket.revision != revision:
+            return Answer(outcome=Outcome.SUPERSEDED, ticket=ticket)
+        if approval.has_expired(ticket, tx.now):
+            after = booking.move_ticket(tx, ticket, TicketState.EXPIRED, reason=None)
+            return Answer(outcome=Outcome.EXPIRED, ticket=after, at=after.expires_at)
+        state = tx.trading()
+        if state.halt is not None and state.state is TradingState.HALTED:
+            return Answer(
+                outcome=Outcome.HALTED, ticket=ticket, name=state.halt.name, at=state.halt.at
+            )
+        return None
+
+    def _count(self, tx: Transaction, ticket: Ticket) -> Answer:
+        """Whether the votes suffice, and then whether the terms still stand."""
+        votes = approval.approvals(ticket, tx.tickets.votes(ticket.id), self._policy)
+        if len(votes) < ticket.required:
+            return Answer(outcome=Outcome.COUNTED, ticket=ticket, votes=len(votes))
+        found = recheck(ticket, Moment(tx=tx, market=self._market, config=self._config))
+        if found.refusals:
+            after = booking.move_ticket(
+                tx, ticket, TicketState.REFUSED, reason=found.refusals[0].text
+            )
+            tx.tickets.change(after, after.evolve(refusals=found.refusals))
+            return Answer(outcome=Outcome.REFUSED, ticket=after, refusals=found.refusals)
+        if found.again is not None:
+            after = booking.ask_again(tx, ticket, found.again, policy=self._policy)
+            return Answer(outcome=Outcome.MOVED, ticket=after)
+        after = booking.move_ticket(tx, ticket, TicketState.APPROVED, reason=None)
+        return Answer(outcome=Outcome.APPROVED, ticket=after, votes=len(votes))
+
+
+def _accept(tx: Transaction, signal: Signal, keys: Sequence[SignalKey], digest: str) -> Accepted:
+    for key in keys:
+        known = tx.signals.known(signal.source, key.value, tx.now)
+        if known is None:
+            continue
+        earlier, earlier_digest = known
+        if earlier_digest != digest:
+            raise Duplicate("The same id was received before with another body.")
+        tx.journal.add(EventKind.SIGNAL_REPEATED, tx.now, signal=earlier, source=signal.source)
+        return Accepted(id=earlier, duplicate=True)
+    tx.signals.add(signal, digest)
+    for key in keys:
+        tx.signals.remember(signal.source, key.value, signal.id, tx.now + key.keeps)
+    tx.journal.add(EventKind.SIGNAL_ACCEPTED, tx.now, signal=signal.id, source=signal.source)
+    return Accepted(id=signal.id, duplicate=False)
+
+
+def _store_vote(tx: Transaction, ticket: Ticket, person: Person, kind: VoteKind) -> None:
+    vote = Vote(
+        id=tx.new_id(),
+        ticket=ticket.id,
+        revision=ticket.revision,
+        fingerprint=ticket.fingerprint,
+        person=person.id,
+        name=person.name,
+        vote=kind,
+        at=tx.now,
+    )
+    tx.tickets.vote(vote)
+    tx.journal.add(
+        EventKind.VOTE,
+        tx.now,
+        ticket=ticket.id,
+        actor=person.id,
+        name=person.name,
+        vote=kind,
+        revision=ticket.revision,
+        fingerprint=ticket.fingerprint,
+    )
+
+
+def _answered(tx: Transaction, ticket: Ticket) -> Answer:
+    """What to say of a tap on a ticket that is no longer pending."""
+    if ticket.state is TicketState.EXPIRED and ticket.decided_at is not None:
+        return Answer(outcome=Outcome.EXPIRED, ticket=ticket, at=ticket.expires_at)
+    votes = [v for v in tx.tickets.votes(ticket.id) if v.revision == ticket.revision]
+    if votes and ticket.state is not TicketState.CANCELED:
+        last = votes[-1]
+        return Answer(
+            outcome=Outcome.ANSWERED, ticket=ticket, name=last.name, vote=last.vote, at=last.at
+        )
+    halt = tx.trading().halt
+    if halt is not None and ticket.reason == HALTED:
+        return Answer(outcome=Outcome.HALTED, ticket=ticket, name=halt.name, at=halt.at)
+    return Answer(outcome=Outcome.ENDED, ticket=ticket, at=ticket.decided_at)
+
+
+def _void(tx: Transaction) -> int:
+    """Void every ticket nothing was sent for, and deny what was planned; how many tickets."""
+    count = 0
+    for ticket in tx.tickets.in_state(TicketState.PENDING, TicketState.APPROVED):
+        booking.move_ticket(tx, ticket, TicketState.CANCELED, reason=HALTED)
+        count += 1
+    for order in tx.orders.in_state(OrderState.PLANNED):
+        booking.request_cancel(tx, order, actor="desk", reason=HALTED)
+        count += 1
+    return count
+
+
+def _again(signal: Signal, tx: Transaction, value: Decimal | None) -> Signal:
+    """The same proposal as a new signal of this moment."""
+    size = signal.size
+    if value is not None:
+        size = Size(kind=SizeKind.NOTIONAL, value=value, in_currency=True)
+    return signal.evolve(
+        id=tx.new_id(),
+        received_at=tx.now,
+        time=None,
+        bar_time=None,
+        expires_in=None,
+        size=size,
+    )

@@ -1,0 +1,73 @@
+"""Names of everything the journal records. Each state change writes one, in the same transaction.
+
+The notifier turns some of them into messages (`bot/notifier.py`), `/audit` shows all of a ticket's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from execution.types import Record
+
+
+class EventKind(StrEnum):
+    """What happened."""
+
+    STARTED = "started"
+    SIGNAL_ACCEPTED = "signal_accepted"
+    SIGNAL_REPEATED = "signal_repeated"
+
+    TICKET_REFUSED = "ticket_refused"
+    TICKET_PENDING = "ticket_pending"
+    TICKET_REVISED = "ticket_revised"
+    TICKET_ASKED_AGAIN = "ticket_asked_again"
+    TICKET_APPROVED = "ticket_approved"
+    TICKET_REJECTED = "ticket_rejected"
+    TICKET_EXPIRED = "ticket_expired"
+    TICKET_CANCELED = "ticket_canceled"
+    TICKET_WORKING = "ticket_working"
+    TICKET_DONE = "ticket_done"
+    TICKET_FAILED = "ticket_failed"
+    VOTE = "vote"
+
+    ORDER_PLANNED = "order_planned"
+    ORDER_DENIED = "order_denied"
+    ORDER_SENDING = "order_sending"
+    ORDER_NOT_SENT = "order_not_sent"
+    ORDER_IN_DOUBT = "order_in_doubt"
+    ORDER_WORKING = "order_working"
+    ORDER_CANCEL_REQUESTED = "order_cancel_requested"
+    ORDER_CANCELING = "order_canceling"
+    ORDER_FILLED = "order_filled"
+    ORDER_CANCELED = "order_canceled"
+    ORDER_EXPIRED = "order_expired"
+    ORDER_REJECTED = "order_rejected"
+    ORDER_ABSENT = "order_absent"
+    ORDER_STUCK = "order_stuck"
+    FILL = "fill"
+    FILL_CONFLICT = "fill_conflict"
+    OVERFILL = "overfill"
+
+    HALTED = "halted"
+    HALT_NOT_DONE = "halt_not_done"
+    HALT_VERIFIED = "halt_verified"
+    RESUMED = "resumed"
+    VENUE_DOWN = "venue_down"
+    VENUE_UP = "venue_up"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event(Record):
+    """One entry of the journal. `data` holds strings, so that the hash chain is exact."""
+
+    seq: int
+    at: datetime
+    kind: EventKind
+    ticket: str | None
+    order: str | None
+    actor: str | None
+    data: Mapping[str, str]
+    mac: str

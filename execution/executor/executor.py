@@ -1,0 +1,222 @@
+"""The loop that moves signals, tickets and orders forward, one task each.
+
+Committed rows are its queue: a bell after each commit wakes it, and whatever it finds waiting is
+what a restart would find. Start-up is therefore the same path as recovery.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from random import Random
+
+from execution.config import Config
+from execution.errors import Corrupt, StoreUnavailable
+from execution.executor import following, opening, screening, sending
+from execution.market import Market
+from execution.store import Store, Transaction
+from execution.trading import Brake
+from execution.types import Order, OrderState, Signal, Ticket, TicketState
+from execution.venues.venue import Venue
+
+log = logging.getLogger(__name__)
+
+IDLE = 0.25
+"""Seconds between looks at what is due when no bell rings."""
+REST = 5.0
+"""Seconds before work that failed is tried again."""
+LAST_WORDS = 8.0
+"""Seconds that orders being sent are given to end when the process is asked to stop."""
+
+_AT_THE_VENUE = (OrderState.IN_DOUBT, OrderState.WORKING, OrderState.CANCELING, OrderState.STUCK)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What a turn found to do."""
+
+    signals: list[Signal]
+    approved: list[Ticket]
+    planned: list[Order]
+    due: list[Order]
+    watched: Mapping[str, set[str]]
+
+
+class Executor:
+    """Moves everything forward. Nothing else sends orders."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        market: Market,
+        venues: Mapping[str, Venue],
+        config: Config,
+        brake: Brake,
+        install: str,
+        jitter: Random,
+        started_at: datetime,
+    ) -> None:
+        self._store = store
+        self._market = market
+        self._venues = venues
+        self._config = config
+        self._brake = brake
+        self._install = install
+        self._jitter = jitter
+        self._started_at = started_at
+        self._bell = asyncio.Event()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._sending: set[str] = set()
+        self._resting: dict[str, float] = {}
+        self._stopping = False
+        store.on_commit(self._bell.set)
+        market.on_change(self._bell.set)
+
+    async def recover(self) -> None:
+        """What a dead process left in `sending` may or may not have arrived: it is in doubt."""
+
+        def work(tx: Transaction) -> None:
+            for order in tx.orders.in_state(OrderState.SENDING):
+                sending.in_doubt(order, "the process ended while it was being sent")(tx)
+
+        await self._store.write(work)
+
+    async def run(self) -> None:
+        """Work until canceled."""
+        while True:
+            self._bell.clear()
+            try:
+                await self._turn()
+            except StoreUnavailable as error:
+                log.error("the executor cannot read what is waiting: %s", error)
+            try:
+                await asyncio.wait_for(self._bell.wait(), IDLE)
+            except TimeoutError:
+                continue
+
+    async def stop(self) -> None:
+        """Start nothing new, let orders that are being sent end, then let go of the rest."""
+        self._stopping = True
+        being_sent = [task for key, task in self._tasks.items() if key in self._sending]
+        if being_sent:
+            await asyncio.wait(being_sent, timeout=LAST_WORDS)
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    async def _turn(self) -> None:
+        waiting = await self._store.read(self._look)
+        if any(order.state is OrderState.WORKING for order in waiting.due):
+            await self._store.write(following.time_out)
+        self._market.watch(waiting.watched)
+        for signal in waiting.signals:
+            self._start(f"signal:{signal.id}", self._screen(signal))
+        for ticket in waiting.approved:
+            self._start(f"ticket:{ticket.id}", self._open(ticket))
+        for order in waiting.planned:
+            if self._ready(order.venue):
+                self._start(f"order:{order.id}", self._send(order))
+        for order in waiting.due:
+            if self._market.feed(order.venue).loaded:
+                self._start(f"order:{order.id}", self._follow(order))
+
+    def _look(self, tx: Transaction) -> Waiting:
+        pending = tx.tickets.in_state(TicketState.PENDING)
+        approved = tx.tickets.in_state(TicketState.APPROVED)
+        live = tx.orders.in_state(*_AT_THE_VENUE)
+        planned = tx.orders.in_state(OrderState.PLANNED)
+        watched: dict[str, set[str]] = {}
+        for ticket in (*pending, *approved):
+            if ticket.terms is not None:
+                watched.setdefault(ticket.venue, set()).add(ticket.terms.symbol)
+        for order in (*live, *planned):
+            watched.setdefault(order.venue, set()).add(order.symbol)
+        return Waiting(
+            signals=list(tx.signals.waiting()),
+            approved=list(approved),
+            planned=[order for order in planned if following.due(order, tx)],
+            due=[order for order in live if following.due(order, tx)],
+            watched=watched,
+        )
+
+    def _ready(self, venue: str) -> bool:
+        """Whether orders may go there: connected, and compared with our rows since we started."""
+        feed = self._market.feed(venue)
+        return feed.connected and feed.reconciled_at is not None
+
+    def _start(self, key: str, work: Coroutine[object, object, None]) -> None:
+        """Run one piece of work, unless it is running already or we are stopping."""
+        now = asyncio.get_running_loop().time()
+        if key in self._tasks or self._stopping or self._resting.get(key, now) > now:
+            work.close()
+            return
+        self._resting.pop(key, None)
+        task = asyncio.create_task(work, name=key)
+        self._tasks[key] = task
+        task.add_done_callback(lambda done: self._ended(key, done))
+
+    def _ended(self, key: str, task: asyncio.Task[None]) -> None:
+        del self._tasks[key]
+        self._sending.discard(key)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # The row is as it was before the failed transaction: the next turn tries again.
+            level = logging.CRITICAL if isinstance(error, Corrupt) else logging.ERROR
+            log.log(level, "%s failed: %s", key, error, exc_info=error)
+            self._resting[key] = task.get_loop().time() + REST
+        self._bell.set()
+
+    async def _screen(self, signal: Signal) -> None:
+        await screening.Screening(
+            signal=signal,
+            store=self._store,
+            market=self._market,
+            config=self._config,
+            patient_since=max(signal.received_at, self._started_at),
+        ).run()
+
+    async def _open(self, ticket: Ticket) -> None:
+        """An approved ticket: plan its order and send it, all in one go."""
+        if not self._ready(ticket.venue):
+            await self._store.write(opening.overdue(ticket.id))
+            return
+        venue = self._venues[ticket.venue]
+        order = await self._store.write(
+            opening.plan(ticket.id, venue, self._market, self._config, self._install)
+        )
+        if order is None:
+            return
+        self._tasks[f"order:{order.id}"] = self._tasks[f"ticket:{ticket.id}"]
+        try:
+            await self._send(order)
+        finally:
+            self._tasks.pop(f"order:{order.id}", None)
+
+    async def _send(self, planned: Order) -> None:
+        venue = self._venues[planned.venue]
+        order = await self._store.write(sending.commit_sending(planned.id, venue))
+        if order is None:
+            return
+        current = asyncio.current_task()
+        self._sending.update(key for key, task in self._tasks.items() if task is current)
+        record = await sending.send(order, venue, self._brake, self._config, self._jitter)
+        await self._record(record, order)
+        self._market.stale_balances(planned.venue)
+
+    async def _record(self, record: sending.Recorded, order: Order) -> None:
+        """Store a send's outcome, however long the database takes; a restart would find it in doubt."""
+        while True:
+            try:
+                await self._store.write(record)
+                return
+            except StoreUnavailable as error:
+                log.critical("the outcome of order %s cannot be stored: %s", order.id, error)
+                await asyncio.sleep(1)
+
+    async def _follow(self, order: Order) -> None:
+        await following.follow(order, self._venues[order.venue], self._store)
+        if order.reported > 0:
+            self._market.stale_balances(order.venue)

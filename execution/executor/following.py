@@ -1,0 +1,142 @@
+"""Follows one order to its end: looks for it when in doubt, reads its fills, cancels its rest.
+
+Each step is one look at the venue and one transaction; the next one is due at `next_look_at`, a
+column, so that a restart carries on where this left off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from execution import booking, orders
+from execution.errors import OrderUnknown, VenueUnavailable
+from execution.store import Store, Transaction
+from execution.types import ZERO, Order, OrderState
+from execution.venues.venue import OrderKey, Report, Trade, Venue
+
+Change = Callable[[Transaction], object]
+
+
+async def follow(order: Order, venue: Venue, store: Store) -> None:
+    """One step in the life of an order that may be at the venue."""
+    if order.cancel_requested_at is not None:
+        await _cancel(order, venue, store)
+    try:
+        report = await venue.find(key_of(order))
+        trades = await _missing_trades(order, report, venue, store)
+    except VenueUnavailable:
+        await store.write(_look_later(order.id))
+        return
+    if report is None:
+        await store.write(_not_found(order.id, venue))
+    else:
+        await store.write(lambda tx: booking.book(tx, order.id, report, trades))
+
+
+def key_of(order: Order) -> OrderKey:
+    """How the venue finds this order."""
+    return OrderKey(
+        client_order_id=order.client_order_id,
+        symbol=order.symbol,
+        venue_order_id=order.venue_order_id,
+        sent_at=order.sent_at,
+    )
+
+
+def due(order: Order, tx: Transaction) -> bool:
+    """Whether it is time for this order's next step."""
+    return order.next_look_at is None or order.next_look_at <= tx.now
+
+
+def time_out(tx: Transaction) -> None:
+    """Ask for the rest of every order to be canceled whose time to rest is over."""
+    for order in tx.orders.in_state(OrderState.WORKING):
+        overdue = order.cancel_after is not None and order.cancel_after <= tx.now
+        if overdue and order.cancel_requested_at is None:
+            booking.request_cancel(tx, order, actor="desk", reason="timeout")
+
+
+async def _cancel(order: Order, venue: Venue, store: Store) -> None:
+    """Send a cancel; its outcome is whatever the next look shows."""
+    if order.state is OrderState.WORKING:
+        await store.write(_canceling(order.id))
+    try:
+        await venue.cancel(key_of(order))
+    except (OrderUnknown, VenueUnavailable):
+        # Filled, gone or not answered: looking tells which, and asking again is harmless.
+        return
+
+
+async def _missing_trades(
+    order: Order, report: Report | None, venue: Venue, store: Store
+) -> Sequence[Trade]:
+    """The order's trades, asked for only when the venue claims more than is booked."""
+    if report is None:
+        return ()
+    booked = await store.read(
+        lambda tx: sum((f.amount for f in tx.fills.of_order(order.id) if not f.inferred), ZERO)
+    )
+    if report.filled <= booked:
+        return ()
+    key = key_of(order).evolve(venue_order_id=report.venue_order_id)
+    return await venue.trades(key)
+
+
+def _canceling(order_id: str) -> Change:
+    def work(tx: Transaction) -> None:
+        order = tx.orders.get(order_id)
+        if order.state is OrderState.WORKING:
+            booking.move_order(tx, order, OrderState.CANCELING)
+
+    return work
+
+
+def _look_later(order_id: str) -> Change:
+    """The venue did not answer: this was no look, ask again."""
+
+    def work(tx: Transaction) -> None:
+        order = tx.orders.get(order_id)
+        if orders.out_of_budget(order, tx.now) and order.state is OrderState.IN_DOUBT:
+            booking.move_order(
+                tx, order, OrderState.STUCK, next_look_at=orders.next_look(order, tx.now)
+            )
+            return
+        pause = booking.POLL if order.state is not OrderState.IN_DOUBT else orders.LOOK_AGAIN[2]
+        tx.orders.change(order, order.evolve(next_look_at=tx.now + pause))
+
+    return work
+
+
+def _not_found(order_id: str, venue: Venue) -> Change:
+    """A complete round in which nothing at the venue knew the order."""
+
+    def work(tx: Transaction) -> None:
+        order = tx.orders.get(order_id)
+        if order.state in orders.ENDED:
+            return
+        if order.state in {OrderState.WORKING, OrderState.CANCELING}:
+            booking.move_order(
+                tx,
+                order,
+                OrderState.IN_DOUBT,
+                reason="the venue no longer shows it",
+                doubted_at=tx.now,
+                next_look_at=tx.now + orders.LOOK_AGAIN[0],
+            )
+            return
+        looked = order.evolve(looks=order.looks + 1)
+        if orders.proved_absent(looked, tx.now, venue.visibility_grace):
+            booking.move_order(tx, order, OrderState.ABSENT, looks=looked.looks, next_look_at=None)
+        elif orders.out_of_budget(looked, tx.now) and order.state is OrderState.IN_DOUBT:
+            booking.move_order(
+                tx,
+                order,
+                OrderState.STUCK,
+                looks=looked.looks,
+                next_look_at=orders.next_look(looked, tx.now),
+            )
+        else:
+            again = orders.next_look(looked, tx.now)
+            tx.orders.change(order, looked.evolve(next_look_at=again))
+
+    return work

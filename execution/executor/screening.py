@@ -1,0 +1,223 @@
+"""A committed signal becomes a ticket: sized, checked, and pending, refused or straight through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from execution import risk
+from execution.approval import Rule, fingerprint
+from execution.config import Config
+from execution.errors import VenueUnavailable
+from execution.events import EventKind
+from execution.market import Market
+from execution.sizing import asked, make_terms
+from execution.snapshots import Moment
+from execution.store import Store, Transaction
+from execution.symbols import resolve
+from execution.types import (
+    Asked,
+    Mode,
+    Refusal,
+    Signal,
+    Size,
+    SizeKind,
+    Terms,
+    Ticket,
+    TicketState,
+)
+
+WAITS_FOR_VENUE = timedelta(seconds=20)
+"""How long a signal waits for a venue that does not answer before its ticket is refused."""
+
+
+@dataclass(frozen=True)
+class Screening:
+    """One signal on its way to a ticket."""
+
+    signal: Signal
+    store: Store
+    market: Market
+    config: Config
+    patient_since: datetime
+    """From when waiting for the venue counts: its receipt, or our start if that was later."""
+
+    async def run(self) -> None:
+        """Make the ticket, unless the venue is still being waited for."""
+        venue = self._venue()
+        if venue is None:
+            await self._refuse(VENUE_UNKNOWN)
+            return
+        feed = self.market.feed(venue)
+        symbol = None
+        if feed.loaded:
+            symbol = resolve(self.signal.symbol, feed.venue.instruments().keys())
+            if symbol is None:
+                text = f"{venue} has no market {self.signal.symbol}."
+                await self._refuse(Refusal(code="UNKNOWN_SYMBOL", text=text), venue)
+                return
+        try:
+            if symbol is None or feed.reconciled_at is None:
+                raise VenueUnavailable(feed.reason or "it is being compared with our orders")
+            await self.market.prepare(venue, symbol, equity=self._needs_equity())
+        except VenueUnavailable as error:
+            if await self._out_of_patience():
+                text = f"{venue} does not answer: {error}"
+                await self._refuse(Refusal(code="VENUE_DOWN", text=text), venue)
+            return
+        await self.store.write(self._make(venue, symbol))
+
+    def _venue(self) -> str | None:
+        """Where it goes: its own venue, its source's, else the default; None for an unknown one."""
+        source = self.config.sources.get(self.signal.source)
+        named = self.signal.venue or (source.venue if source else None)
+        venue = named or self.config.default_venue
+        return venue if venue in self.market.feeds() else None
+
+    def _default_size(self) -> Size | None:
+        source = self.config.sources.get(self.signal.source)
+        return (source.size if source else None) or self.config.default_size
+
+    def _needs_equity(self) -> bool:
+        size = self.signal.size or self._default_size()
+        return size is not None and size.kind in {SizeKind.EQUITY, SizeKind.RISK}
+
+    async def _out_of_patience(self) -> bool:
+        now = await self.store.read(lambda tx: tx.now)
+        return now - self.patient_since >= WAITS_FOR_VENUE
+
+    async def _refuse(self, refusal: Refusal, venue: str | None = None) -> None:
+        about = asked(self.signal, self.config.prices, symbol=self.signal.symbol)
+        await self.store.write(self._refused(about, (refusal,), venue))
+
+    def _make(self, venue: str, symbol: str) -> Callable[[Transaction], None]:
+        def work(tx: Transaction) -> None:
+            moment = Moment(tx=tx, market=self.market, config=self.config)
+            instrument = self.market.instrument(venue, symbol)
+            quote = self.market.quote(venue, symbol, max_age=None)
+            assert instrument is not None, "its market was just resolved"
+            assert quote is not None, "its quote was just asked for"
+            facts = moment.facts(venue, instrument, quote)
+            size, prices = self._default_size(), self.config.prices
+            mode = self.market.feed(venue).venue.mode
+            made = make_terms(self.signal, facts, size, prices, venue=venue, mode=mode)
+            about = asked(self.signal, prices, symbol=symbol, facts=facts, default=size)
+            if not isinstance(made, Terms):
+                self._refused(about, tuple(made), venue)(tx)
+                return
+            last = tx.tickets.last_like(self.signal.source, symbol, made.side)
+            arrival = risk.Arrival(fired_at=self.signal.fired_at, last_like_it=last)
+            checked = risk.check(made, moment.snapshot(made, arrival), self.config.limits)
+            rule = self._rule(made)
+            if rule.block:
+                text = f"The rule {rule.name} blocks this."
+                blocked = Refusal(code="BLOCKED", text=text)
+                self._refused(about, (blocked, *checked.refusals), venue, made)(tx)
+            elif checked.refusals:
+                self._refused(about, checked.refusals, venue, made)(tx)
+            else:
+                self._pass(tx, about, made, rule, len(checked.passed))
+
+        return work
+
+    def _rule(self, terms: Terms) -> Rule:
+        signal = self.signal
+        return self.config.policy.rule_for(terms, source=signal.source, strategy=signal.strategy)
+
+    def _pass(self, tx: Transaction, about: Asked, terms: Terms, rule: Rule, checks: int) -> None:
+        """Nothing objects: a card waits for people, or the rule lets it straight through."""
+        straight = rule.required == 0
+        waits = self.config.policy.expires_after
+        if self.signal.expires_in is not None:
+            waits = min(waits, self.signal.expires_in)
+        ticket = self._ticket(
+            tx,
+            about,
+            terms,
+            state=TicketState.APPROVED if straight else TicketState.PENDING,
+            rule=rule,
+            checks=checks,
+            expires_at=None if straight else tx.now + waits,
+        )
+        tx.tickets.add(ticket)
+        tx.journal.add(
+            EventKind.TICKET_APPROVED if straight else EventKind.TICKET_PENDING,
+            tx.now,
+            ticket=ticket.id,
+            rule=rule.name,
+            required=rule.required,
+            fingerprint=ticket.fingerprint,
+        )
+
+    def _refused(
+        self,
+        about: Asked,
+        refusals: tuple[Refusal, ...],
+        venue: str | None = None,
+        terms: Terms | None = None,
+    ) -> Callable[[Transaction], None]:
+        def work(tx: Transaction) -> None:
+            ticket = self._ticket(
+                tx,
+                about,
+                terms,
+                state=TicketState.REFUSED,
+                refusals=refusals,
+                venue=venue,
+            )
+            tx.tickets.add(ticket)
+            codes = " ".join(refusal.code for refusal in refusals)
+            tx.journal.add(
+                EventKind.TICKET_REFUSED,
+                tx.now,
+                ticket=ticket.id,
+                source=ticket.source,
+                codes=codes,
+            )
+
+        return work
+
+    def _ticket(
+        self,
+        tx: Transaction,
+        about: Asked,
+        terms: Terms | None,
+        *,
+        state: TicketState,
+        rule: Rule | None = None,
+        checks: int = 0,
+        expires_at: datetime | None = None,
+        refusals: tuple[Refusal, ...] = (),
+        venue: str | None = None,
+    ) -> Ticket:
+        name = terms.venue if terms else venue or self.config.default_venue or "none"
+        feed = self.market.feeds().get(name)
+        required = rule.required if rule else 1
+        return Ticket(
+            id=tx.new_id(),
+            signal=self.signal.id,
+            source=self.signal.source,
+            state=state,
+            revision=1,
+            venue=name,
+            mode=feed.venue.mode if feed else Mode.PAPER,
+            asked=about,
+            terms=terms,
+            fingerprint=fingerprint(terms, rule=rule, required=required) if terms and rule else "",
+            rule=rule.name if rule else "",
+            required=required,
+            created_at=tx.now,
+            expires_at=expires_at,
+            fired_at=self.signal.fired_at,
+            checks=checks,
+            refusals=refusals,
+            strategy=self.signal.strategy,
+            note=self.signal.note,
+            decided_at=None if state is TicketState.PENDING else tx.now,
+        )
+
+
+VENUE_UNKNOWN = Refusal(
+    code="VENUE_DOWN", text="There is no venue of that name, and no default venue."
+)

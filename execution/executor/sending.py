@@ -1,0 +1,143 @@
+"""The send protocol: `sending` committed before the first byte, one send, every outcome classified.
+
+Whatever is not a report that carries our id or a definite no is in doubt, and is looked up, never
+sent again. Only a request that certainly never left goes out again, under the same client order id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from random import Random
+
+from execution import booking, orders
+from execution.config import Config
+from execution.errors import NotSent, OutcomeUnknown, VenueRefused
+from execution.store import Transaction
+from execution.trading import Brake, lets_through
+from execution.types import Order, OrderState
+from execution.venues.venue import NewOrder, Report, Venue
+
+FENCE_MARGIN = timedelta(seconds=1)
+FIRST_LOOK = orders.LOOK_AGAIN[0]
+
+Recorded = Callable[[Transaction], Order]
+
+
+def commit_sending(order_id: str, venue: Venue) -> Callable[[Transaction], Order | None]:
+    """The last commit before the send; None when it may not be sent any more."""
+
+    def work(tx: Transaction) -> Order | None:
+        order = tx.orders.get(order_id)
+        if order.state is not OrderState.PLANNED:
+            return None
+        state = tx.trading()
+        if not lets_through(state, reduces=order.reduces):
+            why = str(state.state)
+            booking.move_order(tx, order, OrderState.DENIED, reason=why, cancel_reason=why)
+            return None
+        return booking.move_order(
+            tx,
+            order,
+            OrderState.SENDING,
+            attempts=order.attempts + 1,
+            sent_at=tx.now,
+            fence_at=tx.now + venue.fence + FENCE_MARGIN,
+            next_look_at=None,
+        )
+
+    return work
+
+
+async def send(
+    order: Order, venue: Venue, brake: Brake, config: Config, jitter: Random
+) -> Recorded:
+    """Send once; returns what to record of it. Nothing but the venue is awaited here."""
+    if brake.pulled and not order.reduces:
+        return not_sent(order, "halted", again_in=timedelta(0))
+    try:
+        report = await venue.send(
+            NewOrder(
+                client_order_id=order.client_order_id,
+                symbol=order.symbol,
+                side=order.side,
+                type=order.type,
+                amount=order.amount,
+                price=order.price,
+                time_in_force=order.time_in_force,
+                post_only=order.post_only,
+            )
+        )
+    except VenueRefused as refusal:
+        return refused(order, str(refusal))
+    except NotSent as error:
+        if order.attempts > config.max_retries:
+            return gave_up(order, str(error))
+        pause = config.retry_delay * 2 ** (order.attempts - 1)
+        return not_sent(order, str(error), again_in=pause * (1 + jitter.random() / 4))
+    except OutcomeUnknown as unknown:
+        return in_doubt(order, str(unknown))
+    return acknowledged(order, report)
+
+
+def acknowledged(order: Order, report: Report) -> Recorded:
+    """The venue answered with our order: book what it says, fetch its trades at once if it filled."""
+
+    def work(tx: Transaction) -> Order:
+        if report.filled == 0:
+            return booking.book(tx, order.id, report, ())
+        # Its trades are fetched by the next look; until then the order works and claims a fill.
+        before = tx.orders.get(order.id)
+        return booking.move_order(
+            tx,
+            before,
+            OrderState.WORKING,
+            venue_order_id=report.venue_order_id,
+            acknowledged_at=tx.now,
+            reported=max(before.reported, report.filled),
+            next_look_at=tx.now,
+        )
+
+    return work
+
+
+def refused(order: Order, reason: str) -> Recorded:
+    """A definite no. On a later attempt it says nothing of an earlier one: then it is in doubt."""
+    if order.attempts > 1:
+        return in_doubt(order, reason)
+    return lambda tx: booking.move_order(
+        tx, tx.orders.get(order.id), OrderState.REJECTED, reason=reason
+    )
+
+
+def in_doubt(order: Order, reason: str) -> Recorded:
+    """It may or may not exist: from now on it is looked for."""
+    return lambda tx: booking.move_order(
+        tx,
+        tx.orders.get(order.id),
+        OrderState.IN_DOUBT,
+        reason=reason,
+        doubted_at=tx.now,
+        next_look_at=tx.now + FIRST_LOOK,
+    )
+
+
+def not_sent(order: Order, reason: str, *, again_in: timedelta) -> Recorded:
+    """It never left: the same id may go out again after a pause."""
+    return lambda tx: booking.move_order(
+        tx,
+        tx.orders.get(order.id),
+        OrderState.PLANNED,
+        reason=reason,
+        next_look_at=tx.now + again_in,
+    )
+
+
+def gave_up(order: Order, reason: str) -> Recorded:
+    """It never left, as often as is allowed: denied, and its ticket fails."""
+
+    def work(tx: Transaction) -> Order:
+        planned = not_sent(order, reason, again_in=timedelta(0))(tx)
+        return booking.move_order(tx, planned, OrderState.DENIED, reason=reason)
+
+    return work

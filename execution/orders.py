@@ -1,0 +1,142 @@
+"""The order's life: one transition table, and what a venue's report does to an order.
+
+Pure. An order is two facts: an append-only set of fills, and this lifecycle. Whatever is not in the
+table is an error, never a silent overwrite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Protocol
+
+from execution.errors import Corrupt
+from execution.types import ZERO, Fill, Order, OrderState, Record
+
+_S = OrderState
+
+ENDED = frozenset({_S.DENIED, _S.FILLED, _S.CANCELED, _S.EXPIRED, _S.REJECTED, _S.ABSENT})
+LIVE = frozenset({_S.SENDING, _S.IN_DOUBT, _S.WORKING, _S.CANCELING})
+"""Orders that the venue may hold, or that may reach it: what `orders.open` counts."""
+UNKNOWN = frozenset({_S.IN_DOUBT, _S.STUCK})
+
+_BY_VENUE = frozenset({_S.WORKING, _S.FILLED, _S.CANCELED, _S.EXPIRED, _S.REJECTED})
+"""What only a venue can say of an order."""
+
+MOVES: dict[OrderState, frozenset[OrderState]] = {
+    _S.PLANNED: frozenset({_S.SENDING, _S.DENIED}),
+    # Back to PLANNED only when the request certainly never left: the same id is sent again.
+    _S.SENDING: _BY_VENUE | {_S.IN_DOUBT, _S.PLANNED},
+    _S.IN_DOUBT: _BY_VENUE | {_S.ABSENT, _S.STUCK},
+    # A working order that the venue no longer shows is in doubt, not gone.
+    _S.WORKING: (_BY_VENUE - {_S.WORKING}) | {_S.CANCELING, _S.IN_DOUBT},
+    _S.CANCELING: _BY_VENUE | {_S.STUCK, _S.IN_DOUBT},
+    _S.STUCK: _BY_VENUE | {_S.CANCELING, _S.ABSENT},
+    # An end is only as good as its evidence: what the venue shows later counts, with an alert.
+    _S.CANCELED: _BY_VENUE - {_S.CANCELED},
+    _S.EXPIRED: _BY_VENUE - {_S.EXPIRED},
+    _S.REJECTED: _BY_VENUE - {_S.REJECTED},
+    _S.ABSENT: _BY_VENUE,
+    _S.DENIED: frozenset(),
+    _S.FILLED: frozenset(),
+}
+
+
+def moved(order: Order, to: OrderState, at: datetime, *, reason: str | None = None) -> Order:
+    """The order in its next state.
+
+    Raises:
+        Corrupt: the table has no such move.
+    """
+    if to not in MOVES[order.state]:
+        raise Corrupt(f"order {order.id}: {order.state} -> {to} is not a move")
+    return order.evolve(
+        state=to,
+        ended_at=at if to in ENDED else None,
+        reason=reason if reason is not None else order.reason,
+    )
+
+
+class Shown(Protocol):
+    """What a venue shows of an order; `venues.venue.Report` is one."""
+
+    @property
+    def venue_order_id(self) -> str: ...
+    @property
+    def state(self) -> OrderState: ...
+    @property
+    def filled(self) -> Decimal: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Applied(Record):
+    """An order after a report, and whether the report said anything new."""
+
+    order: Order
+    changed: bool
+    resurrected: bool = False
+    """The order had ended and the venue shows more: a rule of ours was wrong, people are told."""
+
+
+def apply_report(order: Order, shown: Shown, at: datetime) -> Applied:
+    """What the venue's report makes of the order.
+
+    A report never lowers what was filled, never takes an order out of an end for an older look, and
+    fills in the venue's id once. An order the venue calls closed ends only when the fills that make
+    up `reported` are booked; until then the caller fetches trades (`missing`).
+    """
+    reported = max(order.reported, shown.filled)
+    known = order.evolve(
+        venue_order_id=order.venue_order_id or shown.venue_order_id,
+        reported=reported,
+        acknowledged_at=order.acknowledged_at or at,
+        looks=0,
+    )
+    target = shown.state
+    if order.state in ENDED:
+        news = shown.filled > order.reported or (
+            target is _S.WORKING and order.state in {_S.REJECTED, _S.ABSENT}
+        )
+        if not news or target not in MOVES[order.state]:
+            return Applied(order=known, changed=reported > order.reported)
+        return Applied(order=moved(known, target, at), changed=True, resurrected=True)
+    if target is _S.WORKING and order.state in {_S.WORKING, _S.CANCELING}:
+        # Still open while a cancel is on its way: the cancel decides, not this look.
+        return Applied(order=known, changed=known != order)
+    return Applied(order=moved(known, target, at), changed=True)
+
+
+def missing(order: Order, fills: Iterable[Fill]) -> Decimal:
+    """Base amount the venue claims filled and we have not booked; negative means we have more."""
+    return order.reported - sum((f.amount for f in fills), ZERO)
+
+
+LOOK_AGAIN = tuple(timedelta(seconds=s) for s in (0.5, 1, 2, 4, 8, 15, 30))
+"""Pauses between rounds of looking for an order in doubt; the last one repeats."""
+ROUNDS_FOR_ABSENCE = 3
+DOUBT_BUDGET = timedelta(minutes=10)
+"""After this a person decides."""
+
+
+def next_look(order: Order, at: datetime) -> datetime:
+    """When to look again for an order that was not found."""
+    return at + LOOK_AGAIN[min(order.looks, len(LOOK_AGAIN) - 1)]
+
+
+def proved_absent(order: Order, at: datetime, grace: timedelta) -> bool:
+    """Whether looking has proved that the order does not exist.
+
+    Needs complete rounds in which nothing knew it, the last one after the venue itself would refuse
+    a late request and whatever it accepted would have become visible.
+    """
+    fence = order.fence_at
+    if order.venue_order_id is not None or fence is None:
+        return False
+    return order.looks >= ROUNDS_FOR_ABSENCE and at >= fence + grace
+
+
+def out_of_budget(order: Order, at: datetime) -> bool:
+    """Whether looking has gone on so long that a person must decide."""
+    return order.doubted_at is not None and at - order.doubted_at >= DOUBT_BUDGET

@@ -1,0 +1,85 @@
+"""The price terms of an order: what it may cost at worst, and what it is sent at this moment.
+
+Pure. Sizing makes terms with it, the executor asks it right before sending. A price it gives is never
+past the one that was approved.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from execution.rounding import exactly, price_never_worse
+from execution.types import ZERO, OrderType, Quote, Record, Side, Terms
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PriceTerms(Record):
+    """How the desk prices an order that came without a price (`[execution]`, `[approval]`)."""
+
+    order_type: OrderType
+    """What an order is when its signal has neither type nor price: market or limit."""
+    slippage_tolerance: Decimal
+    """How far from the market an unpriced order may be sent, a fraction."""
+    max_price_drift: Decimal
+    """How far the market may move against us before people are asked again, a fraction."""
+    order_timeout: timedelta
+    """After this the rest of an order is canceled, when its signal did not say how long."""
+    on_timeout_leaves: bool = False
+    """`on_timeout = "leave"`: the rest is not canceled."""
+
+
+def against(side: Side) -> int:
+    """The sign of a price move that is worse for this side: up for a buy, down for a sell."""
+    return 1 if side is Side.BUY else -1
+
+
+@exactly
+def worst_price(reference: Decimal, side: Side, step: Decimal, prices: PriceTerms) -> Decimal:
+    """The reference moved against us by drift and slippage, in whole steps, never past that."""
+    tolerated = prices.max_price_drift + prices.slippage_tolerance
+    return _moved(reference, side, step, tolerated)
+
+
+@exactly
+def send_price(terms: Terms, quote: Quote, *, step: Decimal, slippage: Decimal) -> Decimal:
+    """The limit price to send now: the market plus slippage, never past the worst price.
+
+    An order with the sender's price is sent at that price.
+    """
+    if terms.price is not None:
+        return terms.price
+    price = _moved(quote.reference(terms.side), terms.side, step, slippage)
+    return min(price, terms.bound) if terms.side is Side.BUY else max(price, terms.bound)
+
+
+@exactly
+def drift(terms: Terms, quote: Quote) -> Decimal:
+    """How far the market moved against us since these terms, a fraction; negative when better.
+
+    Zero for an order with the sender's price: it is bounded by that, not by the market.
+    """
+    if terms.price is not None:
+        return ZERO
+    move = quote.reference(terms.side) - terms.reference
+    return against(terms.side) * move / terms.reference
+
+
+def past_own_stop_or_target(terms: Terms, quote: Quote) -> bool:
+    """Whether the market has come to this order's own stop or a target, or gone through it.
+
+    Only if it had not when the terms were made: people who approved it there have seen it, and a
+    limit may wait for the market to come back from beyond its target.
+    """
+    was, now = terms.reference, quote.reference(terms.side)
+    levels = [target.price for target in terms.take_profit]
+    if terms.stop_loss is not None:
+        levels.append(terms.stop_loss)
+    return any(was < level <= now or was > level >= now for level in levels)
+
+
+def _moved(reference: Decimal, side: Side, step: Decimal, fraction: Decimal) -> Decimal:
+    """The reference moved against us by a fraction; a sell's stays above zero."""
+    price = price_never_worse(reference * (1 + against(side) * fraction), step, side)
+    return max(price, step)

@@ -1,0 +1,209 @@
+"""Store against venue: a pure comparison, then corrections; the gate at start-up; a halt's proof.
+
+The only other code besides the executor that waits for a venue. It sends no order and no cancel: it
+books what a venue shows and asks, by a committed row, for what should be canceled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from execution import booking, orders, trading
+from execution.config import Config
+from execution.errors import StoreUnavailable, VenueUnavailable
+from execution.events import EventKind
+from execution.market import Market
+from execution.store import Store, Transaction
+from execution.types import Order, OrderState, Record, TradingState
+from execution.venues.venue import Report, Venue
+
+log = logging.getLogger(__name__)
+
+JUST_TOUCHED = timedelta(seconds=5)
+"""An order acknowledged this recently may be missing from a list that was read meanwhile."""
+BETWEEN_LOOKS = timedelta(seconds=3)
+"""A halt is proved by two looks at least this far apart."""
+TELL_AGAIN = timedelta(seconds=30)
+"""How often an unfinished halt is told anew."""
+_HALT_STEP = 1.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Differences(Record):
+    """How a venue's open orders differ from ours."""
+
+    external: tuple[Report, ...] = ()
+    """Open there, not ours: shown and left alone."""
+    risen: tuple[Report, ...] = ()
+    """Open there, ended here: an end of ours was wrong."""
+    vanished: tuple[Order, ...] = ()
+    """Working here, not open there: to be looked up, never concluded from the list."""
+    open: tuple[Order, ...] = ()
+    """Ours, and open there."""
+
+
+def compare(
+    known: Mapping[str, Order], live: Sequence[Order], shown: Sequence[Report], asked_at: datetime
+) -> Differences:
+    """What a complete list of open orders says about ours. `known`: ours by client order id."""
+    by_id = {r.client_order_id: r for r in shown if r.client_order_id in known}
+    return Differences(
+        external=tuple(r for r in shown if r.client_order_id not in known),
+        risen=tuple(r for cid, r in by_id.items() if cid and known[cid].state in orders.ENDED),
+        vanished=tuple(
+            order
+            for order in live
+            if order.state in {OrderState.WORKING, OrderState.CANCELING}
+            and order.client_order_id not in by_id
+            and order.acknowledged_at is not None
+            and asked_at - order.acknowledged_at > JUST_TOUCHED
+        ),
+        open=tuple(known[cid] for cid in by_id if cid),
+    )
+
+
+class Reconciler:
+    """Looks at every venue at start, then every `reconcile_every`, and proves halts."""
+
+    def __init__(
+        self, *, store: Store, market: Market, venues: Mapping[str, Venue], config: Config
+    ) -> None:
+        self._store = store
+        self._market = market
+        self._venues = venues
+        self._config = config
+
+    async def run(self, venue: str) -> None:
+        """Compare one venue with our rows for ever: at once when it connects, then regularly."""
+        feed = self._market.feed(venue)
+        every = self._config.reconcile_every.total_seconds()
+        while True:
+            if not feed.connected:
+                await asyncio.sleep(_HALT_STEP / 4)
+                continue
+            try:
+                await self.look(venue)
+            except (VenueUnavailable, StoreUnavailable) as error:
+                log.warning("%s could not be compared with our rows: %s", venue, error)
+                await asyncio.sleep(_HALT_STEP)
+                continue
+            await asyncio.sleep(every)
+
+    async def look(self, venue: str) -> Differences:
+        """One comparison and its corrections.
+
+        Raises:
+            VenueUnavailable: the list could not be read; nothing is concluded from that.
+        """
+        symbols = await self._store.read(lambda tx: tx.orders.symbols(venue))
+        asked_at = await self._store.read(lambda tx: tx.now)
+        shown = await self._venues[venue].open_orders(symbols)
+
+        def work(tx: Transaction) -> Differences:
+            ids = [r.client_order_id for r in shown if r.client_order_id]
+            live = [o for o in tx.orders.in_state(*orders.LIVE) if o.venue == venue]
+            found = compare(tx.orders.by_client_ids(venue, ids), live, shown, asked_at)
+            self._correct(tx, venue, found)
+            return found
+
+        found = await self._store.write(work)
+        feed = self._market.feed(venue)
+        feed.reconciled_at = asked_at
+        feed.external = len(found.external)
+        return found
+
+    def _correct(self, tx: Transaction, venue: str, found: Differences) -> None:
+        by_id = {r.client_order_id: r for r in found.risen}
+        for order in found.open:
+            report = by_id.get(order.client_order_id)
+            if report is None:
+                continue
+            risen = booking.book(tx, order.id, report, ())
+            unwanted = tx.trading().state is TradingState.HALTED or order.cancel_reason
+            if risen.state is OrderState.WORKING and unwanted:
+                again = risen.evolve(cancel_requested_at=None)
+                tx.orders.change(risen, again)
+                booking.request_cancel(tx, again, actor="desk", reason="it had ended here")
+        for order in found.vanished:
+            tx.orders.change(order, order.evolve(next_look_at=tx.now))
+
+    async def prove_halts(self) -> None:
+        """Whenever the desk is halted, look until nothing of ours is left, and say so."""
+        clean_at: datetime | None = None
+        told_at: datetime | None = None
+        while True:
+            await asyncio.sleep(_HALT_STEP)
+            try:
+                now, state = await self._store.read(lambda tx: (tx.now, tx.trading()))
+                if state.halt is None or state.halt.verified_at is not None:
+                    clean_at = told_at = None
+                    continue
+                told_at = told_at or state.halt.at
+                left = await self.left()
+                if left:
+                    clean_at = None
+                    if now - told_at >= TELL_AGAIN:
+                        await self._tell_not_done(left)
+                        told_at = now
+                elif clean_at is None:
+                    clean_at = now
+                elif now - clean_at >= BETWEEN_LOOKS:
+                    await self._verify()
+            except StoreUnavailable as error:
+                log.critical("a halt cannot be proved while the database fails: %s", error)
+
+    async def left(self) -> list[str]:
+        """What of ours may still be open, one line per venue; empty when nothing is."""
+        lines = []
+        for name in self._venues:
+            line = await self._left_at(name)
+            if line is not None:
+                lines.append(line)
+        return lines
+
+    async def _left_at(self, venue: str) -> str | None:
+        def read(tx: Transaction) -> tuple[int, int, bool]:
+            ours = [
+                o
+                for o in tx.orders.in_state(*orders.LIVE, OrderState.STUCK, OrderState.PLANNED)
+                if o.venue == venue
+            ]
+            doubtful = sum(1 for o in ours if o.state in orders.UNKNOWN)
+            return len(ours), doubtful, bool(tx.orders.symbols(venue))
+
+        count, doubtful, ever = await self._store.read(read)
+        if not ever:
+            return None
+        if count:
+            unclear = f", {doubtful} of them unclear" if doubtful else ""
+            noun = "order" if count == 1 else "orders"
+            trouble = self._market.feed(venue)
+            silent = "" if trouble.connected else "; it is not answering"
+            return f"{count} {noun} may still be open at {venue}{unclear}{silent}"
+        try:
+            found = await self.look(venue)
+        except VenueUnavailable:
+            return f"{venue} is not answering, so nothing is proved there"
+        if found.open:
+            return f"{len(found.open)} of ours still open at {venue}"
+        return None
+
+    async def _tell_not_done(self, left: Sequence[str]) -> None:
+        text = "; ".join(left)
+        await self._store.write(
+            lambda tx: tx.journal.add(EventKind.HALT_NOT_DONE, tx.now, left=text)
+        )
+
+    async def _verify(self) -> None:
+        def work(tx: Transaction) -> None:
+            state = tx.trading()
+            if state.halt is None or state.halt.verified_at is not None:
+                return
+            tx.set_trading(state, trading.verified(state, tx.now))
+            tx.journal.add(EventKind.HALT_VERIFIED, tx.now)
+
+        await self._store.write(work)

@@ -1,0 +1,245 @@
+"""What can be looked at: one ticket with everything about it, the state of the desk, lists.
+
+The chat, the HTTP API and the command line all show these views; nothing here changes anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from decimal import Decimal
+
+from execution import orders
+from execution.booking import HALTED
+from execution.events import EventKind
+from execution.market import Market
+from execution.positions import fold, realized_since
+from execution.store import Transaction
+from execution.symbols import assets
+from execution.types import (
+    ZERO,
+    Fill,
+    Mode,
+    Order,
+    Record,
+    Side,
+    Signal,
+    Ticket,
+    TicketState,
+    Trading,
+    Vote,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TicketView(Record):
+    """A ticket and all that belongs to it, votes and fills oldest first."""
+
+    ticket: Ticket
+    signal: Signal
+    votes: Sequence[Vote]
+    orders: Sequence[Order]
+    fills: Sequence[Fill]
+    exchange: str
+    """The exchange's name people know: `binance`, `paper`."""
+
+    @property
+    def filled(self) -> Decimal:
+        """Base amount filled so far."""
+        return sum((f.amount for f in self.fills), ZERO)
+
+    @property
+    def average(self) -> Decimal | None:
+        """Average fill price in quote currency; None before the first fill."""
+        if not self.fills:
+            return None
+        return sum((f.amount * f.price for f in self.fills), ZERO) / self.filled
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VenueView(Record):
+    """How one venue is doing."""
+
+    name: str
+    exchange: str
+    mode: Mode
+    connected: bool
+    reason: str | None
+    stream: str | None
+    open_orders: int
+    last_reconciled: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PositionView(Record):
+    """What our own fills bought and have not sold, with the price it is compared with."""
+
+    venue: str
+    symbol: str
+    amount: Decimal
+    average: Decimal
+    mark: Decimal | None
+    mark_age: timedelta | None
+    unrealized: Decimal | None
+    realized_today: Decimal
+    currency: str
+    """The quote currency all figures of this row are in."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StatusView(Record):
+    """The truth at this moment."""
+
+    version: str
+    mode: Mode
+    trading: Trading
+    venues: Sequence[VenueView]
+    pending: int
+    open: int
+    """Orders sending, in doubt, working or canceling."""
+    unknown: int
+    """Orders in doubt or stuck."""
+    working: Sequence[TicketView]
+    positions: Sequence[PositionView]
+    undelivered: int
+    duplicates: int
+    uptime: timedelta
+
+
+def ticket_views(
+    tx: Transaction, tickets: Sequence[Ticket], exchanges: Mapping[str, str]
+) -> list[TicketView]:
+    """These tickets with everything about them; `exchanges` by venue name."""
+    ids = [ticket.id for ticket in tickets]
+    signals = tx.signals.of([ticket.signal for ticket in tickets])
+    votes, legs, fills = tx.tickets.votes_of(ids), tx.orders.of(ids), tx.fills.of_tickets(ids)
+    return [
+        TicketView(
+            ticket=ticket,
+            signal=signals[ticket.signal],
+            votes=votes.get(ticket.id, []),
+            orders=legs.get(ticket.id, []),
+            fills=fills.get(ticket.id, []),
+            exchange=exchanges.get(ticket.venue, ticket.venue),
+        )
+        for ticket in tickets
+    ]
+
+
+def exchanges(market: Market) -> dict[str, str]:
+    """Each venue's exchange, by the venue's name."""
+    return {name: feed.venue.exchange for name, feed in market.feeds().items()}
+
+
+def gravest(market: Market) -> Mode:
+    """The gravest mode of all venues: what a message about the whole desk is badged with."""
+    modes = [feed.venue.mode for feed in market.feeds().values()]
+    return max(modes, key=lambda mode: mode.gravity, default=Mode.PAPER)
+
+
+def positions(tx: Transaction, market: Market, day_start: datetime) -> list[PositionView]:
+    """Every open position with the price it is compared with."""
+    fills = tx.fills.all()
+    today: dict[tuple[str, str], Decimal] = {}
+    for realized in realized_since(fills, day_start):
+        key = (realized.fill.venue, realized.fill.symbol)
+        today[key] = today.get(key, ZERO) + realized.result
+    views = []
+    for (venue, symbol), held in sorted(fold(fills).positions.items()):
+        quote = market.quote(venue, symbol, max_age=None) if venue in market.feeds() else None
+        mark = None if quote is None else quote.reference(Side.SELL)
+        views.append(
+            PositionView(
+                venue=venue,
+                symbol=symbol,
+                amount=held.amount,
+                average=held.average,
+                mark=mark,
+                mark_age=None if quote is None else tx.now - quote.at,
+                unrealized=None if mark is None else (mark - held.average) * held.amount,
+                realized_today=today.get((venue, symbol), ZERO),
+                currency=assets(symbol)[1],
+            )
+        )
+    return views
+
+
+def venue_views(tx: Transaction, market: Market) -> list[VenueView]:
+    """How each venue is doing."""
+    live = tx.orders.in_state(*orders.LIVE)
+    return [
+        VenueView(
+            name=name,
+            exchange=feed.venue.exchange,
+            mode=feed.venue.mode,
+            connected=feed.connected,
+            reason=feed.reason,
+            stream=None,
+            open_orders=sum(1 for order in live if order.venue == name),
+            last_reconciled=feed.reconciled_at,
+        )
+        for name, feed in market.feeds().items()
+    ]
+
+
+def status(
+    tx: Transaction,
+    market: Market,
+    *,
+    version: str,
+    started_at: datetime,
+    day_start: datetime,
+    undelivered: int,
+) -> StatusView:
+    """The truth at this moment."""
+    working = tx.tickets.in_state(TicketState.WORKING)
+    return StatusView(
+        version=version,
+        mode=gravest(market),
+        trading=tx.trading(),
+        venues=venue_views(tx, market),
+        pending=tx.tickets.count(TicketState.PENDING),
+        open=len(tx.orders.in_state(*orders.LIVE)),
+        unknown=len(tx.orders.in_state(*orders.UNKNOWN)),
+        working=ticket_views(tx, working, exchanges(market)),
+        positions=positions(tx, market, day_start),
+        undelivered=undelivered,
+        duplicates=tx.journal.count(EventKind.SIGNAL_REPEATED),
+        uptime=tx.now - started_at,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SweepView(Record):
+    """How far a halt has come at one venue."""
+
+    venue: VenueView
+    orders: int
+    """Orders of ours that it asked to cancel, those in doubt included."""
+    ended: int
+    """How many of them are known to have ended."""
+
+
+def sweeps(tx: Transaction, market: Market) -> list[SweepView]:
+    """How far the present halt has come, venue by venue."""
+    halt = tx.trading().halt
+    assert halt is not None, "only a halt is swept"
+    asked = [
+        order
+        for order in tx.orders.canceled_since(halt.at)
+        if order.cancel_reason == HALTED and order.sent_at is not None
+    ]
+    return [
+        SweepView(
+            venue=view,
+            orders=sum(1 for o in asked if o.venue == view.name),
+            ended=sum(1 for o in asked if o.venue == view.name and o.state in orders.ENDED),
+        )
+        for view in venue_views(tx, market)
+    ]
+
+
+def day_start(now: datetime, zone: tzinfo) -> datetime:
+    """When the accounting day of this moment began."""
+    return now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -1,0 +1,379 @@
+"""The rules between a signal and the market: one function each, terms against a snapshot.
+
+Pure. The executor checks at arrival and before sending, the desk at the tap. No rule raises, and none
+stands in the way of an order that only makes a position smaller, but those of the venue itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import Decimal
+
+from execution.figures import beside, duration, figure, percent
+from execution.hours import DAYS, TradingHours
+from execution.rounding import exactly
+from execution.sizing import venue_limits
+from execution.trading import lets_through
+from execution.types import ZERO, Instrument, Quote, Record, Refusal, Side, Terms, Trading
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits(Record):
+    """The desk's own limits (`[risk]`). None, or False, is off. Money is in `general.currency`."""
+
+    max_order_notional: Decimal = Decimal(1000)
+    max_signal_age: timedelta = timedelta(minutes=2)
+    max_position_notional: Decimal | None = None
+    max_open_orders: int | None = None
+    max_open_positions: int | None = None
+    max_orders_per_minute: int | None = None
+    max_price_deviation: Decimal | None = None
+    max_spread: Decimal | None = None
+    min_quote_reserve: Decimal | None = None
+    """In the order's own quote currency."""
+    symbols: frozenset[str] | None = None
+    sides: frozenset[Side] | None = None
+    trading_hours: TradingHours | None = None
+    cooldown_after_loss: timedelta | None = None
+    duplicate_window: timedelta | None = None
+    stop_loss_required: bool = False
+    zone: tzinfo = UTC
+    """`general.timezone`, in which trading hours are read."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Arrival(Record):
+    """What only a ticket that is being made is asked."""
+
+    fired_at: datetime
+    """When its alert fired, by its sender's clock; else when it was received."""
+    last_like_it: datetime | None = None
+    """The last ticket of the same source, symbol and side that was not refused."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Snapshot(Record):
+    """The world as one order meets it. The order asked about is itself in none of the figures."""
+
+    now: datetime
+    trading: Trading
+    instrument: Instrument | None
+    """None: the venue does not know the symbol."""
+    quote: Quote | None
+    """None: there is no price that is fresh enough."""
+    rate: Decimal | None
+    """What one unit of the quote currency is worth in `general.currency`."""
+    venue_down: str | None = None
+    """Why the venue cannot be used, as people are told; None: it can."""
+    symbol_in_doubt: bool = False
+    """An order of ours in this symbol at this venue is in doubt or stuck."""
+    position_value: Decimal = ZERO
+    """|position| of this base asset over all venues, in `general.currency`."""
+    entries_value: Decimal = ZERO
+    """Unfilled part of approved and resting entries of this base asset, in `general.currency`."""
+    open_entries: int = 0
+    """Approved and resting entries, whole desk."""
+    open_positions: frozenset[tuple[str, str]] = frozenset()
+    """Venue and symbol of each position that is open, or that an approved entry will open."""
+    entries_last_minute: int = 0
+    """Entries approved in the last 60 s, whole desk."""
+    free_quote: Decimal | None = None
+    """Quote currency the venue calls free; None: not known."""
+    reserved_quote: Decimal = ZERO
+    """Quote currency of our approved buys that `free_quote` still counts as free."""
+    last_loss_at: datetime | None = None
+    """When an order last reduced or closed a position at a loss, whole desk."""
+    arrival: Arrival | None = None
+    """Only while the ticket is made; None at the tap and before sending."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checked(Record):
+    """What all rules said."""
+
+    refusals: tuple[Refusal, ...]
+    passed: tuple[str, ...]
+    """Keys of the rules that were asked and had nothing against it."""
+
+    @property
+    def largest(self) -> Decimal | None:
+        """The largest value in `general.currency` that would pass; None if size is not all."""
+        sizes = [refusal.largest for refusal in self.refusals if refusal.largest is not None]
+        only_size = len(sizes) == len(self.refusals)
+        return min(sizes) if sizes and only_size and min(sizes) > 0 else None
+
+
+Rule = Callable[[Terms, Snapshot, Limits], Refusal | None]
+"""What one rule has against an order; None when nothing, or when it is off."""
+
+
+@exactly
+def check(terms: Terms, snapshot: Snapshot, limits: Limits) -> Checked:
+    """All rules that apply to this order, each asked, whatever the others said.
+
+    Those of an arrival are asked when the snapshot has one; those about exposure unless the order only
+    reduces a position.
+    """
+    rules = dict(EVERY_ORDER)
+    if snapshot.arrival is not None:
+        rules |= ARRIVAL
+    if not terms.reduces:
+        rules |= ENTRIES
+    said = {
+        key: rule(terms, snapshot, limits) for key, rule in rules.items() if _is_on(key, limits)
+    }
+    return Checked(
+        refusals=tuple(refusal for refusal in said.values() if refusal is not None),
+        passed=tuple(key for key, refusal in said.items() if refusal is None),
+    )
+
+
+def _is_on(key: str, limits: Limits) -> bool:
+    """Whether a rule is set; one without a setting always is."""
+    setting = getattr(limits, key, True)
+    return setting is not None and setting is not False
+
+
+def unknown_symbol(symbol: str, venue: str) -> Refusal:
+    """For a ticket whose symbol the venue does not know, so that it can have no terms."""
+    return Refusal(code="UNKNOWN_SYMBOL", text=f"{symbol} is not traded at {venue}.")
+
+
+def venue_down(venue: str, reason: str) -> Refusal:
+    """For a ticket that meets no usable venue, so that it can have no terms."""
+    return Refusal(code="VENUE_DOWN", text=f"{venue}: {reason}")
+
+
+# Every order.
+
+
+def trading(terms: Terms, snapshot: Snapshot, _: Limits) -> Refusal | None:
+    """Halted lets nothing through, paused only what reduces a position."""
+    if lets_through(snapshot.trading, reduces=terms.reduces):
+        return None
+    state = snapshot.trading.state
+    return Refusal(code=state.upper(), text=f"Trading is {state}.")
+
+
+def venue(terms: Terms, snapshot: Snapshot, _: Limits) -> Refusal | None:
+    """The venue answers, and there is a fresh price."""
+    if snapshot.venue_down is not None:
+        return venue_down(terms.venue, snapshot.venue_down)
+    if snapshot.quote is None:
+        return venue_down(terms.venue, f"there is no fresh price of {terms.symbol}.")
+    return None
+
+
+def known_symbol(terms: Terms, snapshot: Snapshot, _: Limits) -> Refusal | None:
+    """The venue has this market."""
+    return unknown_symbol(terms.symbol, terms.venue) if snapshot.instrument is None else None
+
+
+def unknown_outcome(terms: Terms, snapshot: Snapshot, _: Limits) -> Refusal | None:
+    """No order of ours in that symbol is in doubt at that account."""
+    if not snapshot.symbol_in_doubt:
+        return None
+    text = f"{terms.symbol} at {terms.venue} waits for an order in doubt."
+    return Refusal(code="UNKNOWN_OUTCOME", text=text)
+
+
+def within_venue_limits(terms: Terms, snapshot: Snapshot, _: Limits) -> Refusal | None:
+    """The first thing that the venue itself would refuse."""
+    if snapshot.instrument is None:
+        return None
+    return next(iter(venue_limits(terms, snapshot.instrument)), None)
+
+
+# Every order, once: when its ticket is made.
+
+
+def max_signal_age(_: Terms, snapshot: Snapshot, limits: Limits) -> Refusal | None:
+    """The signal is fresh. Exactly at the limit it still is."""
+    if snapshot.arrival is None:
+        return None
+    age = snapshot.now - snapshot.arrival.fired_at
+    if age <= limits.max_signal_age:
+        return None
+    text = f"It is {duration(age)} old; {duration(limits.max_signal_age)} is the limit."
+    return Refusal(code="MAX_SIGNAL_AGE", text=text)
+
+
+def duplicate_window(_: Terms, snapshot: Snapshot, limits: Limits) -> Refusal | None:
+    """No ticket like it was made just before. Exactly at the window's end there may be one."""
+    window, arrival = limits.duplicate_window, snapshot.arrival
+    if window is None or arrival is None or arrival.last_like_it is None:
+        return None
+    since = snapshot.now - arrival.last_like_it
+    if since >= window:
+        return None
+    text = f"The last one like it came {duration(since)} ago; {duration(window)} must lie between."
+    return Refusal(code="DUPLICATE_WINDOW", text=text)
+
+
+# What adds exposure.
+
+
+def rate(_: Terms, snapshot: Snapshot, __: Limits) -> Refusal | None:
+    """What it costs can be told in the desk's currency."""
+    if snapshot.rate is not None:
+        return None
+    quote = "its quote currency" if snapshot.instrument is None else snapshot.instrument.quote
+    return Refusal(code="NO_RATE", text=f"There is no rate for {quote} now.")
+
+
+def max_order_notional(terms: Terms, _: Snapshot, limits: Limits) -> Refusal | None:
+    """One order is not too large."""
+    limit = limits.max_order_notional
+    if terms.value <= limit:
+        return None
+    text = f"{figure(beside(terms.value, limit))} is over {figure(limit)}."
+    return Refusal(code="MAX_ORDER_NOTIONAL", text=text, largest=limit)
+
+
+def max_position_notional(terms: Terms, snapshot: Snapshot, limits: Limits) -> Refusal | None:
+    """The position and what is on the way, over all venues, do not become too large."""
+    limit = limits.max_position_notional
+    used = snapshot.position_value + snapshot.entries_value
+    if limit is None or used + terms.value <= limit:
+        return None
+    total = figure(beside(used + terms.value, limit))
+    text = f"It would make {total} of {terms.symbol.partition('/')[0]}, over {figure(limit)}."
+    return Refusal(code="MAX_POSITION_NOTIONAL", text=text, largest=max(limit - used, ZERO))
+
+
+def max_open_orders(_: Terms, snapshot: Snapshot, limits: Limits) -> Refusal | None:
+    """Not too many entries rest at once."""
+    return _full("MAX_OPEN_ORDERS", "Open entries", snapshot.open_entries, limits.max_open_orders)
+
+
+def max_open_positions(terms: Terms, snapshot: Snapshot, limits: Limits) -> Refusal | None:
+    """Not too many positions at once; adding to one that is open makes no new one."""
+    if (terms.venue, terms.symbol) in snapshot.open_positions:
+        return None
+    count = len(snapshot.open_positions)
+    return _full("MAX_OPEN_POSITIONS", "Open positions", count, limits.max_open_positions)
+
+
+def max_orders_per_minute(_: Terms, snapshot: Snapshot, limits: Limits) -> Refusal | None:
+    """Entries do not come too fast."""
+    count, limit = snapshot.entries_last_minute, limits.max_orders_per_minute
+    return _full("MAX_ORDERS_PER_MINUTE", "Entries in the last minute", count, limit)
+
+
+def _full(code: str, what: str, count: int, limit: int | None) -> Refusal | None:
+    """There is no room for one more."""
+    if limit is None or count < limit:
+        return None
+    return Refusal(code=code, text=f"{what}: {count} of {limit}.")
+
+
+def max_price_deviation(terms: Terms, snapshot: Snapshot, limits: Limits) -> Refusal | None:
+    """A sender's price is near the market, either way: the fat finger."""
+    limit, quote = limits.max_price_deviation, snapshot.quote
+    if limit is None or quote is None or terms.price is None:
+        return None
+    market = quote.reference(terms.side)
+    away = abs(terms.price - market) / market
+    if away <= limit:
+        return None
+    apart = f"{percent(beside(away, limit))} from the market at {figure(market)}"
+    text = f"{figure(terms.price)} is {apart}; the limit is {percent(limit)}."
+    return Refusal(code="MAX_PRICE_DEVIATION", text=text)
+
+
+def max_spread(_: Terms, snapshot: Snapshot, limits: Limits) -> Refusal | None:
+    """The market is not too thin."""
+    limit, quote = limits.max_spread, snapshot.quote
+    if limit is None or quote is None:
+        return None
+    spread = (quote.ask - quote.bid) / quote.mid
+    if spread <= limit:
+        return None
+    text = f"The spread is {percent(beside(spread, limit))}; the limit is {percent(limit)}."
+    return Refusal(code="MAX_SPREAD", text=text)
+
+
+def min_quote_reserve(terms: Terms, snapshot: Snapshot, limits: Limits) -> Refusal | None:
+    """A buy leaves enough quote currency free at its venue."""
+    reserve = limits.min_quote_reserve
+    if reserve is None or terms.side is Side.SELL:
+        return None
+    if snapshot.free_quote is None:
+        text = "What is free at the venue is not known now."
+        return Refusal(code="MIN_QUOTE_RESERVE", text=text)
+    left = snapshot.free_quote - snapshot.reserved_quote - terms.notional
+    if left >= reserve:
+        return None
+    text = f"It would leave {figure(beside(left, reserve))} free, under {figure(reserve)}."
+    return Refusal(code="MIN_QUOTE_RESERVE", text=text)
+
+
+def symbols(terms: Terms, _: Snapshot, limits: Limits) -> Refusal | None:
+    """Only these may be traded."""
+    if limits.symbols is None or terms.symbol in limits.symbols:
+        return None
+    return Refusal(code="SYMBOLS", text=f"{terms.symbol} is not on the list.")
+
+
+def sides(terms: Terms, _: Snapshot, limits: Limits) -> Refusal | None:
+    """Only these may add exposure."""
+    if limits.sides is None or terms.side in limits.sides:
+        return None
+    return Refusal(code="SIDES", text=f"A {terms.side} may not add exposure.")
+
+
+def trading_hours(_: Terms, snapshot: Snapshot, limits: Limits) -> Refusal | None:
+    """Entries keep to the desk's hours, in its own zone."""
+    hours, local = limits.trading_hours, snapshot.now.astimezone(limits.zone)
+    if hours is None or hours.contains(local):
+        return None
+    text = f"It is {DAYS[local.weekday()]} {local:%H:%M}; trading hours are {hours.text}."
+    return Refusal(code="TRADING_HOURS", text=text)
+
+
+def cooldown_after_loss(_: Terms, snapshot: Snapshot, limits: Limits) -> Refusal | None:
+    """After a losing exit entries wait. Exactly at the end of the cooldown they may go."""
+    cooldown, lost_at = limits.cooldown_after_loss, snapshot.last_loss_at
+    if cooldown is None or lost_at is None or snapshot.now - lost_at >= cooldown:
+        return None
+    wait = duration(lost_at + cooldown - snapshot.now)
+    text = f"The last exit was a loss; entries wait {wait} more."
+    return Refusal(code="COOLDOWN_AFTER_LOSS", text=text)
+
+
+def stop_loss_required(terms: Terms, _: Snapshot, limits: Limits) -> Refusal | None:
+    """An entry says where it is wrong."""
+    if not limits.stop_loss_required or terms.stop_loss is not None:
+        return None
+    return Refusal(code="STOP_LOSS_REQUIRED", text="An entry needs a stop.")
+
+
+EVERY_ORDER: Mapping[str, Rule] = {
+    "trading": trading,
+    "venue": venue,
+    "known_symbol": known_symbol,
+    "unknown_outcome": unknown_outcome,
+    "venue_limits": within_venue_limits,
+}
+ARRIVAL: Mapping[str, Rule] = {
+    "max_signal_age": max_signal_age,
+    "duplicate_window": duplicate_window,
+}
+ENTRIES: Mapping[str, Rule] = {
+    "rate": rate,
+    "max_order_notional": max_order_notional,
+    "max_position_notional": max_position_notional,
+    "max_open_orders": max_open_orders,
+    "max_open_positions": max_open_positions,
+    "max_orders_per_minute": max_orders_per_minute,
+    "max_price_deviation": max_price_deviation,
+    "max_spread": max_spread,
+    "min_quote_reserve": min_quote_reserve,
+    "symbols": symbols,
+    "sides": sides,
+    "trading_hours": trading_hours,
+    "cooldown_after_loss": cooldown_after_loss,
+    "stop_loss_required": stop_loss_required,
+}

@@ -1,0 +1,366 @@
+"""A signal, its account and its market -> the exact terms of an order, or why there can be none.
+
+Pure. The executor makes terms here, the desk resizes them. Amounts are rounded down to the venue's
+steps; what does not fit is refused with the numbers, never cut to fit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from execution.figures import beside, figure
+from execution.pricing import PriceTerms, against, worst_price
+from execution.rounding import amount_down, exactly, price_never_worse, stop_never_later
+from execution.types import (
+    ZERO,
+    Asked,
+    Instrument,
+    Mode,
+    OrderType,
+    Quote,
+    Record,
+    Refusal,
+    Side,
+    Signal,
+    Size,
+    SizeKind,
+    Terms,
+    TimeInForce,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SizingFacts(Record):
+    """What is known of a spot account and its market while an order is sized."""
+
+    instrument: Instrument
+    quote: Quote
+    rate: Decimal | None
+    """What one unit of the quote currency is worth in `general.currency`; None: not known."""
+    position: Decimal
+    """What our own fills bought and have not sold of this symbol at this venue, base asset."""
+    base_fees: Decimal = ZERO
+    """Fees taken in the base asset while that position was built."""
+    free_base: Decimal | None = None
+    """Base asset the venue calls free; None: not known, then the venue has the last word."""
+    reserved_base: Decimal = ZERO
+    """Base amount of our approved sells that `free_base` still counts as free."""
+    resting_base: Decimal = ZERO
+    """Base amount of our sells that the venue has taken out of `free_base` already."""
+    equity: Decimal | None = None
+    """The account's equity in `general.currency`; None: not known."""
+
+
+@exactly
+def make_terms(
+    signal: Signal,
+    facts: SizingFacts,
+    default: Size | None,
+    prices: PriceTerms,
+    *,
+    venue: str,
+    mode: Mode,
+) -> Terms | list[Refusal]:
+    """The terms of a signal's order, or every reason found why it cannot be made.
+
+    `default` is the size of its source, else of the desk; it is for entries only.
+    """
+    kind, side = _kind(signal, prices), _side(signal)
+    unfit = _unfit(signal, kind, side)
+    if unfit:
+        return unfit
+    bound = _bound(signal, side, facts, prices)
+    amount = _amount(signal, side, facts, default, bound)
+    if isinstance(amount, Refusal):
+        return [amount]
+    step = facts.instrument.price_step
+    time_in_force, rests_for = _lasts(signal, kind, prices)
+    exit_side = side.opposite
+    unsized = Terms(
+        venue=venue,
+        mode=mode,
+        symbol=facts.instrument.symbol,
+        side=side,
+        type=kind,
+        amount=ZERO,
+        price=None if signal.price is None else bound,
+        worst_price=bound if signal.price is None else None,
+        reference=facts.quote.reference(side),
+        notional=ZERO,
+        value=ZERO,
+        time_in_force=time_in_force,
+        rests_for=rests_for,
+        post_only=signal.post_only,
+        reduce_only=signal.reduce_only or _closes(signal, side),
+        stop_loss=None
+        if signal.stop_loss is None
+        else stop_never_later(signal.stop_loss, step, exit_side),
+        take_profit=tuple(
+            target.evolve(price=price_never_worse(target.price, step, exit_side))
+            for target in signal.take_profit
+        ),
+    )
+    return _wrong_levels(unsized) or resized(unsized, amount, facts)
+
+
+@exactly
+def resized(terms: Terms, amount: Decimal, facts: SizingFacts) -> Terms | list[Refusal]:
+    """The same order for another amount (base asset), at the same price and reference."""
+    instrument = facts.instrument
+    rounded = amount_down(amount, instrument.amount_step)
+    from_holdings = ZERO
+    if terms.side is Side.SELL:
+        sale = _sale(rounded, facts, reduce_only=terms.reduce_only)
+        if isinstance(sale, Refusal):
+            return [sale]
+        rounded, from_holdings = sale
+    if rounded <= 0:
+        asked_for = f"{figure(amount)} {instrument.base}"
+        step = figure(instrument.amount_step)
+        return [_refusal("BELOW_MINIMUM", f"{asked_for} is under the step of {step}.")]
+    reduces = terms.side is Side.SELL and not from_holdings
+    if facts.rate is None and not reduces:
+        return [_no_rate(instrument.quote)]
+    notional = rounded * terms.bound
+    made = terms.evolve(
+        amount=rounded,
+        from_holdings=from_holdings,
+        reduces=reduces,
+        notional=notional,
+        # An exit must go on without a rate: it is then counted at par.
+        value=notional * (Decimal(1) if facts.rate is None else facts.rate),
+    )
+    return venue_limits(made, instrument) or made
+
+
+@exactly
+def halved(terms: Terms, facts: SizingFacts) -> Terms | list[Refusal]:
+    """The same order for half the amount."""
+    return resized(terms, terms.amount / 2, facts)
+
+
+def repriced(terms: Terms, facts: SizingFacts, prices: PriceTerms) -> Terms | list[Refusal]:
+    """The same amount at the market of now: a new reference, and a new worst price if it has one."""
+    reference = facts.quote.reference(terms.side)
+    step = facts.instrument.price_step
+    moved = terms.evolve(
+        reference=reference,
+        worst_price=None
+        if terms.worst_price is None
+        else worst_price(reference, terms.side, step, prices),
+    )
+    return resized(moved, terms.amount, facts)
+
+
+@exactly
+def venue_limits(terms: Terms, instrument: Instrument) -> list[Refusal]:
+    """What the venue itself would refuse: a closed market, an amount, value or price out of bounds.
+
+    An order without the sender's price is sent somewhere between the market and its worst price, so
+    both ends must fit.
+    """
+    if not instrument.active:
+        return [_refusal("MARKET_CLOSED", f"{terms.symbol} is not trading at {terms.venue}.")]
+    ends = (terms.bound, terms.bound if terms.price is not None else terms.reference)
+    low, high = min(ends), max(ends)
+    base, quote = instrument.base, instrument.quote
+    measured = (
+        (terms.amount, terms.amount, instrument.min_amount, instrument.max_amount, base),
+        (
+            terms.amount * low,
+            terms.amount * high,
+            instrument.min_notional,
+            instrument.max_notional,
+            quote,
+        ),
+        (low, high, instrument.min_price, instrument.max_price, f"{quote} a {base}"),
+    )
+    refusals = []
+    for least, most, minimum, maximum, unit in measured:
+        if minimum is not None and least < minimum:
+            text = f"{figure(beside(least, minimum))} is under the minimum of {figure(minimum)} {unit}."
+            refusals.append(_refusal("BELOW_MINIMUM", text))
+        if maximum is not None and most > maximum:
+            text = (
+                f"{figure(beside(most, maximum))} is over the maximum of {figure(maximum)} {unit}."
+            )
+            refusals.append(_refusal("ABOVE_MAXIMUM", text))
+    return refusals
+
+
+@exactly
+def asked(
+    signal: Signal,
+    prices: PriceTerms,
+    *,
+    symbol: str,
+    facts: SizingFacts | None = None,
+    default: Size | None = None,
+) -> Asked:
+    """What a ticket is about, for one that is refused before it has terms.
+
+    `facts` let it be sized; without them the amount stands only where the signal gave it.
+    """
+    size, side = signal.size, _side(signal)
+    amount = size.value if size is not None and size.kind is SizeKind.AMOUNT else None
+    notional = size.value if size is not None and size.kind is SizeKind.NOTIONAL else None
+    if amount is None and facts is not None:
+        bound = _bound(signal, side, facts, prices)
+        found = _amount(signal, side, facts, default, bound)
+        if isinstance(found, Decimal):
+            amount = amount_down(found, facts.instrument.amount_step)
+            notional = amount * bound
+    return Asked(
+        symbol=symbol,
+        side=side,
+        type=_kind(signal, prices),
+        amount=amount,
+        price=signal.price,
+        notional=notional,
+    )
+
+
+def _kind(signal: Signal, prices: PriceTerms) -> OrderType:
+    """The signal's own type; without one, limit when there is a price, else the desk's."""
+    return signal.type or (prices.order_type if signal.price is None else OrderType.LIMIT)
+
+
+def _side(signal: Signal) -> Side:
+    """The signal's side; one that only says `close` sells, as a spot position is always long."""
+    return signal.side or Side.SELL
+
+
+def _closes(signal: Signal, side: Side) -> bool:
+    """Whether it means the whole position: it says so, or it is a sell without a size."""
+    return signal.close or (side is Side.SELL and signal.size is None)
+
+
+def _unfit(signal: Signal, kind: OrderType, side: Side) -> list[Refusal]:
+    """What no size would make right."""
+    refusals = []
+    if kind not in {OrderType.MARKET, OrderType.LIMIT}:
+        text = f"This version sends market and limit orders, not {kind.replace('_', ' ')}."
+        refusals.append(_refusal("NOT_SUPPORTED", text))
+    if signal.time_in_force is TimeInForce.GTD:
+        text = "This version does not send good-till-date orders."
+        refusals.append(_refusal("NOT_SUPPORTED", text))
+    if signal.post_only and (signal.price is None or kind is OrderType.MARKET):
+        text = "Post-only needs a limit price: an order at the market would match."
+        refusals.append(_refusal("NOT_SUPPORTED", text))
+    if side is Side.BUY and (signal.close or signal.reduce_only):
+        text = "A buy on spot adds to the position; it cannot close or reduce one."
+        refusals.append(_refusal("NOT_REDUCING", text))
+    if side is Side.SELL and (signal.stop_loss is not None or signal.take_profit):
+        text = "A stop or target on a sell is for a short position; spot has none."
+        refusals.append(_refusal("SHORT_ON_SPOT", text))
+    return refusals
+
+
+def _bound(signal: Signal, side: Side, facts: SizingFacts, prices: PriceTerms) -> Decimal:
+    """The sender's price in whole steps, else the worst price."""
+    step = facts.instrument.price_step
+    if signal.price is not None:
+        return price_never_worse(signal.price, step, side)
+    return worst_price(facts.quote.reference(side), side, step, prices)
+
+
+def _lasts(
+    signal: Signal, kind: OrderType, prices: PriceTerms
+) -> tuple[TimeInForce, timedelta | None]:
+    """The order's time in force, and after how long the desk cancels the rest of it."""
+    if kind is OrderType.MARKET:
+        fill_or_kill = signal.time_in_force is TimeInForce.FOK
+        return (TimeInForce.FOK if fill_or_kill else TimeInForce.IOC), None
+    if signal.time_in_force is not None:
+        return signal.time_in_force, None
+    return TimeInForce.GTC, None if prices.on_timeout_leaves else prices.order_timeout
+
+
+def _amount(
+    signal: Signal, side: Side, facts: SizingFacts, default: Size | None, bound: Decimal
+) -> Decimal | Refusal:
+    """The amount asked for, in base asset, not yet rounded."""
+    if _closes(signal, side):
+        if facts.position > 0:
+            return facts.position
+        return _refusal("NO_POSITION", f"There is no position in {facts.instrument.symbol}.")
+    size = signal.size or default
+    if size is None:
+        return _refusal("NO_SIZE", "Neither the signal nor a default says how large it is.")
+    if size.kind is SizeKind.AMOUNT:
+        return size.value
+    if size.kind is SizeKind.NOTIONAL and not size.in_currency:
+        return size.value / bound
+    return _amount_of_value(size, signal, facts, bound)
+
+
+def _amount_of_value(
+    size: Size, signal: Signal, facts: SizingFacts, bound: Decimal
+) -> Decimal | Refusal:
+    """The amount for a size that is measured in `general.currency`."""
+    if facts.rate is None:
+        return _no_rate(facts.instrument.quote)
+    if size.kind is SizeKind.NOTIONAL:
+        return size.value / facts.rate / bound
+    if facts.equity is None:
+        return _refusal("VENUE_DOWN", "The account's equity is not known now.")
+    share = size.value * facts.equity / facts.rate
+    if size.kind is SizeKind.EQUITY:
+        return share / bound
+    if signal.stop_loss is None:
+        return _refusal("NO_SIZE", "A size by risk needs a stop.")
+    if signal.stop_loss == bound:
+        return _refusal("NO_SIZE", "A size by risk needs a stop away from the entry.")
+    return share / abs(bound - signal.stop_loss)
+
+
+def _sale(
+    amount: Decimal, facts: SizingFacts, *, reduce_only: bool
+) -> tuple[Decimal, Decimal] | Refusal:
+    """What a sell may sell, and how much of that comes out of holdings; both base asset."""
+    base = facts.instrument.base
+    reducible = max(facts.position - facts.reserved_base - facts.resting_base, ZERO)
+    free = None if facts.free_base is None else max(facts.free_base - facts.reserved_base, ZERO)
+    if reduce_only and facts.position <= 0:
+        return _refusal("NOT_REDUCING", f"There is no position in {facts.instrument.symbol}.")
+    if reduce_only and amount > facts.position + facts.base_fees:
+        closing = figure(amount_down(facts.position, facts.instrument.amount_step))
+        text = f"{figure(amount)} {base} is more than the position; {closing} would close it."
+        return _refusal("NOT_REDUCING", text)
+    if reduce_only:
+        free = reducible if free is None else min(free, reducible)
+    if free is not None and amount > free:
+        if amount - free > facts.base_fees:
+            text = f"{figure(amount)} {base} is over the {figure(free)} that can be sold."
+            return _refusal("INSUFFICIENT_BALANCE", text)
+        # Only the fees that buying it cost are missing: what is there is sold.
+        amount = amount_down(free, facts.instrument.amount_step)
+    return amount, max(amount - reducible, ZERO)
+
+
+def _wrong_levels(terms: Terms) -> list[Refusal]:
+    """A stop or target on the wrong side of the entry: the venue would fire it at once."""
+    sign = against(terms.side)
+    entry = terms.reference if terms.price is None else terms.price
+    refusals = []
+    if terms.stop_loss is not None and sign * (entry - terms.stop_loss) <= 0:
+        refusals.append(_wrong_side("stop", terms.stop_loss, entry))
+    for target in terms.take_profit:
+        if sign * (target.price - entry) <= 0:
+            refusals.append(_wrong_side("target", target.price, entry))
+    return refusals
+
+
+def _wrong_side(level: str, price: Decimal, entry: Decimal) -> Refusal:
+    text = f"The {level} {figure(price)} is on the wrong side of the entry at {figure(entry)}."
+    return _refusal("NOT_SUPPORTED", text)
+
+
+def _no_rate(quote: str) -> Refusal:
+    return _refusal("NO_RATE", f"There is no rate for {quote} now.")
+
+
+def _refusal(code: str, text: str) -> Refusal:
+    return Refusal(code=code, text=text)

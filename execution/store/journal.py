@@ -1,0 +1,123 @@
+"""The journal: every event, chained by an HMAC whose key is not in the database.
+
+Written in the transaction of the change it records. An edited entry breaks the chain at its place; a
+cut tail shows against a head that was posted elsewhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from execution.events import Event, EventKind
+from execution.store.records import Codec
+from execution.tables import EventRow, HeadRow, TicketRow
+
+_EVENTS = Codec(Event, EventRow)
+_HEAD = HeadRow.__table__  # type: ignore[attr-defined]  # set by SQLModel on table models
+_TICKETS = TicketRow.__table__  # type: ignore[attr-defined]  # set by SQLModel on table models
+
+GENESIS = "0" * 64
+
+
+def link(key: bytes, previous: str, values: Mapping[Any, Any]) -> str:
+    """The MAC of one entry: over its place, the entry before it, and all it says."""
+    said = {
+        "seq": values["seq"],
+        "at": values["at"].isoformat(),
+        "kind": str(values["kind"]),
+        "ticket": values["ticket"],
+        "order": values["order"],
+        "actor": values["actor"],
+        "data": dict(values["data"]),
+    }
+    text = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hmac.new(key, f"{previous}|{text}".encode(), hashlib.sha256).hexdigest()
+
+
+class Journal:
+    """Events of one transaction, and reading back."""
+
+    def __init__(self, connection: Connection, key: bytes) -> None:
+        self._connection = connection
+        self._key = key
+        self._head: tuple[int, str] | None = None
+
+    def add(
+        self,
+        kind: EventKind,
+        at: datetime,
+        *,
+        ticket: str | None = None,
+        order: str | None = None,
+        actor: str | None = None,
+        **data: object,
+    ) -> int:
+        """Append one entry; returns its sequence number. `data` is kept as text."""
+        seq, previous = self._head or self._read_head()
+        values: dict[str, Any] = {
+            "seq": seq + 1,
+            "at": at,
+            "kind": str(kind),
+            "ticket": ticket,
+            "order": order,
+            "actor": actor,
+            "data": {name: str(value) for name, value in data.items() if value is not None},
+        }
+        values["mac"] = link(self._key, previous, values)
+        self._connection.execute(insert(_EVENTS.table), values)
+        if ticket is not None:
+            touch = update(_TICKETS).where(_TICKETS.c.id == ticket)
+            self._connection.execute(touch, {"touched": seq + 1})
+        self._head = (seq + 1, values["mac"])
+        return seq + 1
+
+    def close(self) -> None:
+        """Write the new head; called once, before the commit."""
+        if self._head is not None:
+            seq, mac = self._head
+            self._connection.execute(update(_HEAD).where(_HEAD.c.id == 1), {"seq": seq, "mac": mac})
+
+    def head(self) -> tuple[int, str]:
+        """Sequence number and MAC of the newest entry."""
+        return self._head or self._read_head()
+
+    def after(self, seq: int, limit: int = 500) -> Sequence[Event]:
+        """Entries after this one, oldest first."""
+        query = select(_EVENTS.table).where(_EVENTS.table.c.seq > seq)
+        rows = self._connection.execute(query.order_by(_EVENTS.table.c.seq).limit(limit))
+        return [_EVENTS.record(row) for row in rows.mappings()]
+
+    def of_ticket(self, ticket: str) -> Sequence[Event]:
+        """Everything recorded about one ticket, oldest first."""
+        query = select(_EVENTS.table).where(_EVENTS.table.c.ticket == ticket)
+        rows = self._connection.execute(query.order_by(_EVENTS.table.c.seq))
+        return [_EVENTS.record(row) for row in rows.mappings()]
+
+    def count(self, kind: EventKind) -> int:
+        """How often this happened."""
+        query = select(func.count()).where(_EVENTS.table.c.kind == kind)
+        return int(self._connection.execute(query).scalar_one())
+
+    def broken(self) -> Iterator[int]:
+        """Sequence numbers at which the chain does not hold, first one first."""
+        previous, expected = GENESIS, 1
+        query = select(_EVENTS.table).order_by(_EVENTS.table.c.seq)
+        for row in self._connection.execute(query).mappings():
+            if row["seq"] != expected or row["mac"] != link(self._key, previous, row):
+                yield int(row["seq"])
+            previous, expected = row["mac"], row["seq"] + 1
+        if (expected - 1, previous) != self._read_head():
+            yield expected
+
+    def _read_head(self) -> tuple[int, str]:
+        row = self._connection.execute(
+            select(_HEAD.c.seq, _HEAD.c.mac).where(_HEAD.c.id == 1)
+        ).one()
+        return (int(row.seq), str(row.mac))

@@ -1,0 +1,169 @@
+"""Orders and fills in the database. An order's state changes by compare-and-swap; fills only grow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from execution.errors import Corrupt
+from execution.store.records import Codec
+from execution.tables import FillRow, OrderRow
+from execution.types import Fill, Order, OrderState
+
+_ORDERS = Codec(Order, OrderRow)
+_FILLS = Codec(Fill, FillRow)
+
+
+class Orders:
+    """Every order ever planned."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, order: Order) -> None:
+        """Store a planned order; the keys (ticket, leg) and (venue, client id) allow one."""
+        self._connection.execute(insert(_ORDERS.table), _ORDERS.values(order))
+
+    def change(self, before: Order, after: Order) -> None:
+        """Replace an order, if it still stands as `before` says.
+
+        Raises:
+            Corrupt: somebody else changed it; the transaction must not go on.
+        """
+        table = _ORDERS.table
+        result = self._connection.execute(
+            update(table)
+            .where(
+                table.c.id == before.id,
+                table.c.state == before.state,
+                table.c.attempts == before.attempts,
+            )
+            .values(**_ORDERS.values(after))
+        )
+        if result.rowcount != 1:
+            raise Corrupt(f"order {before.id} is no longer {before.state}")
+
+    def get(self, id: str) -> Order:
+        """One order by id."""
+        query = select(_ORDERS.table).where(_ORDERS.table.c.id == id)
+        return _ORDERS.record(self._connection.execute(query).mappings().one())
+
+    def of(self, tickets: Iterable[str]) -> dict[str, list[Order]]:
+        """The orders of several tickets, oldest first."""
+        table = _ORDERS.table
+        query = select(table).where(table.c.ticket.in_(list(tickets))).order_by(table.c.id)
+        found: dict[str, list[Order]] = {}
+        for row in self._connection.execute(query).mappings():
+            found.setdefault(row["ticket"], []).append(_ORDERS.record(row))
+        return found
+
+    def of_ticket(self, ticket: str) -> list[Order]:
+        """The orders of one ticket, oldest first."""
+        return self.of([ticket]).get(ticket, [])
+
+    def in_state(self, *states: OrderState) -> Sequence[Order]:
+        """Orders that stand so, oldest first."""
+        query = select(_ORDERS.table).where(_ORDERS.table.c.state.in_(states))
+        rows = self._connection.execute(query.order_by(_ORDERS.table.c.id))
+        return [_ORDERS.record(row) for row in rows.mappings()]
+
+    def by_client_ids(self, venue: str, ids: Iterable[str]) -> dict[str, Order]:
+        """Our orders among these client order ids."""
+        table = _ORDERS.table
+        query = select(table).where(table.c.venue == venue, table.c.client_order_id.in_(list(ids)))
+        return {
+            row["client_order_id"]: _ORDERS.record(row)
+            for row in self._connection.execute(query).mappings()
+        }
+
+    def symbols(self, venue: str) -> list[str]:
+        """Every symbol we ever had an order in at this venue."""
+        query = select(_ORDERS.table.c.symbol).where(_ORDERS.table.c.venue == venue).distinct()
+        return sorted(self._connection.execute(query).scalars())
+
+    def canceled_since(self, moment: datetime) -> Sequence[Order]:
+        """Orders that somebody asked to cancel since then, oldest first."""
+        query = select(_ORDERS.table).where(_ORDERS.table.c.cancel_requested_at >= moment)
+        rows = self._connection.execute(query.order_by(_ORDERS.table.c.id))
+        return [_ORDERS.record(row) for row in rows.mappings()]
+
+    def entries_since(self, moment: datetime) -> int:
+        """How many orders that add exposure were sent since then."""
+        table = _ORDERS.table
+        query = select(func.count()).where(table.c.sent_at > moment, table.c.reduces.is_(False))
+        return int(self._connection.execute(query).scalar_one())
+
+    def newest(self, *, limit: int, before: str | None = None, **equal: str) -> Sequence[Order]:
+        """A page of orders, newest first, optionally only those with these column values."""
+        query = _page(select(_ORDERS.table), _ORDERS.table, before, equal)
+        rows = self._connection.execute(query.limit(limit))
+        return [_ORDERS.record(row) for row in rows.mappings()]
+
+
+class Fills:
+    """Every trade of ours; append-only."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, fill: Fill) -> None:
+        """Store a fill; its key (venue, symbol, trade id) allows it once."""
+        self._connection.execute(insert(_FILLS.table), _FILLS.values(fill))
+
+    def known(self, venue: str, symbol: str, trade_ids: Iterable[str]) -> dict[str, Fill]:
+        """Fills already booked among these trade ids."""
+        table = _FILLS.table
+        query = select(table).where(
+            table.c.venue == venue, table.c.symbol == symbol, table.c.trade_id.in_(list(trade_ids))
+        )
+        return {
+            row["trade_id"]: _FILLS.record(row)
+            for row in self._connection.execute(query).mappings()
+        }
+
+    def drop_inferred(self, order: str) -> None:
+        """Take back the fills we inferred for an order, now that the real trades are here."""
+        table = _FILLS.table
+        self._connection.execute(
+            table.delete().where(table.c.order == order, table.c.inferred.is_(True))
+        )
+
+    def of_order(self, order: str) -> Sequence[Fill]:
+        """The fills of one order, oldest first."""
+        return self._many(select(_FILLS.table).where(_FILLS.table.c.order == order))
+
+    def of_tickets(self, tickets: Iterable[str]) -> dict[str, list[Fill]]:
+        """The fills of several tickets, oldest first."""
+        found: dict[str, list[Fill]] = {}
+        for fill in self._many(
+            select(_FILLS.table).where(_FILLS.table.c.ticket.in_(list(tickets)))
+        ):
+            found.setdefault(fill.ticket, []).append(fill)
+        return found
+
+    def all(self) -> Sequence[Fill]:
+        """Every fill, oldest first: what positions are folded from."""
+        return self._many(select(_FILLS.table))
+
+    def newest(self, *, limit: int, before: str | None = None, **equal: str) -> Sequence[Fill]:
+        """A page of fills, newest first, optionally only those with these column values."""
+        query = _page(select(_FILLS.table), _FILLS.table, before, equal)
+        return [
+            _FILLS.record(row) for row in self._connection.execute(query.limit(limit)).mappings()
+        ]
+
+    def _many(self, query: Any) -> Sequence[Fill]:
+        rows = self._connection.execute(query.order_by(_FILLS.table.c.at, _FILLS.table.c.id))
+        return [_FILLS.record(row) for row in rows.mappings()]
+
+
+def _page(query: Any, table: Any, before: str | None, equal: dict[str, str]) -> Any:
+    """Newest first, before a cursor, with these column values."""
+    if before is not None:
+        query = query.where(table.c.id < before)
+    for name, value in equal.items():
+        query = query.where(table.c[name] == value)
+    return query.order_by(table.c.id.desc())

@@ -1,0 +1,212 @@
+"""Signals, tickets and votes in the database. Every change of state is compare-and-swap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlmodel import SQLModel
+
+from execution.errors import Corrupt
+from execution.store.records import Codec
+from execution.tables import SignalKeyRow, SignalRow, TicketRow, VoteRow
+from execution.types import Side, Signal, Ticket, TicketState, Vote
+
+_SIGNAL: TypeAdapter[Signal] = TypeAdapter(Signal)
+_TICKETS = Codec(Ticket, TicketRow)
+_VOTES = Codec(Vote, VoteRow)
+
+
+def _table(row: type[SQLModel]) -> Any:
+    return row.__table__  # type: ignore[attr-defined]  # set by SQLModel on table models
+
+
+_SIGNALS = _table(SignalRow)
+_KEYS = _table(SignalKeyRow)
+
+
+class Signals:
+    """What sources sent."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, signal: Signal, digest: str) -> None:
+        """Store a signal; it waits until a ticket is made of it."""
+        self._connection.execute(
+            insert(_SIGNALS),
+            {
+                "id": signal.id,
+                "source": signal.source,
+                "received_at": signal.received_at,
+                "digest": digest,
+                "body": _SIGNAL.dump_python(signal, mode="json"),
+            },
+        )
+
+    def remember(self, source: str, key: str, signal: str, until: datetime) -> None:
+        """Count this key as received until then; an older use of it is forgotten."""
+        row = {"source": source, "key": key, "signal": signal, "until": until}
+        upsert = sqlite_insert(_KEYS).values(row)
+        self._connection.execute(
+            upsert.on_conflict_do_update(index_elements=["source", "key"], set_=row)
+        )
+
+    def known(self, source: str, key: str, now: datetime) -> tuple[str, str] | None:
+        """Id and digest of the signal received under this key, if it still counts."""
+        query = (
+            select(_SIGNALS.c.id, _SIGNALS.c.digest)
+            .join(_KEYS, _KEYS.c.signal == _SIGNALS.c.id)
+            .where(_KEYS.c.source == source, _KEYS.c.key == key, _KEYS.c.until > now)
+        )
+        row = self._connection.execute(query).first()
+        return None if row is None else (str(row.id), str(row.digest))
+
+    def forget(self, now: datetime) -> None:
+        """Drop keys that no longer count."""
+        self._connection.execute(delete(_KEYS).where(_KEYS.c.until <= now))
+
+    def get(self, id: str) -> Signal:
+        """One signal by id."""
+        body = self._connection.execute(
+            select(_SIGNALS.c.body).where(_SIGNALS.c.id == id)
+        ).scalar_one()
+        return _SIGNAL.validate_python(body)
+
+    def of(self, ids: Iterable[str]) -> dict[str, Signal]:
+        """Several signals by id."""
+        query = select(_SIGNALS.c.id, _SIGNALS.c.body).where(_SIGNALS.c.id.in_(list(ids)))
+        return {
+            row.id: _SIGNAL.validate_python(row.body) for row in self._connection.execute(query)
+        }
+
+    def waiting(self, limit: int = 50) -> Sequence[Signal]:
+        """Signals no ticket was made of yet, oldest first."""
+        query = select(_SIGNALS.c.body).where(_SIGNALS.c.ticket.is_(None))
+        rows = self._connection.execute(query.order_by(_SIGNALS.c.id).limit(limit))
+        return [_SIGNAL.validate_python(row.body) for row in rows]
+
+
+class Tickets:
+    """Tickets, their votes, and the moves between states."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, ticket: Ticket) -> None:
+        """Store the ticket of a signal.
+
+        Raises:
+            Corrupt: that signal already has one.
+        """
+        values = _TICKETS.values(ticket) | _columns(ticket)
+        taken = self._connection.execute(
+            update(_SIGNALS)
+            .where(_SIGNALS.c.id == ticket.signal, _SIGNALS.c.ticket.is_(None))
+            .values(ticket=ticket.id)
+        )
+        if taken.rowcount != 1:
+            raise Corrupt(f"signal {ticket.signal} already has a ticket")
+        self._connection.execute(insert(_TICKETS.table), values | {"touched": 0})
+
+    def change(self, before: Ticket, after: Ticket) -> None:
+        """Replace a ticket, if it still stands as `before` says.
+
+        Raises:
+            Corrupt: somebody else changed it; the transaction must not go on.
+        """
+        table = _TICKETS.table
+        result = self._connection.execute(
+            update(table)
+            .where(
+                table.c.id == before.id,
+                table.c.state == before.state,
+                table.c.revision == before.revision,
+            )
+            .values(**(_TICKETS.values(after) | _columns(after)))
+        )
+        if result.rowcount != 1:
+            raise Corrupt(f"ticket {before.id} is no longer {before.state}")
+
+    def get(self, id: str) -> Ticket | None:
+        """One ticket by its whole id."""
+        return self._one(select(_TICKETS.table).where(_TICKETS.table.c.id == id))
+
+    def ending(self, tail: str) -> Sequence[Ticket]:
+        """Tickets whose id ends so (upper case), newest first: what `T-7F3K` may mean."""
+        query = select(_TICKETS.table).where(_TICKETS.table.c.id.endswith(tail, autoescape=True))
+        return self._many(query.order_by(_TICKETS.table.c.id.desc()).limit(10))
+
+    def in_state(self, *states: TicketState) -> Sequence[Ticket]:
+        """Tickets that stand so, oldest first."""
+        query = select(_TICKETS.table).where(_TICKETS.table.c.state.in_(states))
+        return self._many(query.order_by(_TICKETS.table.c.id))
+
+    def count(self, *states: TicketState) -> int:
+        """How many tickets stand so."""
+        query = select(func.count()).where(_TICKETS.table.c.state.in_(states))
+        return int(self._connection.execute(query).scalar_one())
+
+    def newest(self, *, limit: int, before: str | None = None, **equal: str) -> Sequence[Ticket]:
+        """A page of tickets, newest first, optionally only those with these column values."""
+        query = select(_TICKETS.table)
+        if before is not None:
+            query = query.where(_TICKETS.table.c.id < before)
+        for name, value in equal.items():
+            query = query.where(_TICKETS.table.c[name] == value)
+        return self._many(query.order_by(_TICKETS.table.c.id.desc()).limit(limit))
+
+    def last_like(self, source: str, symbol: str, side: Side) -> datetime | None:
+        """When the last ticket of that source, symbol and side was made that was not refused."""
+        table = _TICKETS.table
+        query = (
+            select(table.c.created_at)
+            .where(
+                table.c.source == source,
+                table.c.symbol == symbol,
+                table.c.side == side,
+                table.c.state != TicketState.REFUSED,
+            )
+            .order_by(table.c.id.desc())
+            .limit(1)
+        )
+        return self._connection.execute(query).scalar_one_or_none()
+
+    def touched(self, id: str) -> int:
+        """Sequence number of the newest journal entry about this ticket."""
+        query = select(_TICKETS.table.c.touched).where(_TICKETS.table.c.id == id)
+        return int(self._connection.execute(query).scalar_one())
+
+    def vote(self, vote: Vote) -> None:
+        """Store a vote; a second one by the same person on the same revision is refused by a key."""
+        self._connection.execute(insert(_VOTES.table), _VOTES.values(vote))
+
+    def votes(self, ticket: str) -> Sequence[Vote]:
+        """All votes on a ticket, oldest first."""
+        return self.votes_of([ticket]).get(ticket, [])
+
+    def votes_of(self, tickets: Iterable[str]) -> dict[str, list[Vote]]:
+        """All votes on several tickets, oldest first."""
+        table = _VOTES.table
+        query = select(table).where(table.c.ticket.in_(list(tickets))).order_by(table.c.id)
+        found: dict[str, list[Vote]] = {}
+        for row in self._connection.execute(query).mappings():
+            found.setdefault(row["ticket"], []).append(_VOTES.record(row))
+        return found
+
+    def _one(self, query: Any) -> Ticket | None:
+        row = self._connection.execute(query).mappings().first()
+        return None if row is None else _TICKETS.record(row)
+
+    def _many(self, query: Any) -> Sequence[Ticket]:
+        return [_TICKETS.record(row) for row in self._connection.execute(query).mappings()]
+
+
+def _columns(ticket: Ticket) -> dict[str, Any]:
+    """What lists filter by, taken from what the ticket is about."""
+    about = ticket.terms or ticket.asked
+    return {"symbol": about.symbol, "side": None if about.side is None else str(about.side)}

@@ -1,0 +1,100 @@
+"""One transaction: everything it may read and change, grouped by subject."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import cached_property
+
+from pydantic import TypeAdapter
+from sqlalchemy import Connection, insert, select, update
+
+from execution.errors import Corrupt
+from execution.store.chat import Chat
+from execution.store.journal import Journal
+from execution.store.orders import Fills, Orders
+from execution.store.tickets import Signals, Tickets
+from execution.tables import MetaRow, TradingRow
+from execution.types import Halt, Trading, TradingState
+
+_TRADING = TradingRow.__table__  # type: ignore[attr-defined]  # set by SQLModel on table models
+_META = MetaRow.__table__  # type: ignore[attr-defined]  # set by SQLModel on table models
+_HALT: TypeAdapter[Halt | None] = TypeAdapter(Halt | None)
+
+
+class Transaction:
+    """What `Store.write` and `Store.read` hand to their work. Never kept, never awaited in."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        journal_key: bytes,
+        now: datetime,
+        new_id: Callable[[], str],
+    ) -> None:
+        self._connection = connection
+        self.now = now
+        self.new_id = new_id
+        self.journal = Journal(connection, journal_key)
+
+    @cached_property
+    def signals(self) -> Signals:
+        """Signals and the keys they are known by."""
+        return Signals(self._connection)
+
+    @cached_property
+    def tickets(self) -> Tickets:
+        """Tickets and votes."""
+        return Tickets(self._connection)
+
+    @cached_property
+    def orders(self) -> Orders:
+        """Orders."""
+        return Orders(self._connection)
+
+    @cached_property
+    def fills(self) -> Fills:
+        """Fills."""
+        return Fills(self._connection)
+
+    @cached_property
+    def chat(self) -> Chat:
+        """What audiences were shown."""
+        return Chat(self._connection)
+
+    def trading(self) -> Trading:
+        """Active, paused or halted."""
+        row = self._connection.execute(select(_TRADING).where(_TRADING.c.id == 1)).one()
+        return Trading(
+            state=TradingState(row.state),
+            generation=row.generation,
+            halt=_HALT.validate_python(row.halt),
+        )
+
+    def set_trading(self, before: Trading, after: Trading) -> None:
+        """Change the desk's state, if it still stands as `before` says.
+
+        Raises:
+            Corrupt: somebody else changed it.
+        """
+        result = self._connection.execute(
+            update(_TRADING)
+            .where(_TRADING.c.id == 1, _TRADING.c.generation == before.generation)
+            .values(
+                state=after.state,
+                generation=after.generation,
+                halt=_HALT.dump_python(after.halt, mode="json"),
+            )
+        )
+        if result.rowcount != 1:
+            raise Corrupt("the trading state was changed by somebody else")
+
+    def fact(self, key: str, otherwise: Callable[[], bytes]) -> bytes:
+        """A fact about this installation, made the first time it is asked for."""
+        query = select(_META.c.value).where(_META.c.key == key)
+        value = self._connection.execute(query).scalar_one_or_none()
+        if value is None:
+            value = otherwise()
+            self._connection.execute(insert(_META), {"key": key, "value": value})
+        return bytes(value)

@@ -1,0 +1,364 @@
+"""SQLModel rows and their column types; storage, not domain.
+
+A `table=True` model validates nothing, so only `store/` touches these and converts to and from the
+frozen records of `types.py`. Money is exact text on SQLite (its own numbers are floats) and NUMERIC
+elsewhere; it is never compared or summed in SQL.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    Dialect,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    String,
+    UniqueConstraint,
+)
+from sqlalchemy import Enum as SAEnum
+from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlmodel import Field, SQLModel
+
+from execution.types import (
+    Mode,
+    OrderState,
+    OrderType,
+    Side,
+    TicketState,
+    TimeInForce,
+    TradingState,
+    VoteKind,
+)
+
+
+class Money(TypeDecorator[Decimal]):
+    """An exact Decimal: plain text on SQLite, NUMERIC(38,18) elsewhere. Refuses floats."""
+
+    impl = Numeric(38, 18)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Text where the database would round."""
+        return dialect.type_descriptor(String(60) if dialect.name == "sqlite" else Numeric(38, 18))
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        """Refuse what is not an exact, finite number."""
+        if value is None:
+            return None
+        if not isinstance(value, Decimal):
+            raise TypeError(f"money is Decimal, not {type(value).__name__}")
+        if not value.is_finite():
+            raise ValueError("money is a finite number")
+        return format(value, "f") if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
+        """The same number again."""
+        return None if value is None else Decimal(value)
+
+
+class Utc(TypeDecorator[datetime]):
+    """An aware UTC time with microseconds; fixed-width text on SQLite, so that it sorts."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Text where the database would forget the zone."""
+        return dialect.type_descriptor(
+            String(32) if dialect.name == "sqlite" else DateTime(timezone=True)
+        )
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        """Refuse a naive time."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive time")
+        utc = value.astimezone(UTC)
+        return utc.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Aware again."""
+        if value is None or isinstance(value, datetime):
+            return value
+        return datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+
+
+class Span(TypeDecorator[timedelta]):
+    """A duration in whole microseconds."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        """Exact to the microsecond."""
+        return None if value is None else value // timedelta(microseconds=1)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> timedelta | None:
+        """The same duration again."""
+        return None if value is None else timedelta(microseconds=value)
+
+
+def _choice(choices: type[StrEnum]) -> SAEnum:
+    """An enum stored by value, with a CHECK."""
+    return SAEnum(
+        choices,
+        native_enum=False,
+        create_constraint=True,
+        length=32,
+        name=choices.__name__.lower(),
+        values_callable=lambda c: [member.value for member in c],
+    )
+
+
+metadata: MetaData = SQLModel.metadata
+metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+ID = String(26)
+
+
+class SignalRow(SQLModel, table=True):
+    """A committed signal; `ticket` stays empty until the executor has made one of it."""
+
+    __tablename__ = "signals"
+    __table_args__ = (Index(None, "ticket", "id"),)
+
+    id: str = Field(sa_column=Column(ID, primary_key=True))
+    source: str = Field(sa_column=Column(String(32), nullable=False))
+    received_at: datetime = Field(sa_column=Column(Utc, nullable=False))
+    digest: str = Field(sa_column=Column(String(64), nullable=False))
+    body: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    ticket: str | None = Field(default=None, sa_column=Column(ID))
+
+
+class SignalKeyRow(SQLModel, table=True):
+    """Under which keys a signal counts as already received, and until when."""
+
+    __tablename__ = "signal_keys"
+
+    source: str = Field(sa_column=Column(String(32), primary_key=True))
+    key: str = Field(sa_column=Column(String(200), primary_key=True))
+    signal: str = Field(sa_column=Column(ID, nullable=False))
+    until: datetime = Field(sa_column=Column(Utc, nullable=False, index=True))
+
+
+class TicketRow(SQLModel, table=True):
+    """A ticket; `touched` is the newest journal entry about it, which is when its card is stale."""
+
+    __tablename__ = "tickets"
+    __table_args__ = (
+        Index(None, "state", "id"),
+        Index(None, "source", "symbol", "side", "id"),
+    )
+
+    id: str = Field(sa_column=Column(ID, primary_key=True))
+    signal: str = Field(sa_column=Column(ID, nullable=False, unique=True))
+    source: str = Field(sa_column=Column(String(32), nullable=False))
+    state: TicketState = Field(sa_column=Column(_choice(TicketState), nullable=False))
+    revision: int = Field(sa_column=Column(Integer, nullable=False))
+    venue: str = Field(sa_column=Column(String(32), nullable=False))
+    mode: Mode = Field(sa_column=Column(_choice(Mode), nullable=False))
+    symbol: str = Field(sa_column=Column(String(64), nullable=False))
+    side: str | None = Field(default=None, sa_column=Column(String(4)))
+    asked: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    terms: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
+    fingerprint: str = Field(sa_column=Column(String(64), nullable=False))
+    rule: str = Field(sa_column=Column(String(100), nullable=False))
+    required: int = Field(sa_column=Column(Integer, nullable=False))
+    created_at: datetime = Field(sa_column=Column(Utc, nullable=False))
+    expires_at: datetime | None = Field(default=None, sa_column=Column(Utc))
+    fired_at: datetime = Field(sa_column=Column(Utc, nullable=False))
+    checks: int = Field(sa_column=Column(Integer, nullable=False))
+    refusals: list[dict[str, Any]] = Field(sa_column=Column(JSON, nullable=False))
+    strategy: str | None = Field(default=None, sa_column=Column(String(200)))
+    note: str | None = Field(default=None, sa_column=Column(String(2000)))
+    reason: str | None = Field(default=None, sa_column=Column(String(500)))
+    decided_at: datetime | None = Field(default=None, sa_column=Column(Utc))
+    previous_reference: Decimal | None = Field(default=None, sa_column=Column(Money))
+    touched: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+
+
+class VoteRow(SQLModel, table=True):
+    """One person's word on one revision."""
+
+    __tablename__ = "votes"
+    __table_args__ = (UniqueConstraint("ticket", "revision", "person"),)
+
+    id: str = Field(sa_column=Column(ID, primary_key=True))
+    ticket: str = Field(sa_column=Column(ID, nullable=False))
+    revision: int = Field(sa_column=Column(Integer, nullable=False))
+    fingerprint: str = Field(sa_column=Column(String(64), nullable=False))
+    person: str = Field(sa_column=Column(String(64), nullable=False))
+    name: str = Field(sa_column=Column(String(128), nullable=False))
+    vote: VoteKind = Field(sa_column=Column(_choice(VoteKind), nullable=False))
+    at: datetime = Field(sa_column=Column(Utc, nullable=False))
+
+
+class OrderRow(SQLModel, table=True):
+    """One leg at one venue. The two unique constraints are what "never twice" rests on."""
+
+    __tablename__ = "orders"
+    __table_args__ = (
+        UniqueConstraint("ticket", "leg"),
+        UniqueConstraint("venue", "client_order_id"),
+        Index(None, "state", "id"),
+        Index(None, "venue", "symbol", "id"),
+    )
+
+    id: str = Field(sa_column=Column(ID, primary_key=True))
+    ticket: str = Field(sa_column=Column(ID, nullable=False))
+    leg: str = Field(sa_column=Column(String(16), nullable=False))
+    venue: str = Field(sa_column=Column(String(32), nullable=False))
+    symbol: str = Field(sa_column=Column(String(64), nullable=False))
+    side: Side = Field(sa_column=Column(_choice(Side), nullable=False))
+    type: OrderType = Field(sa_column=Column(_choice(OrderType), nullable=False))
+    amount: Decimal = Field(sa_column=Column(Money, nullable=False))
+    price: Decimal = Field(sa_column=Column(Money, nullable=False))
+    time_in_force: TimeInForce = Field(sa_column=Column(_choice(TimeInForce), nullable=False))
+    client_order_id: str = Field(sa_column=Column(String(64), nullable=False))
+    state: OrderState = Field(sa_column=Column(_choice(OrderState), nullable=False))
+    reduces: bool = Field(nullable=False)
+    created_at: datetime = Field(sa_column=Column(Utc, nullable=False))
+    post_only: bool = Field(nullable=False)
+    venue_order_id: str | None = Field(default=None, sa_column=Column(String(64)))
+    attempts: int = Field(sa_column=Column(Integer, nullable=False))
+    sent_at: datetime | None = Field(default=None, sa_column=Column(Utc))
+    acknowledged_at: datetime | None = Field(default=None, sa_column=Column(Utc))
+    fence_at: datetime | None = Field(default=None, sa_column=Column(Utc))
+    cancel_after: datetime | None = Field(default=None, sa_column=Column(Utc))
+    cancel_requested_at: datetime | None = Field(default=None, sa_column=Column(Utc))
+    cancel_reason: str | None = Field(default=None, sa_column=Column(String(200)))
+    looks: int = Field(sa_column=Column(Integer, nullable=False))
+    doubted_at: datetime | None = Field(default=None, sa_column=Column(Utc))
+    next_look_at: datetime | None = Field(default=None, sa_column=Column(Utc))
+    ended_at: datetime | None = Field(default=None, sa_column=Column(Utc))
+    reason: str | None = Field(default=None, sa_column=Column(String(500)))
+    reported: Decimal = Field(sa_column=Column(Money, nullable=False))
+    short_since: datetime | None = Field(default=None, sa_column=Column(Utc))
+
+
+class FillRow(SQLModel, table=True):
+    """One trade of ours, keyed as the venue keys it."""
+
+    __tablename__ = "fills"
+    __table_args__ = (
+        UniqueConstraint("venue", "symbol", "trade_id"),
+        Index(None, "order"),
+        Index(None, "venue", "symbol", "at"),
+    )
+
+    id: str = Field(sa_column=Column(ID, primary_key=True))
+    order: str = Field(sa_column=Column(ID, nullable=False))
+    ticket: str = Field(sa_column=Column(ID, nullable=False))
+    venue: str = Field(sa_column=Column(String(32), nullable=False))
+    symbol: str = Field(sa_column=Column(String(64), nullable=False))
+    side: Side = Field(sa_column=Column(_choice(Side), nullable=False))
+    trade_id: str = Field(sa_column=Column(String(80), nullable=False))
+    amount: Decimal = Field(sa_column=Column(Money, nullable=False))
+    price: Decimal = Field(sa_column=Column(Money, nullable=False))
+    fee: Decimal = Field(sa_column=Column(Money, nullable=False))
+    fee_currency: str | None = Field(default=None, sa_column=Column(String(32)))
+    at: datetime = Field(sa_column=Column(Utc, nullable=False))
+    inferred: bool = Field(nullable=False)
+
+
+class EventRow(SQLModel, table=True):
+    """The journal. Triggers refuse to change or delete an entry (migration 0001)."""
+
+    __tablename__ = "events"
+    __table_args__ = (Index(None, "ticket", "seq"),)
+
+    seq: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    at: datetime = Field(sa_column=Column(Utc, nullable=False))
+    kind: str = Field(sa_column=Column(String(40), nullable=False))
+    ticket: str | None = Field(default=None, sa_column=Column(ID))
+    order: str | None = Field(default=None, sa_column=Column(ID))
+    actor: str | None = Field(default=None, sa_column=Column(String(64)))
+    data: dict[str, str] = Field(sa_column=Column(JSON, nullable=False))
+    mac: str = Field(sa_column=Column(String(64), nullable=False))
+
+
+class HeadRow(SQLModel, table=True):
+    """The end of the journal's chain: one row, changed in each commit that writes an event."""
+
+    __tablename__ = "head"
+
+    id: int = Field(sa_column=Column(Integer, primary_key=True))
+    seq: int = Field(sa_column=Column(BigInteger, nullable=False))
+    mac: str = Field(sa_column=Column(String(64), nullable=False))
+
+
+class TradingRow(SQLModel, table=True):
+    """Active, paused or halted: one row."""
+
+    __tablename__ = "trading"
+
+    id: int = Field(sa_column=Column(Integer, primary_key=True))
+    state: TradingState = Field(sa_column=Column(_choice(TradingState), nullable=False))
+    generation: int = Field(sa_column=Column(Integer, nullable=False))
+    halt: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
+
+
+class PostRow(SQLModel, table=True):
+    """A message shown to an audience about a subject, so that it can be edited later."""
+
+    __tablename__ = "posts"
+    __table_args__ = (UniqueConstraint("audience", "subject"),)
+
+    id: str = Field(sa_column=Column(ID, primary_key=True))
+    audience: str = Field(sa_column=Column(String(32), nullable=False))
+    subject: str = Field(sa_column=Column(String(64), nullable=False))
+    place: str = Field(sa_column=Column(String(64), nullable=False))
+    number: int = Field(sa_column=Column(BigInteger, nullable=False))
+    has_picture: bool = Field(nullable=False)
+    shown: str = Field(sa_column=Column(String(64), nullable=False))
+    shown_seq: int = Field(sa_column=Column(BigInteger, nullable=False))
+    at: datetime = Field(sa_column=Column(Utc, nullable=False))
+
+
+class ButtonRow(SQLModel, table=True):
+    """What a button means; its token is all that travels through the chat."""
+
+    __tablename__ = "buttons"
+    __table_args__ = (UniqueConstraint("place", "subject", "revision", "action", "argument"),)
+
+    token: str = Field(sa_column=Column(String(32), primary_key=True))
+    place: str = Field(sa_column=Column(String(64), nullable=False))
+    subject: str = Field(sa_column=Column(String(64), nullable=False))
+    revision: int = Field(sa_column=Column(Integer, nullable=False))
+    action: str = Field(sa_column=Column(String(32), nullable=False))
+    argument: str = Field(sa_column=Column(String(64), nullable=False))
+
+
+class CursorRow(SQLModel, table=True):
+    """How far an audience has been told."""
+
+    __tablename__ = "cursors"
+
+    audience: str = Field(sa_column=Column(String(64), primary_key=True))
+    seq: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
+class MetaRow(SQLModel, table=True):
+    """Facts about this installation, such as its id."""
+
+    __tablename__ = "meta"
+
+    key: str = Field(sa_column=Column(String(64), primary_key=True))
+    value: bytes = Field(sa_column=Column(LargeBinary, nullable=False))

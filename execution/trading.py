@@ -1,0 +1,67 @@
+"""Active, paused, halted: what each still lets through.
+
+Pure. The desk changes the state, the executor asks before every order; the same three words mean the
+same at every door. While halted only what reduces a position is let through, and only when it is
+marked so (flatten, a missing stop).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from execution.errors import NotPossible
+from execution.types import Halt, Trading, TradingState
+
+ACTIVE_FROM_THE_START = Trading(state=TradingState.ACTIVE, generation=0)
+
+
+def lets_through(trading: Trading, *, reduces: bool) -> bool:
+    """Whether an order may go out in this state; pause still lets exposure shrink."""
+    if trading.state is TradingState.ACTIVE:
+        return True
+    return trading.state is TradingState.PAUSED and reduces
+
+
+def halted(trading: Trading, halt: Halt) -> Trading:
+    """The state after a halt. A second halt keeps the first one's who, when and why."""
+    if trading.state is TradingState.HALTED:
+        return trading
+    return Trading(state=TradingState.HALTED, generation=trading.generation + 1, halt=halt)
+
+
+def verified(trading: Trading, at: datetime) -> Trading:
+    """The same halt, now proved at the exchange."""
+    assert trading.halt is not None, "only a halt can be verified"
+    return trading.evolve(halt=trading.halt.evolve(verified_at=at))
+
+
+def resumed(trading: Trading) -> Trading:
+    """Trading again.
+
+    Raises:
+        NotPossible: it is not halted, or the halt is not verified yet.
+    """
+    if trading.state is TradingState.ACTIVE:
+        raise NotPossible("Trading is already active.")
+    if trading.halt is not None and trading.halt.verified_at is None:
+        raise NotPossible("The halt is not done yet: something of ours may still be open.")
+    return Trading(state=TradingState.ACTIVE, generation=trading.generation + 1)
+
+
+class Brake:
+    """The halt in memory, read by the sender right before the first byte.
+
+    Pulled in the same step as the request to halt, before anything is committed, so that no order
+    slips out while the commit is on its way. It only ever makes the desk stricter than the database.
+    """
+
+    def __init__(self) -> None:
+        self.pulled = False
+
+    def pull(self) -> None:
+        """Stop now."""
+        self.pulled = True
+
+    def release(self) -> None:
+        """Trading again, after that was committed."""
+        self.pulled = False

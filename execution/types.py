@@ -1,0 +1,451 @@
+"""The words of the trade as frozen records: signal, terms, ticket, vote, order, fill.
+
+Everything imports this; it imports nothing of ours. Money is `Decimal` and time is aware UTC:
+a record refuses a float or a naive time when it is made, so neither can travel further.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Self
+
+ZERO = Decimal(0)
+
+
+class Record:
+    """Base of every frozen record: refuses floats and naive times, changes by copy."""
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        """Check every field once, at the door.
+
+        Raises:
+            TypeError: a field holds a float; money and quantities are `Decimal`.
+            ValueError: a field holds a naive time, or a Decimal that is not finite.
+        """
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]  # subclasses are dataclasses
+            value = getattr(self, field.name)
+            if isinstance(value, float):
+                raise TypeError(f"{type(self).__name__}.{field.name}: a float is not money")
+            if isinstance(value, Decimal) and not value.is_finite():
+                raise ValueError(f"{type(self).__name__}.{field.name}: {value} is not a number")
+            if isinstance(value, datetime):
+                if value.tzinfo is None:
+                    raise ValueError(f"{type(self).__name__}.{field.name}: a naive time")
+                object.__setattr__(self, field.name, value.astimezone(UTC))
+
+    def evolve(self, **changes: Any) -> Self:
+        """A copy with these fields changed, checked again."""
+        return dataclasses.replace(self, **changes)  # type: ignore[type-var]
+
+
+class Side(StrEnum):
+    """What an order does with the base asset."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+    @property
+    def opposite(self) -> Side:
+        """The side that undoes this one."""
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+
+class OrderType(StrEnum):
+    """How an order meets the market."""
+
+    MARKET = "market"
+    LIMIT = "limit"
+    STOP = "stop"
+    STOP_LIMIT = "stop_limit"
+    TAKE_PROFIT = "take_profit"
+    TAKE_PROFIT_LIMIT = "take_profit_limit"
+    TRAILING_STOP = "trailing_stop"
+
+
+class TimeInForce(StrEnum):
+    """How long an order may rest."""
+
+    GTC = "GTC"
+    IOC = "IOC"
+    FOK = "FOK"
+    GTD = "GTD"
+
+
+class Mode(StrEnum):
+    """What is at stake at a venue; later members are graver."""
+
+    PAPER = "paper"
+    SANDBOX = "sandbox"
+    LIVE = "live"
+
+    @property
+    def gravity(self) -> int:
+        """Rank for "the gravest of several venues"."""
+        return list(Mode).index(self)
+
+
+class TradingState(StrEnum):
+    """What the desk lets through (`trading.py`)."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    HALTED = "halted"
+
+
+class TicketState(StrEnum):
+    """Where a ticket stands; the moves are in `approval.py`."""
+
+    NEW = "new"
+    REFUSED = "refused"
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    CANCELED = "canceled"
+    WORKING = "working"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class OrderState(StrEnum):
+    """Where an order stands; the moves are in `orders.py`."""
+
+    PLANNED = "planned"
+    DENIED = "denied"
+    SENDING = "sending"
+    IN_DOUBT = "in_doubt"
+    WORKING = "working"
+    CANCELING = "canceling"
+    FILLED = "filled"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+    ABSENT = "absent"
+    STUCK = "stuck"
+
+
+class VoteKind(StrEnum):
+    """What a person said of a ticket."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+
+
+class SizeKind(StrEnum):
+    """What a size is measured in."""
+
+    AMOUNT = "amount"  # base asset
+    NOTIONAL = "notional"  # a signal's: the symbol's quote currency; a setting's: `currency`
+    EQUITY = "equity"  # share of the account's equity
+    RISK = "risk"  # share of equity lost at the stop
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Size(Record):
+    """How much a signal or a setting asks for."""
+
+    kind: SizeKind
+    value: Decimal
+    in_currency: bool = False
+    """True when a notional is in `general.currency`, as the settings' sizes are."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target(Record):
+    """One take-profit level: a price and the share of the position that leaves there (0-1]."""
+
+    price: Decimal
+    share: Decimal
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trail(Record):
+    """A trailing stop's distance: a share of the price, or an absolute distance in quote."""
+
+    value: Decimal
+    is_share: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Signal(Record):
+    """What a source sent, read and checked for what the payload alone can show wrong."""
+
+    id: str
+    source: str
+    received_at: datetime
+    symbol: str
+    """As the sender wrote it; the venue's own market is found when the ticket is made."""
+    side: Side | None = None
+    type: OrderType | None = None
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trail: Trail | None = None
+    size: Size | None = None
+    stop_loss: Decimal | None = None
+    take_profit: tuple[Target, ...] = ()
+    time_in_force: TimeInForce | None = None
+    good_till: datetime | None = None
+    post_only: bool = False
+    reduce_only: bool = False
+    close: bool = False
+    venue: str | None = None
+    strategy: str | None = None
+    note: str | None = None
+    time: datetime | None = None
+    """When the alert fired, by the sender's clock."""
+    bar_time: datetime | None = None
+    expires_in: timedelta | None = None
+
+    @property
+    def fired_at(self) -> datetime:
+        """When this was true: the sender's time, else when it was received."""
+        return self.time or self.received_at
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Quote(Record):
+    """Best bid and ask of a symbol, in quote currency, and when they were seen."""
+
+    symbol: str
+    bid: Decimal
+    ask: Decimal
+    at: datetime
+
+    @property
+    def mid(self) -> Decimal:
+        """Half way between bid and ask."""
+        return (self.bid + self.ask) / 2
+
+    def reference(self, side: Side) -> Decimal:
+        """The price this side would meet: the best ask for a buy, the best bid for a sell."""
+        return self.ask if side is Side.BUY else self.bid
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Candle(Record):
+    """One bar: prices in quote currency, volume in base asset, `at` the bar's start."""
+
+    at: datetime
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Instrument(Record):
+    """What a venue says of one market: its steps and limits. `None` is no limit told."""
+
+    symbol: str
+    base: str
+    quote: str
+    active: bool
+    amount_step: Decimal
+    price_step: Decimal
+    min_amount: Decimal | None = None
+    max_amount: Decimal | None = None
+    min_price: Decimal | None = None
+    max_price: Decimal | None = None
+    min_notional: Decimal | None = None
+    max_notional: Decimal | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Terms(Record):
+    """Exactly what people approve, rounded to the venue's steps. The fingerprint covers all of it."""
+
+    venue: str
+    mode: Mode
+    symbol: str
+    side: Side
+    type: OrderType
+    amount: Decimal
+    """Base asset."""
+    price: Decimal | None
+    """The sender's limit price in quote currency; None when the desk prices the order."""
+    worst_price: Decimal | None
+    """`at most` / `at least` for an order without the sender's price; None otherwise."""
+    reference: Decimal
+    """Best ask (buy) or bid (sell) these terms were made at; drift is measured from here."""
+    notional: Decimal
+    """Amount at the price or worst price, in the symbol's quote currency."""
+    value: Decimal
+    """The same in `general.currency`: what rules and limits speak of."""
+    time_in_force: TimeInForce
+    rests_for: timedelta | None
+    """After this the rest is canceled; None when the signal itself said how long."""
+    stop_price: Decimal | None = None
+    good_till: datetime | None = None
+    post_only: bool = False
+    reduce_only: bool = False
+    reduces: bool = False
+    """True when it only makes a position smaller: such an order is refused by no `[risk]` rule."""
+    from_holdings: Decimal = ZERO
+    """The part of a spot sell that goes beyond the position, base asset."""
+    stop_loss: Decimal | None = None
+    take_profit: tuple[Target, ...] = ()
+
+    @property
+    def bound(self) -> Decimal:
+        """The price this order may never go past, in quote currency."""
+        bound = self.price if self.price is not None else self.worst_price
+        assert bound is not None, "terms carry the sender's price or a worst price"
+        return bound
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refusal(Record):
+    """Why a ticket may not go on: a stable code and a sentence with the numbers."""
+
+    code: str
+    text: str
+    largest: Decimal | None = None
+    """The largest value in `currency` that would have passed, where there is one."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked(Record):
+    """What a ticket is about even when it could not be sized; shown for refused tickets."""
+
+    symbol: str
+    side: Side | None
+    type: OrderType
+    amount: Decimal | None = None
+    price: Decimal | None = None
+    notional: Decimal | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ticket(Record):
+    """The sized, checked order proposal people decide on."""
+
+    id: str
+    signal: str
+    source: str
+    state: TicketState
+    revision: int
+    venue: str
+    mode: Mode
+    asked: Asked
+    terms: Terms | None
+    """None only for a ticket that was refused before it could be sized."""
+    fingerprint: str
+    rule: str
+    required: int
+    created_at: datetime
+    expires_at: datetime | None
+    fired_at: datetime
+    checks: int = 0
+    """How many checks were passed when these terms were made."""
+    refusals: tuple[Refusal, ...] = ()
+    strategy: str | None = None
+    note: str | None = None
+    reason: str | None = None
+    """Why it stands as it stands, in a few words for people (`the price moved`, `halted`)."""
+    decided_at: datetime | None = None
+    previous_reference: Decimal | None = None
+    """The reference people saw before the price moved; set while a ticket is asked again."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Vote(Record):
+    """What one person said of one revision; valid only for the fingerprint it carries."""
+
+    id: str
+    ticket: str
+    revision: int
+    fingerprint: str
+    person: str
+    """Opaque: `tg:2001`, `api`, `cli:ana`."""
+    name: str
+    vote: VoteKind
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order(Record):
+    """One leg of a ticket at one venue. What was filled is the sum of its fills, never a field."""
+
+    id: str
+    ticket: str
+    leg: str
+    venue: str
+    symbol: str
+    side: Side
+    type: OrderType
+    """As sent to the venue: a market order goes as a capped limit."""
+    amount: Decimal
+    price: Decimal
+    time_in_force: TimeInForce
+    client_order_id: str
+    state: OrderState
+    reduces: bool
+    created_at: datetime
+    post_only: bool = False
+    venue_order_id: str | None = None
+    attempts: int = 0
+    sent_at: datetime | None = None
+    acknowledged_at: datetime | None = None
+    fence_at: datetime | None = None
+    """After this the venue itself refuses a late request; absence can be proved only later."""
+    cancel_after: datetime | None = None
+    """When the rest of it is canceled; None when it rests as long as the signal said."""
+    cancel_requested_at: datetime | None = None
+    cancel_reason: str | None = None
+    looks: int = 0
+    """Complete rounds of looking that did not find it."""
+    doubted_at: datetime | None = None
+    next_look_at: datetime | None = None
+    ended_at: datetime | None = None
+    reason: str | None = None
+    reported: Decimal = ZERO
+    """The largest filled amount the venue has claimed; fills are fetched until they add up."""
+    short_since: datetime | None = None
+    """Since when the venue calls it closed while trades that it claims are still missing."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fill(Record):
+    """One trade of ours, as the venue keyed it. Append-only."""
+
+    id: str
+    order: str
+    ticket: str
+    venue: str
+    symbol: str
+    side: Side
+    trade_id: str
+    amount: Decimal
+    price: Decimal
+    fee: Decimal
+    fee_currency: str | None
+    at: datetime
+    inferred: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Halt(Record):
+    """Who stopped or paused trading, when, why, and whether the exchange was seen empty."""
+
+    by: str
+    name: str
+    at: datetime
+    reason: str
+    verified_at: datetime | None = None
+    voided: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trading(Record):
+    """The desk's state: one row, changed by compare-and-swap on its generation."""
+
+    state: TradingState
+    generation: int
+    halt: Halt | None = None

@@ -1,0 +1,1 @@
+"""Exchange accounts behind one protocol. The only package that imports ccxt."""

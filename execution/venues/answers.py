@@ -1,0 +1,311 @@
+"""What ccxt's dictionaries and exceptions mean in our words. Pure: it never asks, it only reads.
+
+`exchange.py` calls it with whatever came back. It must never take an unclear answer for a no, and
+never let a key, a signature or a signed address into a text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Context, Decimal
+from typing import Any
+
+from execution.errors import (
+    NotSent,
+    OrderUnknown,
+    OutcomeUnknown,
+    VenueError,
+    VenueRefused,
+    VenueUnavailable,
+)
+from execution.types import ZERO, Candle, Instrument, OrderState, Quote, Side
+from execution.venues.quirks import Quirks
+from execution.venues.venue import Balance, NewOrder, Report, Trade
+
+DEFINITE = frozenset(
+    {
+        "ArgumentsRequired",
+        "AuthenticationError",
+        "BadRequest",
+        "InsufficientFunds",
+        "InvalidOrder",
+        "NotSupported",
+        "OperationRejected",
+    }
+)
+"""ccxt classes, with their subclasses, that mean the exchange said no to this order."""
+INDEFINITE = frozenset({"DuplicateOrderId", "OrderNotFound", "OrderNotCached", "NoChange"})
+"""Subclasses of those that do not: an order of this id may exist."""
+NEVER_LEFT = frozenset({"ClientConnectorError", "ConnectionTimeoutError", "gaierror"})
+"""Causes in the network library that come before the first byte of a request."""
+
+_LONGEST = 200
+_SIGNED = re.compile(r"https?://\S+|signature=\S*", re.IGNORECASE)
+_EXACT = Context(prec=38)
+
+
+@dataclass(slots=True)
+class Wire:
+    """What crossed the wire during one call; the ccxt classes in `exchange.py` write it down."""
+
+    exchange: str
+    secrets: tuple[str, ...]
+    requests: int = 0
+    status: int | None = None
+    """HTTP status of the last complete answer; None when there was none."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str = ""
+
+    def words(self) -> tuple[str | None, str | None]:
+        """The exchange's own code and message, where it answered in JSON."""
+        try:
+            body = json.loads(self.body)
+        except ValueError:
+            return None, None
+        if not isinstance(body, dict):
+            return None, None
+        code = next((body[key] for key in ("code", "retCode", "label") if key in body), None)
+        text = next(
+            (body[key] for key in ("msg", "retMsg", "message", "error") if key in body), None
+        )
+        return None if code is None else str(code), self.clean(str(text if text else body))
+
+    def clean(self, text: str) -> str:
+        """A text for people: nothing secret, no address, no longer than a line or two."""
+        for secret in filter(None, self.secrets):
+            text = text.replace(secret, "...")
+        return _SIGNED.sub("...", text).strip()[:_LONGEST]
+
+    def retry_after(self) -> timedelta | None:
+        """How long the exchange asks for silence (418 and 429 carry it, in seconds)."""
+        if self.status not in (418, 429):
+            return None
+        told = {name.lower(): value for name, value in self.headers.items()}.get("retry-after", "")
+        return timedelta(seconds=int(told)) if told.isdecimal() else None
+
+
+def sending_failed(error: Exception, wire: Wire, quirks: Quirks) -> VenueError:
+    """What an order that was not acknowledged came to; anything unclear is `OutcomeUnknown`."""
+    names = _names(error)
+    definite = bool(names & DEFINITE) and not names & INDEFINITE
+    if wire.requests == 0:
+        if definite:
+            return VenueRefused(wire.clean(str(error).removeprefix(f"{wire.exchange} ")))
+        return NotSent(f"{wire.exchange}: the order was not sent")
+    if _names(error.__cause__) & NEVER_LEFT:
+        return NotSent(f"{wire.exchange} cannot be reached")
+    code, text = wire.words()
+    if wire.status is None or wire.status >= 500 or wire.status in (418, 429) or text is None:
+        return OutcomeUnknown(_heard(error, wire))
+    if code in quirks.duplicate_texts or any(known in text for known in quirks.duplicate_texts):
+        return OutcomeUnknown(f"{wire.exchange} says the order's id is taken")
+    if definite or code in quirks.definite_codes:
+        return VenueRefused(_said(code, text))
+    return OutcomeUnknown(_heard(error, wire))
+
+
+def asking_failed(error: Exception, wire: Wire, _quirks: Quirks) -> VenueError:
+    """What a read or a cancel that failed came to: the order is unknown there, or no answer."""
+    if "OrderNotFound" in _names(error) and wire.words()[1] is not None:
+        return OrderUnknown(f"{wire.exchange} does not know this order")
+    return VenueUnavailable(_heard(error, wire), retry_after=wire.retry_after())
+
+
+def clock_is_off(error: Exception) -> bool:
+    """Whether the exchange refused the request's time."""
+    return "InvalidNonce" in _names(error)
+
+
+def _names(error: BaseException | None) -> frozenset[str]:
+    return frozenset(kind.__name__ for kind in type(error).__mro__)
+
+
+def _said(code: str | None, text: str) -> str:
+    return text if code is None else f"{text} ({code})"
+
+
+def _heard(error: Exception, wire: Wire) -> str:
+    """In a few words, what came back instead of an answer."""
+    if wire.status is None:
+        names = _names(error) | _names(error.__cause__)
+        if wire.requests == 0:
+            return f"{wire.exchange}: {wire.clean(str(error).removeprefix(f'{wire.exchange} '))}"
+        if names & NEVER_LEFT:
+            return f"{wire.exchange} cannot be reached"
+        if "RequestTimeout" in names:
+            return f"{wire.exchange} did not answer in time"
+        return f"the connection to {wire.exchange} broke before an answer"
+    code, text = wire.words()
+    if wire.status == 200 and code is None:
+        return f"{wire.exchange} sent an answer that cannot be read"
+    if text is None:
+        return f"{wire.exchange} answered with HTTP status {wire.status}"
+    return f"{wire.exchange}: {_said(code, text)}"
+
+
+_STATES = {
+    "open": OrderState.WORKING,
+    "canceling": OrderState.WORKING,
+    "closed": OrderState.FILLED,
+    "canceled": OrderState.CANCELED,
+    "expired": OrderState.EXPIRED,
+    "rejected": OrderState.REJECTED,
+}
+
+
+def exact(value: Any) -> Decimal:
+    """ccxt's number as the Decimal the exchange wrote.
+
+    Raises:
+        ArithmeticError: it is no number.
+    """
+    return value if isinstance(value, Decimal) else Decimal(str(value))
+
+
+def report(row: Mapping[str, Any]) -> Report:
+    """An order as the exchange shows it.
+
+    Raises:
+        ValueError, KeyError, ArithmeticError: it shows less than an order, so nothing is known.
+    """
+    if not row["id"] or row["status"] not in _STATES:
+        raise ValueError("an order without an id or a status")
+    state, amount, filled = _STATES[row["status"]], exact(row["amount"]), exact(row["filled"])
+    if state is OrderState.FILLED and filled < amount:
+        state = OrderState.CANCELED  # some call an order closed whose rest is gone
+    return Report(
+        venue_order_id=str(row["id"]),
+        client_order_id=row["clientOrderId"],
+        symbol=row["symbol"],
+        side=Side(row["side"]),
+        state=state,
+        amount=amount,
+        filled=filled,
+        price=_maybe(row["price"]),
+        average=_maybe(row["average"]),
+        at=_at(row["lastUpdateTimestamp"] or row["timestamp"]),
+    )
+
+
+def acknowledged(row: Mapping[str, Any], order: NewOrder) -> Report:
+    """The answer to an order just sent.
+
+    Raises:
+        OutcomeUnknown: it does not prove that exactly this order was taken.
+    """
+    if not row["id"]:
+        raise OutcomeUnknown("the answer to the order shows no order")
+    if row["clientOrderId"] != order.client_order_id:
+        raise OutcomeUnknown("the answer is about another order")
+    if row["status"] is None:  # some acknowledge with nothing but the ids
+        row = {**row, "status": "open", "filled": ZERO, "amount": order.amount}
+        row |= {"symbol": order.symbol, "side": order.side.value, "price": order.price}
+    return report(row)
+
+
+def trade(row: Mapping[str, Any]) -> Trade:
+    """One trade of the account; a trade without a fee told has none.
+
+    Raises:
+        ValueError, KeyError, TypeError, ArithmeticError: it shows less than a trade.
+    """
+    at = _at(row["timestamp"])
+    if not row["id"] or not row["order"] or at is None:
+        raise ValueError("a trade without an id, an order or a time")
+    fee = row.get("fee") or {}
+    return Trade(
+        trade_id=str(row["id"]),
+        venue_order_id=str(row["order"]),
+        symbol=row["symbol"],
+        side=Side(row["side"]),
+        amount=exact(row["amount"]),
+        price=exact(row["price"]),
+        fee=_maybe(fee.get("cost")) or ZERO,
+        fee_currency=fee.get("currency"),
+        at=at,
+    )
+
+
+def quote(ticker: Mapping[str, Any], symbol: str, at: datetime) -> Quote:
+    """Best bid and ask; `at` is when we heard them, since not every exchange says."""
+    return Quote(symbol=symbol, bid=exact(ticker["bid"]), ask=exact(ticker["ask"]), at=at)
+
+
+def candle(row: Iterable[Any]) -> Candle:
+    """One bar of `[milliseconds, open, high, low, close, volume]`."""
+    started, opened, high, low, closed, volume = row
+    return Candle(
+        at=datetime.fromtimestamp(int(started) / 1000, UTC),
+        open=exact(opened),
+        high=exact(high),
+        low=exact(low),
+        close=exact(closed),
+        volume=exact(volume),
+    )
+
+
+def balances(answer: Mapping[str, Any]) -> dict[str, Balance]:
+    """Every asset the account has any of."""
+    held = {
+        asset: Balance(
+            free=_maybe(answer["free"].get(asset)) or ZERO,
+            locked=_maybe(answer["used"].get(asset)) or ZERO,
+        )
+        for asset in answer["total"]
+    }
+    return {asset: balance for asset, balance in held.items() if balance.free or balance.locked}
+
+
+_DECIMAL_PLACES, _TICK_SIZE = 2, 4  # ccxt.base.decimal_to_precision
+
+
+def instrument(market: Mapping[str, Any], precision_mode: int) -> Instrument | None:
+    """A spot market's steps and limits; None for what is no spot market or tells no step."""
+    amount_step = _step(market["precision"]["amount"], precision_mode)
+    price_step = _step(market["precision"]["price"], precision_mode)
+    if not market["spot"] or amount_step is None or price_step is None:
+        return None
+    limits = market["limits"]
+    return Instrument(
+        symbol=market["symbol"],
+        base=market["base"],
+        quote=market["quote"],
+        active=market["active"] is not False,
+        amount_step=amount_step,
+        price_step=price_step,
+        min_amount=_limit(limits["amount"]["min"]),
+        max_amount=_limit(limits["amount"]["max"]),
+        min_price=_limit(limits["price"]["min"]),
+        max_price=_limit(limits["price"]["max"]),
+        min_notional=_limit(limits["cost"]["min"]),
+        max_notional=_limit(limits["cost"]["max"]),
+    )
+
+
+def _maybe(value: Any) -> Decimal | None:
+    return None if value is None else exact(value)
+
+
+def _limit(value: Any) -> Decimal | None:
+    """A limit, or None: exchanges write 0 for no limit."""
+    return _plain(exact(value)) if value is not None and exact(value) > 0 else None
+
+
+def _step(value: Any, precision_mode: int) -> Decimal | None:
+    if value is None or precision_mode not in (_TICK_SIZE, _DECIMAL_PLACES):
+        return None
+    step = exact(value) if precision_mode == _TICK_SIZE else Decimal(1).scaleb(-int(value), _EXACT)
+    return _plain(step) if step > 0 else None
+
+
+def _plain(value: Decimal) -> Decimal:
+    """Without trailing zeros and without an exponent: `0.00001000` is `0.00001`."""
+    return Decimal(f"{value.normalize(_EXACT):f}")
+
+
+def _at(milliseconds: int | None) -> datetime | None:
+    return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -1,0 +1,320 @@
+"""The books of a paper account: its orders, trades and balances, in an SQLite file of their own.
+
+Only the paper venue calls this, as an exchange keeps books that its customers cannot roll back.
+Arithmetic is exact or raises. It must never decide whether an order may be taken or filled.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Context, Decimal, Inexact, InvalidOperation, localcontext
+from pathlib import Path
+
+from execution.errors import Corrupt
+from execution.types import ZERO, Instrument, OrderState, OrderType, Record, Side, TimeInForce
+from execution.venues.market_data import Level
+from execution.venues.venue import Balance, NewOrder, OrderKey, Report, Trade
+
+_EXACT = Context(prec=60, traps=[Inexact, InvalidOperation])
+_AVERAGE = Context(prec=28, traps=[InvalidOperation])
+
+_SCHEMA = """
+CREATE TABLE orders (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    client_order_id TEXT NOT NULL,
+    symbol TEXT NOT NULL,
+    side TEXT NOT NULL,
+    type TEXT NOT NULL,
+    amount TEXT NOT NULL,
+    price TEXT NOT NULL,
+    time_in_force TEXT NOT NULL,
+    post_only INTEGER NOT NULL,
+    reduce_only INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    changed_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX orders_client ON orders (client_order_id);
+CREATE INDEX orders_working ON orders (id) WHERE state = 'working';
+CREATE INDEX orders_changed ON orders (changed_at);
+CREATE TABLE trades (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    order_id INTEGER NOT NULL REFERENCES orders (id),
+    symbol TEXT NOT NULL,
+    side TEXT NOT NULL,
+    amount TEXT NOT NULL,
+    price TEXT NOT NULL,
+    fee TEXT NOT NULL,
+    fee_currency TEXT NOT NULL,
+    at TEXT NOT NULL
+) STRICT;
+CREATE INDEX trades_order ON trades (order_id);
+CREATE INDEX trades_at ON trades (at);
+CREATE TABLE balances (asset TEXT PRIMARY KEY, total TEXT NOT NULL) STRICT;
+PRAGMA user_version = 1;
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Booked(Record):
+    """An order as it was taken, what has been traded of it, and where it stands."""
+
+    id: int
+    order: NewOrder
+    state: OrderState
+    filled: Decimal
+    cost: Decimal
+    """What its trades came to in quote currency, fees apart."""
+    created_at: datetime
+    changed_at: datetime
+
+    @property
+    def remaining(self) -> Decimal:
+        """Base amount not traded yet."""
+        return self.order.amount - self.filled
+
+    def report(self) -> Report:
+        """The order as the venue shows it."""
+        return Report(
+            venue_order_id=str(self.id),
+            client_order_id=self.order.client_order_id,
+            symbol=self.order.symbol,
+            side=self.order.side,
+            state=self.state,
+            amount=self.order.amount,
+            filled=self.filled,
+            price=self.order.price,
+            average=_AVERAGE.divide(self.cost, self.filled) if self.filled else None,
+            at=self.changed_at,
+        )
+
+
+class Books:
+    """One open file. Any other process may have it open too."""
+
+    def __init__(self, path: Path | str, opening: Mapping[str, Decimal]) -> None:
+        """Open the file, or begin it with these balances.
+
+        Raises:
+            sqlite3.Error: it cannot be opened or written, or is no database.
+        """
+        self._db = sqlite3.connect(path, isolation_level=None)
+        try:
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            with self.transaction():
+                if self._db.execute("PRAGMA user_version").fetchone() == (0,):
+                    self._begin(opening)
+        except sqlite3.Error:
+            self._db.close()
+            raise
+
+    def _begin(self, opening: Mapping[str, Decimal]) -> None:
+        for statement in _SCHEMA.split(";"):
+            self._db.execute(statement)
+        for asset, total in opening.items():
+            self._db.execute("INSERT INTO balances VALUES (?, ?)", (asset, str(total)))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """What happens inside is committed to the disk together, or not at all."""
+        self._db.execute("BEGIN IMMEDIATE")
+        with self._db:
+            yield
+
+    def last_change(self) -> datetime | None:
+        """When anything last happened; None in empty books."""
+        (latest,) = self._db.execute("SELECT max(changed_at) FROM orders").fetchone()
+        return None if latest is None else datetime.fromisoformat(latest)
+
+    def take(self, order: NewOrder, at: datetime) -> Booked:
+        """Write an order down as working."""
+        row = self._db.execute(
+            "INSERT INTO orders VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'working', ?, ?)"
+            " RETURNING id",
+            (
+                order.client_order_id,
+                order.symbol,
+                order.side,
+                order.type,
+                str(order.amount),
+                str(order.price),
+                order.time_in_force,
+                order.post_only,
+                order.reduce_only,
+                _text(at),
+                _text(at),
+            ),
+        ).fetchone()
+        return Booked(
+            id=row[0],
+            order=order,
+            state=OrderState.WORKING,
+            filled=ZERO,
+            cost=ZERO,
+            created_at=at,
+            changed_at=at,
+        )
+
+    def fill(
+        self, booked: Booked, instrument: Instrument, level: Level, fee_rate: Decimal, at: datetime
+    ) -> Booked:
+        """Trade this much of the order at this price, and move both assets.
+
+        The fee is taken from the asset received, as Binance does without a discount token: base
+        for a buy, quote for a sell.
+        """
+        with localcontext(_EXACT):
+            cost = level.amount * level.price
+            if booked.order.side is Side.BUY:
+                fee, fee_currency = level.amount * fee_rate, instrument.base
+                base, quote = level.amount - fee, -cost
+            else:
+                fee, fee_currency = cost * fee_rate, instrument.quote
+                base, quote = -level.amount, cost - fee
+            filled, spent = booked.filled + level.amount, booked.cost + cost
+        self._db.execute(
+            "INSERT INTO trades (order_id, symbol, side, amount, price, fee, fee_currency, at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                booked.id,
+                booked.order.symbol,
+                booked.order.side,
+                str(level.amount),
+                str(level.price),
+                str(fee),
+                fee_currency,
+                _text(at),
+            ),
+        )
+        self._move(instrument.base, base)
+        self._move(instrument.quote, quote)
+        return self.mark(
+            booked.evolve(filled=filled, cost=spent),
+            OrderState.FILLED if filled == booked.order.amount else OrderState.WORKING,
+            at,
+        )
+
+    def mark(self, booked: Booked, state: OrderState, at: datetime) -> Booked:
+        """Write down where the order stands now."""
+        self._db.execute(
+            "UPDATE orders SET state = ?, changed_at = ? WHERE id = ?",
+            (state, _text(at), booked.id),
+        )
+        return booked.evolve(state=state, changed_at=at)
+
+    def _move(self, asset: str, change: Decimal) -> None:
+        row = self._db.execute("SELECT total FROM balances WHERE asset = ?", (asset,)).fetchone()
+        with localcontext(_EXACT):
+            total = change + (ZERO if row is None else Decimal(row[0]))
+        if total < 0:
+            raise Corrupt(f"paper books: the account would owe {-total} {asset}")
+        self._db.execute("INSERT OR REPLACE INTO balances VALUES (?, ?)", (asset, str(total)))
+
+    def find(self, key: OrderKey) -> Booked | None:
+        """The newest order with this client id or venue id in this market."""
+        found = self._orders(
+            "WHERE symbol = ? AND (client_order_id = ? OR id = ?) ORDER BY id DESC LIMIT 1",
+            (key.symbol, key.client_order_id, key.venue_order_id),
+        )
+        return found[0] if found else None
+
+    def working(self) -> list[Booked]:
+        """Every open order, oldest first."""
+        return self._orders("WHERE state = 'working' ORDER BY id")
+
+    def all_orders(self) -> list[Booked]:
+        """Every order ever taken, oldest first."""
+        return self._orders("ORDER BY id")
+
+    def _orders(self, which: str, values: Sequence[str | None] = ()) -> list[Booked]:
+        query = f"SELECT * FROM orders {which}"  # noqa: S608  # `which` is a clause of this file
+        return [self._booked(row) for row in self._db.execute(query, values).fetchall()]
+
+    def _booked(self, row: tuple[str, ...]) -> Booked:
+        number, coid, symbol, side, kind, amount, price, tif, post_only, reduce_only = row[:10]
+        trades = self.trades(int(number))
+        with localcontext(_EXACT):
+            filled = sum((trade.amount for trade in trades), ZERO)
+            cost = sum((trade.amount * trade.price for trade in trades), ZERO)
+        return Booked(
+            id=int(number),
+            order=NewOrder(
+                client_order_id=coid,
+                symbol=symbol,
+                side=Side(side),
+                type=OrderType(kind),
+                amount=Decimal(amount),
+                price=Decimal(price),
+                time_in_force=TimeInForce(tif),
+                post_only=bool(post_only),
+                reduce_only=bool(reduce_only),
+            ),
+            state=OrderState(row[10]),
+            filled=filled,
+            cost=cost,
+            created_at=datetime.fromisoformat(row[11]),
+            changed_at=datetime.fromisoformat(row[12]),
+        )
+
+    def trades(self, order: int) -> list[Trade]:
+        """The trades of one order, oldest first."""
+        rows = self._db.execute(
+            "SELECT id, symbol, side, amount, price, fee, fee_currency, at FROM trades"
+            " WHERE order_id = ? ORDER BY id",
+            (order,),
+        ).fetchall()
+        return [
+            Trade(
+                trade_id=str(number),
+                venue_order_id=str(order),
+                symbol=symbol,
+                side=Side(side),
+                amount=Decimal(amount),
+                price=Decimal(price),
+                fee=Decimal(fee),
+                fee_currency=fee_currency,
+                at=datetime.fromisoformat(at),
+            )
+            for number, symbol, side, amount, price, fee, fee_currency, at in rows
+        ]
+
+    def traded(self, symbol: str, side: Side, start: datetime, end: datetime) -> Decimal:
+        """Base amount that orders of this side traded from `start` until before `end`."""
+        rows = self._db.execute(
+            "SELECT amount FROM trades WHERE symbol = ? AND side = ? AND at >= ? AND at < ?",
+            (symbol, side, _text(start), _text(end)),
+        ).fetchall()
+        return sum((Decimal(amount) for (amount,) in rows), ZERO)
+
+    def balances(self, instruments: Mapping[str, Instrument]) -> dict[str, Balance]:
+        """Every asset held: what is free, and what open orders hold of it."""
+        held: dict[str, Decimal] = {}
+        with localcontext(_EXACT):
+            for booked in self.working():
+                instrument = instruments[booked.order.symbol]
+                if booked.order.side is Side.BUY:
+                    asset, part = instrument.quote, booked.remaining * booked.order.price
+                else:
+                    asset, part = instrument.base, booked.remaining
+                held[asset] = held.get(asset, ZERO) + part
+            rows = self._db.execute("SELECT asset, total FROM balances ORDER BY asset").fetchall()
+            return {
+                asset: Balance(
+                    free=Decimal(total) - held.get(asset, ZERO), locked=held.get(asset, ZERO)
+                )
+                for asset, total in rows
+            }
+
+
+def _text(at: datetime) -> str:
+    """UTC to the microsecond at a fixed width, so that text order is time order."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")

@@ -1,0 +1,250 @@
+"""The ccxt connections of one account: one instance for orders, one for reads.
+
+`exchange.py` asks through it; only here is ccxt imported, and only in `open`, in a thread, so that
+nothing waits for it at start-up. It must never retry, and never let ccxt's own error out: that
+carries the signed address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import importlib
+import importlib.util
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from execution.errors import NotSent, VenueError, VenueUnavailable
+from execution.types import Mode
+from execution.venues.answers import Wire, asking_failed, clock_is_off, sending_failed
+from execution.venues.quirks import Quirks
+
+T = TypeVar("T")
+Ask = Callable[[Any], Awaitable[T]]
+"""What to ask of a ccxt instance, reading of the answer included."""
+Failed = Callable[[Exception, Wire, Quirks], VenueError]
+
+TIMEOUT = timedelta(seconds=10)
+"""No call lasts longer, unless the settings say otherwise (`ccxt.timeout`, milliseconds)."""
+_REFUSED_SETTINGS = {
+    "maxRetriesOnFailure": "an order is never sent twice",
+    "verbose": "it prints keys and signatures",
+    "number": "amounts are exact decimals",
+    "session": "every account has its own connections",
+}
+_PACKAGE = "ccxt.async_support"
+_wire: ContextVar[Wire] = ContextVar("_wire")
+
+
+def known_exchanges() -> frozenset[str]:
+    """Every exchange id ccxt has, read from its folder without importing it."""
+    found = importlib.util.find_spec("ccxt")
+    folders = found.submodule_search_locations if found else None
+    files = [
+        file for folder in folders or () for file in Path(folder, "async_support").glob("*.py")
+    ]
+    return frozenset(file.stem for file in files if not file.stem.startswith("_"))
+
+
+class _Watched:
+    """Mixed into a ccxt class: notes on the call's `Wire` what left and what came, reads no float."""
+
+    on_json_response = staticmethod(partial(json.loads, parse_float=str))
+
+    async def fetch(
+        self, url: str, method: str = "GET", headers: object = None, body: object = None
+    ) -> Any:
+        wire = _wire.get()
+        wire.requests += 1
+        wire.status, wire.headers, wire.body = None, {}, ""
+        return await super().fetch(url, method, headers, body)  # type: ignore[misc]  # ccxt's
+
+    def on_rest_response(
+        self, code: int, reason: str, url: str, method: str, headers: Any, body: str, *sent: object
+    ) -> str:
+        wire = _wire.get()
+        wire.status, wire.headers, wire.body = code, dict(headers), body
+        return body.strip()
+
+
+class Connections:
+    """Two ccxt instances of one account, so that an order never queues behind reads.
+
+    Each has its own rate limiter and its own sockets; markets and clock are measured once for both.
+    """
+
+    def __init__(
+        self,
+        exchange: str,
+        mode: Mode,
+        *,
+        credentials: Mapping[str, str],
+        overrides: Mapping[str, Any],
+        quirks: Quirks,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Remember the settings; nothing is imported or asked before `open`.
+
+        Raises:
+            ValueError: a setting cannot work; the text names it and the fix.
+        """
+        if exchange not in known_exchanges():
+            raise ValueError(f'exchange = "{exchange}": no ccxt exchange has this id')
+        if mode is Mode.PAPER:
+            raise ValueError('mode = "paper": paper orders never reach an exchange')
+        for setting, reason in _REFUSED_SETTINGS.items():
+            if _has_key(overrides, setting):
+                raise ValueError(f"ccxt: take out {setting}, {reason}")
+        self._exchange, self._mode = exchange, mode
+        self._credentials = credentials
+        self._overrides = overrides
+        self._quirks = quirks
+        self._clock = clock
+        self._orders: Any = None
+        self._reads: Any = None
+        self._ready = False
+        self._clock_is_off = False
+        self._silent_until: datetime | None = None
+
+    async def open(self) -> Any:
+        """Import ccxt, set the clock right, load markets, try the key; both connections are then warm.
+
+        Returns the instance for reads, with its markets. May be called again, to refresh both.
+
+        Raises:
+            ValueError: a setting cannot work, such as `sandbox` where the exchange has none.
+            VenueUnavailable: the exchange cannot be reached, or refuses the key; try later.
+        """
+        if self._orders is None:
+            ccxt = await asyncio.to_thread(importlib.import_module, _PACKAGE)
+            self._orders, self._reads = self._new(ccxt), self._new(ccxt)
+
+        async def load() -> Any:
+            await self._set_clock(self._orders)
+            await self._reads.load_markets(True)
+            self._orders.set_markets_from_exchange(self._reads)
+            await self._reads.fetch_balance()
+            return self._reads
+
+        reads = await self._ask(load, asking_failed)
+        self._ready = True
+        return reads
+
+    async def close(self) -> None:
+        """Close every socket. What is closed may be opened again."""
+        closing = [one.close() for one in (self._orders, self._reads) if one is not None]
+        self._orders = self._reads = None
+        self._ready = False
+        await asyncio.gather(*closing)
+
+    async def read(self, ask: Ask[T]) -> T:
+        """Ask on the connection for reads, with a true clock.
+
+        Raises:
+            OrderUnknown: the exchange does not know the order asked for.
+            VenueUnavailable: no answer, or it has asked for silence (418 and 429).
+        """
+        reads, silence = self._reads, self._silence()
+        if not self._ready:
+            raise VenueUnavailable(f"{self._exchange} is not open yet")
+        if silence is not None:
+            raise VenueUnavailable(f"{self._exchange} asked for silence", retry_after=silence)
+
+        async def with_true_clock() -> T:
+            if self._clock_is_off:
+                await self._set_clock(reads)
+            return await ask(reads)
+
+        return await self._ask(with_true_clock, asking_failed)
+
+    async def send(self, ask: Ask[T]) -> T:
+        """Send an order on the connection for orders.
+
+        Raises:
+            VenueRefused, NotSent, OutcomeUnknown: as `Venue.send`.
+        """
+        orders = self._orders
+        if not self._ready:
+            raise NotSent(f"{self._exchange} is not open yet")
+        if self._silence() is not None:
+            raise NotSent(f"{self._exchange} asked for silence")
+        return await self._ask(lambda: ask(orders), sending_failed)
+
+    async def cancel(self, ask: Ask[T]) -> T:
+        """Cancel on the connection for orders, whatever silence was asked for.
+
+        Raises:
+            OrderUnknown, VenueUnavailable: as `Venue.cancel`.
+        """
+        orders = self._orders
+        if not self._ready:
+            raise VenueUnavailable(f"{self._exchange} is not open yet")
+        return await self._ask(lambda: ask(orders), asking_failed)
+
+    async def _ask(self, call: Callable[[], Awaitable[T]], failed: Failed) -> T:
+        """Make a call and turn whatever goes wrong into one of our errors, without its secrets."""
+        wire = Wire(exchange=self._exchange, secrets=tuple(self._credentials.values()))
+        token = _wire.set(wire)
+        try:
+            return await call()
+        except VenueError:
+            raise
+        except Exception as error:  # noqa: BLE001  # ccxt parses untyped data: whatever breaks there
+            problem = failed(error, wire, self._quirks)  # after an order left is an unknown outcome
+            self._clock_is_off |= clock_is_off(error)
+        finally:
+            _wire.reset(token)
+        silence = wire.retry_after()
+        if silence is not None:
+            self._silent_until = self._clock() + silence
+        raise problem  # outside the handler, so that it does not carry ccxt's error with it
+
+    async def _set_clock(self, connection: Any) -> None:
+        """Measure the exchange's clock over one connection and use it on both."""
+        if connection.has["fetchTime"]:
+            await connection.load_time_difference()
+            for one in (self._orders, self._reads):
+                one.options["timeDifference"] = connection.options["timeDifference"]
+        self._clock_is_off = False
+
+    def _silence(self) -> timedelta | None:
+        """How much longer the exchange wants to hear nothing but cancels."""
+        until = self._silent_until
+        left = timedelta(0) if until is None else until - self._clock()
+        return left if left > timedelta(0) else None
+
+    def _new(self, ccxt: Any) -> Any:
+        """One ccxt instance with our settings, the quirks' and, last, the user's."""
+        kind = getattr(ccxt, self._exchange)
+        # ccxt logs headers and bodies, the key among them, at DEBUG.
+        logging.getLogger("ccxt").setLevel(logging.WARNING)
+        base = {
+            **self._credentials,
+            "enableRateLimit": True,
+            "timeout": TIMEOUT // timedelta(milliseconds=1),
+            "aiohttp_trust_env": False,
+            "number": Decimal,
+        }
+        config = kind.deep_extend(base, copy.deepcopy(self._quirks.config), self._overrides)
+        made = type(kind.__name__, (_Watched, kind), {})(config)
+        if self._mode is Mode.SANDBOX:
+            if "test" not in made.urls:
+                raise ValueError(f"mode: {self._exchange} has no sandbox; use paper or live")
+            made.set_sandbox_mode(True)
+            # It puts `urls.test` in the place of `urls.api`; what the user set still comes last.
+            made.urls = kind.deep_extend(made.urls, self._overrides.get("urls", {}))
+        return made
+
+
+def _has_key(settings: Mapping[str, Any], name: str) -> bool:
+    """Whether a setting is there, at any depth."""
+    return name in settings or any(
+        _has_key(value, name) for value in settings.values() if isinstance(value, Mapping)
+    )

@@ -1,0 +1,341 @@
+"""One account at an exchange, through ccxt: the `Venue` protocol in ccxt's calls.
+
+The executor, reconcile and market call it. What answers mean is in `answers.py`, what differs per
+exchange in `quirks.py`, sockets, clock and keys in `connections.py`. It must never send an order
+twice, and never say "none" of an order before every look-up has answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from execution.errors import OrderUnknown, VenueRefused, VenueUnavailable
+from execution.types import Candle, Instrument, Mode, OrderType, Quote
+from execution.venues import answers
+from execution.venues.connections import TIMEOUT, Connections
+from execution.venues.quirks import FENCE_MARGIN, UNDOCUMENTED_WINDOW, quirks_of
+from execution.venues.venue import Balance, NewOrder, OrderKey, Report, Trade
+
+LOOK_BACK = timedelta(seconds=60)
+"""How far before an order was sent its traces are searched: more than two clocks can disagree."""
+
+
+class ExchangeVenue:
+    """One account at one ccxt exchange, spot."""
+
+    def __init__(
+        self,
+        name: str,
+        exchange: str,
+        mode: Mode,
+        *,
+        api_key: str,
+        secret: str,
+        clock: Callable[[], datetime],
+        password: str = "",
+        market: str = "spot",
+        overrides: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Remember the settings; nothing is imported or asked before `open`.
+
+        Raises:
+            ValueError: a setting cannot work; the text names it and the fix.
+        """
+        self.name, self.exchange, self.mode = name, exchange, mode
+        self._overrides = overrides or {}
+        self._quirks = quirks_of(exchange)
+        self._clock = clock
+        self._instruments: Mapping[str, Instrument] = {}
+        if market != "spot":
+            raise ValueError(f'market = "{market}": only "spot" can be traded')
+        self._connections = Connections(
+            exchange,
+            mode,
+            credentials={"apiKey": api_key, "secret": secret, "password": password},
+            overrides=self._overrides,
+            quirks=self._quirks,
+            clock=clock,
+        )
+
+    @property
+    def fence(self) -> timedelta:
+        """How long after sending the exchange may still accept a late request."""
+        asked = self._overrides.get("options", {}).get("recvWindow")
+        if self._quirks.receive_window is None:
+            timeout = timedelta(milliseconds=self._overrides.get("timeout", 0)) or TIMEOUT
+            return timeout + UNDOCUMENTED_WINDOW
+        window = self._quirks.receive_window if asked is None else timedelta(milliseconds=asked)
+        return window + FENCE_MARGIN
+
+    @property
+    def visibility_grace(self) -> timedelta:
+        """How long after the fence an accepted order may still be invisible to look-ups."""
+        return self._quirks.visibility_grace
+
+    def client_order_id(self, unique: bytes) -> str:
+        """Sixteen bytes as this exchange's client order id, without loss.
+
+        Raises:
+            ValueError: not sixteen bytes.
+        """
+        if len(unique) != 16:
+            raise ValueError("a client order id is made of sixteen bytes")
+        return self._quirks.client_order_id(unique)
+
+    async def open(self) -> None:
+        """Load markets, set the clock right, try the key, warm the connections.
+
+        Raises:
+            ValueError: a setting cannot work, such as `sandbox` where the exchange has none.
+            VenueUnavailable: the exchange cannot be reached, or refuses the key; try later.
+        """
+        reads = await self._connections.open()
+        found = [answers.instrument(one, reads.precisionMode) for one in reads.markets.values()]
+        self._instruments = {one.symbol: one for one in found if one is not None}
+
+    async def close(self) -> None:
+        """Close every connection. A closed venue may be opened again."""
+        await self._connections.close()
+
+    def instruments(self) -> Mapping[str, Instrument]:
+        """Spot markets by unified symbol, as of the last `open`; empty before it."""
+        return self._instruments
+
+    async def quote(self, symbol: str) -> Quote:
+        """Best bid and ask now, in quote currency."""
+
+        async def ask(reads: Any) -> Quote:
+            if reads.has["fetchBidsAsks"]:
+                ticker = (await reads.fetch_bids_asks([symbol]))[symbol]
+            else:
+                ticker = await reads.fetch_ticker(symbol)
+            return answers.quote(ticker, symbol, self._clock())
+
+        return await self._connections.read(ask)
+
+    async def candles(self, symbol: str, interval: str, count: int) -> Sequence[Candle]:
+        """The newest `count` bars, oldest first; the last one may be unfinished."""
+
+        async def ask(reads: Any) -> Sequence[Candle]:
+            rows = await reads.fetch_ohlcv(symbol, interval, limit=count)
+            return [answers.candle(row) for row in rows]
+
+        return await self._connections.read(ask)
+
+    async def balances(self) -> Mapping[str, Balance]:
+        """Every asset the account has any of."""
+
+        async def ask(reads: Any) -> Mapping[str, Balance]:
+            return answers.balances(await reads.fetch_balance())
+
+        return await self._connections.read(ask)
+
+    async def send(self, order: NewOrder) -> Report:
+        """Send one order, once; the exchange's answer with what was filled at once.
+
+        Raises:
+            VenueRefused: the exchange's definite no, or terms that its steps would change.
+            NotSent: it certainly did not arrive; the same id may be sent again.
+            OutcomeUnknown: anything else; look it up.
+        """
+
+        async def create(orders: Any) -> Report:
+            _refuse_changed_terms(orders, order)
+            row = await orders.create_order(
+                order.symbol,
+                "limit",
+                order.side.value,
+                order.amount,
+                order.price,
+                {
+                    self._quirks.send_by: order.client_order_id,
+                    **({"postOnly": True} if order.post_only else {}),
+                    **({} if order.post_only else {"timeInForce": order.time_in_force.value}),
+                },
+            )
+            return answers.acknowledged(row, order)
+
+        return await self._connections.send(create)
+
+    async def cancel(self, key: OrderKey) -> None:
+        """Ask for the rest of an order to be canceled; the result is read with `find`.
+
+        Raises:
+            OrderUnknown: the exchange does not know it (filled, canceled or never arrived).
+            VenueUnavailable: no answer; asking again is harmless.
+        """
+        venue_id, by = key.venue_order_id, self._quirks.cancel_by
+        if venue_id is None and by is None:
+            found = await self.find(key)
+            if found is None:
+                raise OrderUnknown(f"{self.exchange} does not know this order")
+            venue_id = found.venue_order_id
+
+        async def ask(orders: Any) -> None:
+            params = {by: key.client_order_id} if venue_id is None else {}
+            await orders.cancel_order(venue_id or "", key.symbol, params)
+
+        await self._connections.cancel(ask)
+
+    async def find(self, key: OrderKey) -> Report | None:
+        """One complete round of looking: by id, among open orders, in history, in trades.
+
+        Returns None when every look-up answered and none knew the order.
+
+        Raises:
+            VenueUnavailable: a look-up did not answer, so the round does not count.
+        """
+        shown = await self._find_by_id(key)
+        if shown is not None:
+            return shown
+        since = _look_back(key)
+        listed = [*await self._open_orders(key.symbol), *await self._history(key.symbol, since)]
+        for one in listed:
+            if _same(one, key):
+                return one
+        explained = {one.venue_order_id for one in listed}
+        traded = {one.venue_order_id for one in await self._my_trades(key.symbol, since)}
+        for venue_order_id in sorted(traded - explained):
+            shown = await self._order(key.symbol, venue_order_id, {})
+            if shown is None:
+                raise VenueUnavailable(f"{self.exchange} shows trades of an order it does not know")
+            if _same(shown, key):
+                return shown
+        return None
+
+    async def open_orders(self, symbols: Sequence[str]) -> Sequence[Report]:
+        """Every open order of the account, ours or not; where the exchange wants a symbol, of those."""
+        if not self._quirks.open_orders_need_symbol:
+            return await self._open_orders(None)
+        return [one for symbol in symbols for one in await self._open_orders(symbol)]
+
+    async def trades(self, key: OrderKey) -> Sequence[Trade]:
+        """The trades of one order, oldest first; none for an order the exchange does not know."""
+        venue_order_id = key.venue_order_id
+        if venue_order_id is None:
+            shown = await self.find(key)
+            if shown is None:
+                return []
+            venue_order_id = shown.venue_order_id
+        page = self._quirks.page
+
+        async def ask(reads: Any) -> Sequence[Trade] | None:
+            if page is None or not reads.has["fetchOrderTrades"]:
+                return None
+            rows = await reads.fetch_order_trades(venue_order_id, key.symbol, limit=page)
+            return [answers.trade(row) for row in rows] if len(rows) < page else None
+
+        found = await self._connections.read(ask)
+        if found is None:
+            mine = await self._my_trades(key.symbol, _look_back(key))
+            found = [one for one in mine if one.venue_order_id == venue_order_id]
+        return sorted(found, key=_by_time)
+
+    async def _find_by_id(self, key: OrderKey) -> Report | None:
+        by = self._quirks.find_by
+        if key.venue_order_id is not None:
+            shown = await self._order(key.symbol, key.venue_order_id, {})
+        elif by is not None:
+            shown = await self._order(key.symbol, "", {by: key.client_order_id})
+        else:
+            return None
+        if shown is not None and not _same(shown, key):
+            raise VenueUnavailable(f"{self.exchange} answered about another order")
+        return shown
+
+    async def _order(
+        self, symbol: str, venue_order_id: str, params: Mapping[str, str]
+    ) -> Report | None:
+        async def ask(reads: Any) -> Report:
+            return answers.report(await reads.fetch_order(venue_order_id, symbol, dict(params)))
+
+        try:
+            return await self._connections.read(ask)
+        except OrderUnknown:
+            return None
+
+    async def _open_orders(self, symbol: str | None) -> Sequence[Report]:
+        async def ask(reads: Any) -> Sequence[Report]:
+            return [answers.report(row) for row in await reads.fetch_open_orders(symbol)]
+
+        return await self._connections.read(ask)
+
+    async def _history(self, symbol: str, since: int | None) -> Sequence[Report]:
+        """Orders of any state, or closed and canceled ones where the exchange lists them apart."""
+
+        async def ask(reads: Any) -> Sequence[Report]:
+            lists = (
+                [reads.fetch_orders] if reads.has["fetchOrders"] else [reads.fetch_closed_orders]
+            )
+            if not reads.has["fetchOrders"] and reads.has["fetchCanceledOrders"]:
+                lists.append(reads.fetch_canceled_orders)
+            rows = [await _every_page(one, symbol, since, self._quirks.page) for one in lists]
+            return [answers.report(row) for some in rows for row in some]
+
+        return await self._connections.read(ask)
+
+    async def _my_trades(self, symbol: str, since: int | None) -> Sequence[Trade]:
+        async def ask(reads: Any) -> Sequence[Trade]:
+            rows = await _every_page(reads.fetch_my_trades, symbol, since, self._quirks.page)
+            return [answers.trade(row) for row in rows]
+
+        return await self._connections.read(ask)
+
+
+async def _every_page(
+    call: Callable[..., Awaitable[Any]], symbol: str, since: int | None, page: int | None
+) -> list[Any]:
+    """All rows since then, page by page; without a beginning, all there are if they fit a page.
+
+    Raises:
+        ValueError: there are more rows, and no time to read on from.
+    """
+    rows: dict[str, Any] = {}
+    start = since
+    while True:
+        found = await call(symbol, start, page)
+        fresh = {row["id"]: row for row in found if row["id"] not in rows}
+        rows |= fresh
+        full = page is not None and len(found) >= page
+        if full and (start is None or not fresh):
+            raise ValueError("a full page, and no way to the next one")
+        if start is None or not fresh or (page is not None and not full):
+            return list(rows.values())
+        start = max(row["timestamp"] for row in found)
+
+
+def _refuse_changed_terms(orders: Any, order: NewOrder) -> None:
+    """Only a limit order that ccxt's own rounding leaves as it is may be sent.
+
+    Raises:
+        VenueRefused: it is something else; nothing was sent.
+    """
+    if order.type is not OrderType.LIMIT:
+        raise VenueRefused(f"{order.type} orders cannot be sent to this exchange; nothing was sent")
+    for what, value, rounded in (
+        ("amount", order.amount, orders.amount_to_precision(order.symbol, order.amount)),
+        ("price", order.price, orders.price_to_precision(order.symbol, order.price)),
+    ):
+        if Decimal(rounded) != value:
+            raise VenueRefused(
+                f"{order.symbol}: {what} {value} is not on the exchange's steps; nothing was sent"
+            )
+
+
+def _same(shown: Report, key: OrderKey) -> bool:
+    """Whether this is the order looked for: our id decides, the exchange's where ours is not told."""
+    if shown.client_order_id is not None:
+        return shown.client_order_id == key.client_order_id
+    return key.venue_order_id is not None and shown.venue_order_id == key.venue_order_id
+
+
+def _look_back(key: OrderKey) -> int | None:
+    """Milliseconds since the epoch from which the order's traces are searched."""
+    return None if key.sent_at is None else int((key.sent_at - LOOK_BACK).timestamp() * 1000)
+
+
+def _by_time(trade: Trade) -> tuple[datetime, str]:
+    return trade.at, trade.trade_id

@@ -1,0 +1,174 @@
+"""The `Venue` protocol: what the executor, reconcile and market may ask of an exchange account.
+
+Promises every venue keeps, and `tests/execution/venues/` checks for each:
+1. `send` makes exactly one attempt. It returns a report that carries our client order id, or raises
+   `VenueRefused` (a definite no), `NotSent` (certainly never arrived) or `OutcomeUnknown` (all else).
+2. Reads either answer completely or raise `VenueUnavailable`; an empty answer means empty.
+3. Every number is an exact `Decimal`, every time aware UTC, every symbol unified (`BTC/USDT`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Protocol
+
+from execution.types import (
+    Candle,
+    Instrument,
+    Mode,
+    OrderState,
+    OrderType,
+    Quote,
+    Record,
+    Side,
+    TimeInForce,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewOrder(Record):
+    """What is sent: already rounded to the venue's steps, never adjusted on the way."""
+
+    client_order_id: str
+    symbol: str
+    side: Side
+    type: OrderType
+    amount: Decimal
+    price: Decimal
+    time_in_force: TimeInForce
+    post_only: bool = False
+    reduce_only: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderKey(Record):
+    """How one of our orders is found again: by client id, or by the venue's own id once known."""
+
+    client_order_id: str
+    symbol: str
+    venue_order_id: str | None = None
+    sent_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report(Record):
+    """What the venue says of one order at one moment."""
+
+    venue_order_id: str
+    client_order_id: str | None
+    symbol: str
+    side: Side
+    state: OrderState
+    """One of WORKING, FILLED, CANCELED, EXPIRED, REJECTED."""
+    amount: Decimal
+    filled: Decimal
+    price: Decimal | None = None
+    average: Decimal | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trade(Record):
+    """One trade of this account, keyed by the venue."""
+
+    trade_id: str
+    venue_order_id: str
+    symbol: str
+    side: Side
+    amount: Decimal
+    price: Decimal
+    fee: Decimal
+    fee_currency: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Balance(Record):
+    """One asset of the account: what may be used, and what orders hold."""
+
+    free: Decimal
+    locked: Decimal
+
+
+class Venue(Protocol):
+    """One exchange account."""
+
+    @property
+    def name(self) -> str:
+        """The venue's name in the settings."""
+
+    @property
+    def exchange(self) -> str:
+        """The exchange's id: a ccxt id, or `paper`."""
+
+    @property
+    def mode(self) -> Mode:
+        """What is at stake."""
+
+    @property
+    def fence(self) -> timedelta:
+        """How long after sending the venue may still accept a late request."""
+
+    @property
+    def visibility_grace(self) -> timedelta:
+        """How long after the fence an accepted order may still be invisible to look-ups."""
+
+    async def open(self) -> None:
+        """Load markets, set the clock right, warm the connection. May be called again after failing.
+
+        Raises:
+            VenueUnavailable: the exchange cannot be reached, or refuses the key; try later.
+        """
+
+    async def close(self) -> None:
+        """Let go of connections and files."""
+
+    def instruments(self) -> Mapping[str, Instrument]:
+        """Markets by unified symbol, as of the last `open`; empty before it."""
+
+    async def quote(self, symbol: str) -> Quote:
+        """Best bid and ask now."""
+
+    async def candles(self, symbol: str, interval: str, count: int) -> Sequence[Candle]:
+        """The newest `count` bars of `interval` (`1m`, `5m`, `15m`, `1h`), oldest first."""
+
+    async def balances(self) -> Mapping[str, Balance]:
+        """The account's assets."""
+
+    def client_order_id(self, unique: bytes) -> str:
+        """Sixteen bytes as this venue's client order id, without loss."""
+
+    async def send(self, order: NewOrder) -> Report:
+        """Send one order, once.
+
+        Raises:
+            VenueRefused: the venue's definite no.
+            NotSent: it certainly did not arrive; the same id may be sent again.
+            OutcomeUnknown: anything else.
+        """
+
+    async def find(self, key: OrderKey) -> Report | None:
+        """One complete round of looking: by id, among open orders, in history, in trades.
+
+        Returns None when every look-up answered and none knew the order.
+
+        Raises:
+            VenueUnavailable: a look-up did not answer, so the round does not count.
+        """
+
+    async def cancel(self, key: OrderKey) -> None:
+        """Ask for the rest of an order to be canceled; the result is read with `find`.
+
+        Raises:
+            OrderUnknown: the venue does not know it (filled, canceled or never arrived).
+            VenueUnavailable: no answer; asking again is harmless.
+        """
+
+    async def open_orders(self, symbols: Sequence[str]) -> Sequence[Report]:
+        """Every open order of the account, ours or not; `symbols` are those we may have orders in."""
+
+    async def trades(self, key: OrderKey) -> Sequence[Trade]:
+        """The trades of one order, oldest first."""
