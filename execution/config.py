@@ -11,8 +11,8 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from execution.approval import Policy
-from execution.risk import Limits
 from execution.pricing import PriceTerms
+from execution.risk import Limits
 from execution.types import Record, Size
 
 

@@ -17,7 +17,7 @@ from execution import approval, booking, orders, trading
 from execution.approval import Role
 from execution.booking import HALTED
 from execution.config import Config
-from execution.errors import Duplicate, NotAllowed, NotPossible
+from execution.errors import Duplicate, NotAllowed
 from execution.events import EventKind
 from execution.market import Market
 from execution.snapshots import Moment, recheck, resize
@@ -152,6 +152,19 @@ class Desk:
 
         return await self._store.write(work)
 
+    async def standing(self, ticket_id: str, *, revision: int) -> Answer:
+        """Why a tap on this revision changes nothing, for a ticket that moved on."""
+
+        def read(tx: Transaction) -> Answer:
+            ticket = tx.tickets.get(ticket_id)
+            if ticket is None:
+                return Answer(outcome=Outcome.UNKNOWN)
+            if ticket.state is not TicketState.PENDING:
+                return _answered(tx, ticket)
+            return Answer(outcome=Outcome.SUPERSEDED, ticket=ticket)
+
+        return await self._store.read(read)
+
     async def resize(
         self, ticket_id: str, *, revision: int, person: Person, amount: Decimal
     ) -> Answer:
@@ -248,7 +261,9 @@ class Desk:
                 booking.request_cancel(tx, order, actor=person.id, reason=HALTED)
             return after
 
-        return await self._store.write(work)
+        after = await self._store.write(work)
+        self._brake.committed()
+        return after
 
     async def resume(self, *, person: Person) -> Trading:
         """Trade again; pending tickets were voided and stay so, canceled orders stay canceled.
@@ -267,17 +282,16 @@ class Desk:
             return after
 
         after = await self._store.write(work)
-        self._brake.release()
+        self._brake.follow(after.state)
         return after
 
     async def expire(self) -> None:
-        """End every pending ticket whose deadline has passed, and forget old signal keys."""
+        """End every pending ticket whose deadline has passed."""
 
         def work(tx: Transaction) -> None:
             for ticket in tx.tickets.in_state(TicketState.PENDING):
                 if approval.has_expired(ticket, tx.now):
                     booking.move_ticket(tx, ticket, TicketState.EXPIRED, reason=None)
-            tx.signals.forget(tx.now)
 
         now_due = await self._store.read(
             lambda tx: any(
@@ -286,6 +300,10 @@ class Desk:
         )
         if now_due:
             await self._store.write(work)
+
+    async def forget(self) -> None:
+        """Drop signal keys that no longer count as a repeat."""
+        await self._store.write(lambda tx: tx.signals.forget(tx.now))
 
     def may(self, person: Person, role: Role) -> bool:
         """Whether this person may do what this role may."""

@@ -52,6 +52,7 @@ class EventKind(StrEnum):
     OVERFILL = "overfill"
 
     HALTED = "halted"
+    HALT_TAKEN = "halt_taken"
     HALT_NOT_DONE = "halt_not_done"
     HALT_VERIFIED = "halt_verified"
     RESUMED = "resumed"

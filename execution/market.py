@@ -162,6 +162,7 @@ class Market:
                 break
             except VenueError as error:
                 feed.reason = str(error)
+                feed.failures += 1
                 self._ring()
                 await asyncio.sleep(_BACKOFF[min(attempt, len(_BACKOFF) - 1)])
                 attempt += 1

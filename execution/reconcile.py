@@ -142,7 +142,9 @@ class Reconciler:
                 if state.halt is None or state.halt.verified_at is not None:
                     clean_at = told_at = None
                     continue
-                told_at = told_at or state.halt.at
+                if told_at is None:
+                    told_at = state.halt.at
+                    await self._store.write(_taken)
                 left = await self.left()
                 if left:
                     clean_at = None
@@ -207,3 +209,8 @@ class Reconciler:
             tx.journal.add(EventKind.HALT_VERIFIED, tx.now)
 
         await self._store.write(work)
+
+
+def _taken(tx: Transaction) -> None:
+    """A live process carries this halt out; the command line waits for this word."""
+    tx.journal.add(EventKind.HALT_TAKEN, tx.now)

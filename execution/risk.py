@@ -146,15 +146,19 @@ def venue_down(venue: str, reason: str) -> Refusal:
     return Refusal(code="VENUE_DOWN", text=f"{venue}: {reason}")
 
 
+def stopped(state: Trading, *, reduces: bool) -> Refusal | None:
+    """What a paused or halted desk says to an order, terms or not."""
+    if lets_through(state, reduces=reduces):
+        return None
+    return Refusal(code=state.state.upper(), text=f"Trading is {state.state}.")
+
+
 # Every order.
 
 
 def trading(terms: Terms, snapshot: Snapshot, _: Limits) -> Refusal | None:
     """Halted lets nothing through, paused only what reduces a position."""
-    if lets_through(snapshot.trading, reduces=terms.reduces):
-        return None
-    state = snapshot.trading.state
-    return Refusal(code=state.upper(), text=f"Trading is {state}.")
+    return stopped(snapshot.trading, reduces=terms.reduces)
 
 
 def venue(terms: Terms, snapshot: Snapshot, _: Limits) -> Refusal | None:

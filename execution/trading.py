@@ -52,16 +52,24 @@ class Brake:
     """The halt in memory, read by the sender right before the first byte.
 
     Pulled in the same step as the request to halt, before anything is committed, so that no order
-    slips out while the commit is on its way. It only ever makes the desk stricter than the database.
+    slips out while the commit is on its way; one that fails leaves it pulled. Otherwise it follows
+    what is stored, so that a halt or a resume through another process counts here too.
     """
 
     def __init__(self) -> None:
         self.pulled = False
+        self._committing = 0
 
     def pull(self) -> None:
-        """Stop now."""
+        """Stop now; the commit is on its way."""
         self.pulled = True
+        self._committing += 1
 
-    def release(self) -> None:
-        """Trading again, after that was committed."""
-        self.pulled = False
+    def committed(self) -> None:
+        """The halt that was pulled for is stored."""
+        self._committing -= 1
+
+    def follow(self, state: TradingState) -> None:
+        """Take over what is stored, unless a halt of ours is not stored yet."""
+        if self._committing == 0:
+            self.pulled = state is TradingState.HALTED

@@ -19,7 +19,7 @@ from execution.executor import following, opening, screening, sending
 from execution.market import Market
 from execution.store import Store, Transaction
 from execution.trading import Brake
-from execution.types import Order, OrderState, Signal, Ticket, TicketState
+from execution.types import Order, OrderState, Signal, Ticket, TicketState, TradingState
 from execution.venues.venue import Venue
 
 log = logging.getLogger(__name__)
@@ -43,6 +43,7 @@ class Waiting:
     planned: list[Order]
     due: list[Order]
     watched: Mapping[str, set[str]]
+    state: TradingState
 
 
 class Executor:
@@ -110,6 +111,7 @@ class Executor:
 
     async def _turn(self) -> None:
         waiting = await self._store.read(self._look)
+        self._brake.follow(waiting.state)
         if any(order.state is OrderState.WORKING for order in waiting.due):
             await self._store.write(following.time_out)
         self._market.watch(waiting.watched)
@@ -141,6 +143,7 @@ class Executor:
             planned=[order for order in planned if following.due(order, tx)],
             due=[order for order in live if following.due(order, tx)],
             watched=watched,
+            state=tx.trading().state,
         )
 
     def _ready(self, venue: str) -> bool:

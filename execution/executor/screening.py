@@ -173,6 +173,7 @@ class Screening:
                 tx.now,
                 ticket=ticket.id,
                 source=ticket.source,
+                mode=ticket.mode,
                 codes=codes,
             )
 

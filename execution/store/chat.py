@@ -73,6 +73,16 @@ class Chat:
         row = self._connection.execute(query).mappings().first()
         return None if row is None else _POSTS.record(row)
 
+    def newest(self, audience: str, prefix: str) -> Post | None:
+        """The newest message about any subject that begins so."""
+        table = _POSTS.table
+        query = select(table).where(
+            table.c.audience == audience, table.c.subject.startswith(prefix, autoescape=True)
+        )
+        row = self._connection.execute(query.order_by(table.c.id.desc()).limit(1)).mappings()
+        found = row.first()
+        return None if found is None else _POSTS.record(found)
+
     def post_at(self, audience: str, place: str, number: int) -> Post | None:
         """What a message in the chat is about."""
         table = _POSTS.table

@@ -158,12 +158,12 @@ _STATES = {
 
 
 def exact(value: Any) -> Decimal:
-    """ccxt's number as the Decimal the exchange wrote.
+    """The number as the exchange wrote it, without trailing zeros or an exponent.
 
     Raises:
         ArithmeticError: it is no number.
     """
-    return value if isinstance(value, Decimal) else Decimal(str(value))
+    return Decimal(f"{Decimal(str(value)).normalize(_EXACT):f}")
 
 
 def report(row: Mapping[str, Any]) -> Report:
@@ -292,19 +292,14 @@ def _maybe(value: Any) -> Decimal | None:
 
 def _limit(value: Any) -> Decimal | None:
     """A limit, or None: exchanges write 0 for no limit."""
-    return _plain(exact(value)) if value is not None and exact(value) > 0 else None
+    return exact(value) if value is not None and exact(value) > 0 else None
 
 
 def _step(value: Any, precision_mode: int) -> Decimal | None:
     if value is None or precision_mode not in (_TICK_SIZE, _DECIMAL_PLACES):
         return None
     step = exact(value) if precision_mode == _TICK_SIZE else Decimal(1).scaleb(-int(value), _EXACT)
-    return _plain(step) if step > 0 else None
-
-
-def _plain(value: Decimal) -> Decimal:
-    """Without trailing zeros and without an exponent: `0.00001000` is `0.00001`."""
-    return Decimal(f"{value.normalize(_EXACT):f}")
+    return step if step > 0 else None
 
 
 def _at(milliseconds: int | None) -> datetime | None:

@@ -16,7 +16,6 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from datetime import datetime, timedelta
-from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -64,7 +63,11 @@ class _Watched:
         wire = _wire.get()
         wire.requests += 1
         wire.status, wire.headers, wire.body = None, {}, ""
-        return await super().fetch(url, method, headers, body)  # type: ignore[misc]  # ccxt's
+        answer = await super().fetch(url, method, headers, body)  # type: ignore[misc]  # ccxt's
+        if not isinstance(answer, dict | list):
+            # A gateway's page or nothing at all: ccxt would read it as an empty account.
+            raise ValueError("the answer is not JSON")
+        return answer
 
     def on_rest_response(
         self, code: int, reason: str, url: str, method: str, headers: Any, body: str, *sent: object
@@ -230,12 +233,13 @@ class Connections:
             "enableRateLimit": True,
             "timeout": TIMEOUT // timedelta(milliseconds=1),
             "aiohttp_trust_env": False,
-            "number": Decimal,
+            # Exact, and not Decimal: ccxt reads its own numbers again, and drops the Decimals.
+            "number": str,
         }
         config = kind.deep_extend(base, copy.deepcopy(self._quirks.config), self._overrides)
         made = type(kind.__name__, (_Watched, kind), {})(config)
         if self._mode is Mode.SANDBOX:
-            if "test" not in made.urls:
+            if not made.urls.get("test"):
                 raise ValueError(f"mode: {self._exchange} has no sandbox; use paper or live")
             made.set_sandbox_mode(True)
             # It puts `urls.test` in the place of `urls.api`; what the user set still comes last.

@@ -142,6 +142,7 @@ class ExchangeVenue:
             OutcomeUnknown: anything else; look it up.
         """
 
+        # `reduce_only` is not sent: on spot a sell can only sell what is there.
         async def create(orders: Any) -> Report:
             _refuse_changed_terms(orders, order)
             row = await orders.create_order(

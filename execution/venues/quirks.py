@@ -29,7 +29,7 @@ class Quirks(Record):
     """One exchange's own ways. The defaults are the careful ones for an exchange nobody has tried."""
 
     certified: bool = False
-    """True once the conformance suite has passed against this exchange's real protocol."""
+    """True where each fact is the exchange's own and the venue contract passes over its protocol."""
     client_order_id: Callable[[bytes], str] = hex32
     """Sixteen bytes in the alphabet and length the exchange takes."""
     send_by: str = "clientOrderId"

@@ -1,0 +1,1 @@
+"""The front desk: lets people and senders in, and shows them what happened. Never decides."""

@@ -1,0 +1,240 @@
+"""Runs everything in one process and one event loop, and stops it in order.
+
+Signals are accepted as soon as the database is there; exchanges and Telegram connect behind that, and
+are tried again for as long as they are away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Callable, Coroutine, Generator
+from functools import partial
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from bot import house, jobs, parts
+from bot.alone import Alone
+from bot.api import api
+from bot.inlet import inlet
+from bot.metrics import Metrics
+from bot.parts import VERSION, Chat, Ids, Trading, now
+from bot.settings import Settings, SettingsError
+from bot.telegram.front import Front
+from bot.web import web
+from execution.errors import StoreUnavailable
+from execution.events import EventKind
+
+log = logging.getLogger(__name__)
+
+CALM = 1.0
+"""Seconds before a task of ours that failed is started again."""
+LAST_REQUESTS = 2
+"""Seconds that HTTP requests are given when the process stops."""
+
+Work = Callable[[], Coroutine[Any, Any, None]]
+
+
+def listen(settings: Settings) -> socket.socket:
+    """The bound port.
+
+    Raises:
+        SettingsError: it is taken, or not ours to take.
+    """
+    host, port = settings.web.host, settings.web.port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Named, because asyncio turns Nagle's delay off only for a socket that says it is TCP.
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise SettingsError(
+            f"web.port ({port}): {error.strerror or error}; choose another with PORT=<number>"
+        ) from error
+    return bound
+
+
+class Server(uvicorn.Server):
+    """uvicorn inside our loop: signals are ours to handle."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave signals alone."""
+        yield
+
+
+class App:
+    """One process: web and worker in one event loop."""
+
+    def __init__(
+        self, settings: Settings, *, page: ASGIApp | None = None, ending: Work | None = None
+    ) -> None:
+        """`page` takes `/` and what no other route has: the demo's chat page.
+
+        `ending` is awaited when the process stops, before open requests are waited for.
+        """
+        self._settings = settings
+        self._page = page
+        self._ending = ending
+        self._troubles: dict[str, str] = {}
+        self._stop = asyncio.Event()
+
+    async def run(self, *beside: Callable[[Trading], Coroutine[Any, Any, None]]) -> None:
+        """Start everything, run until a signal asks to stop, stop everything.
+
+        `beside` runs along once signals are accepted.
+
+        Raises:
+            SettingsError: something in the settings or on this machine does not allow to start.
+            AlreadyRunning: another process works on this database.
+        """
+        bound = listen(self._settings)
+        alone = Alone(self._settings.database.url)
+        ids, started_at = Ids(), now()
+        try:
+            alone.take()
+            side = await asyncio.to_thread(
+                parts.trading, self._settings, ids, started_at=started_at
+            )
+        except BaseException:
+            bound.close()
+            raise
+        front = parts.front(self._settings, side, started_at=started_at)
+        chat = parts.chat(self._settings, side, front)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
+        await side.executor.recover()
+        await side.store.write(
+            lambda tx: tx.journal.add(EventKind.STARTED, tx.now, version=VERSION)
+        )
+        metrics = Metrics(side.store)
+        await metrics.start()
+        server = self._server(self._web(side, chat, front, metrics, ids))
+        serving = asyncio.create_task(server.serve(sockets=[bound]), name="web")
+        while not server.started and not serving.done():
+            await asyncio.sleep(0.005)
+        log.info("listening on %s:%s", *bound.getsockname()[:2])
+        ticks = jobs.scheduler(
+            desk=side.desk, watch=jobs.VenueWatch(store=side.store, market=side.market)
+        )
+        ticks.start()
+        work = _forever(side, chat) | {
+            f"beside {n}": partial(b, side) for n, b in enumerate(beside)
+        }
+        tasks = [
+            asyncio.create_task(self._keep(name, one), name=name) for name, one in work.items()
+        ]
+        await self._stop.wait()
+        log.info("stopping: no more signals, what is being sent is finished")
+        server.should_exit = True
+        ticks.shutdown(wait=False)
+        await _end(side, chat, tasks, serving, self._ending)
+        alone.release()
+
+    def stop(self) -> None:
+        """Ask it to stop, as SIGTERM does."""
+        self._stop.set()
+
+    async def _keep(self, name: str, work: Work) -> None:
+        """Run a task for ever; one that fails is told in /readyz and started again."""
+        while True:
+            try:
+                await work()
+                return
+            except Exception as error:  # the last boundary: a dead task is silent
+                log.critical("%s failed and is started again: %s", name, error, exc_info=error)
+                self._troubles[name] = f"failed: {type(error).__name__}"
+                await asyncio.sleep(CALM)
+
+    def _server(self, app: FastAPI) -> Server:
+        proxies = [str(network) for network in self._settings.web.trusted_proxies]
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            proxy_headers=bool(proxies),
+            forwarded_allow_ips=proxies,
+            server_header=False,
+            timeout_graceful_shutdown=LAST_REQUESTS,
+        )
+        return Server(config)
+
+    def _web(
+        self, side: Trading, chat: Chat, front: Front, metrics: Metrics, ids: Callable[[], str]
+    ) -> FastAPI:
+        token = self._settings.web.control_token
+        signals = inlet(
+            side.desk,
+            house.sources(self._settings),
+            now,
+            ids,
+            venues=frozenset(self._settings.venues),
+        )
+        control = api(front, None if token is None else token.get_secret_value())
+        app = web(
+            version=VERSION,
+            ready=partial(self._ready, side, chat),
+            metrics=metrics.text,
+            routers=[signals, control],
+            home=self._page is None,
+        )
+        if self._page is not None:
+            app.mount("/", self._page)
+        return app
+
+    async def _ready(self, side: Trading, chat: Chat) -> dict[str, str | None]:
+        """Every part and why it is not ready, or None."""
+        states: dict[str, str | None] = {"telegram": chat.intake.reason}
+        try:
+            await side.store.read(lambda tx: tx.journal.head())
+            states["database"] = None
+        except StoreUnavailable as error:
+            states["database"] = str(error)
+        for name, feed in side.market.feeds().items():
+            states[f"venue {name}"] = None if feed.connected else feed.reason
+        return states | dict(self._troubles)
+
+
+def _forever(side: Trading, chat: Chat) -> dict[str, Work]:
+    """Every task that runs for ever, by name."""
+    work: dict[str, Work] = {
+        "executor": side.executor.run,
+        "halts": side.reconciler.prove_halts,
+        "notifier": chat.notifier.run,
+        "intake": chat.intake.run,
+    }
+    for name in side.venues:
+        work[f"market {name}"] = partial(side.market.run, name)
+        work[f"reconcile {name}"] = partial(side.reconciler.run, name)
+    return work
+
+
+async def _end(
+    side: Trading,
+    chat: Chat,
+    tasks: list[asyncio.Task[None]],
+    serving: asyncio.Task[None],
+    ending: Work | None,
+) -> None:
+    """Stop in an order in which nothing that is being sent is dropped."""
+    await side.executor.stop()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await chat.intake.stop()
+    if ending is not None:
+        await ending()
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(serving, LAST_REQUESTS + 1)
+    await chat.close()
+    await side.close()

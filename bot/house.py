@@ -1,0 +1,138 @@
+"""The settings as the execution side wants them: one frozen `Config`, sources, venues.
+
+`app` calls it once at start. Nothing else in the product reads both a setting and an execution record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from bot.people import roles
+from bot.settings import Settings, SettingsError
+from bot.settings.sections import RuleSettings, VenueSettings
+from bot.sources.mapping import FieldMap
+from bot.sources.source import Source, SourceKind
+from execution.approval import Policy, Rule, When
+from execution.config import Config, SourceTerms
+from execution.pricing import PriceTerms
+from execution.risk import Limits
+from execution.types import OrderType
+from execution.venues.exchange import ExchangeVenue
+from execution.venues.paper import PaperVenue
+from execution.venues.venue import Venue
+
+
+def config(settings: Settings) -> Config:
+    """The house rules."""
+    risk, execution = settings.risk, settings.execution
+    zone = settings.general.timezone
+    return Config(
+        policy=Policy(
+            people=roles(settings),
+            rules=tuple(_rule(rule) for rule in settings.approval.rules),
+            expires_after=settings.approval.expires_after,
+            max_price_drift=settings.approval.max_price_drift,
+        ),
+        limits=Limits(
+            max_order_notional=risk.max_order_notional,
+            max_signal_age=risk.max_signal_age,
+            max_position_notional=risk.max_position_notional,
+            max_open_orders=risk.max_open_orders,
+            max_open_positions=risk.max_open_positions,
+            max_orders_per_minute=risk.max_orders_per_minute,
+            max_price_deviation=risk.max_price_deviation,
+            max_spread=risk.max_spread,
+            min_quote_reserve=risk.min_quote_reserve,
+            symbols=None if risk.symbols is None else frozenset(risk.symbols),
+            sides=None if risk.sides is None else frozenset(risk.sides),
+            trading_hours=risk.trading_hours,
+            cooldown_after_loss=risk.cooldown_after_loss,
+            duplicate_window=risk.duplicate_window,
+            stop_loss_required=risk.stop_loss_required,
+            zone=zone,
+        ),
+        prices=PriceTerms(
+            order_type=OrderType(execution.order_type),
+            slippage_tolerance=execution.slippage_tolerance,
+            max_price_drift=settings.approval.max_price_drift,
+            order_timeout=execution.order_timeout,
+            on_timeout_leaves=execution.on_timeout == "leave",
+        ),
+        default_venue=settings.default_venue,
+        default_size=settings.sizing.default,
+        sources={
+            name: SourceTerms(venue=source.venue, size=source.sizing)
+            for name, source in settings.sources.items()
+        },
+        currency=settings.general.currency,
+        zone=zone,
+        max_retries=execution.max_retries,
+        retry_delay=execution.retry_delay,
+        reconcile_every=execution.reconcile_every,
+    )
+
+
+def sources(settings: Settings) -> dict[str, Source]:
+    """Who may send signals.
+
+    Raises:
+        SettingsError: a source's `map` names a field that does not exist.
+    """
+    made = {}
+    for name, source in settings.sources.items():
+        try:
+            fields = FieldMap.compile(source.map) if source.map else None
+        except ValueError as error:
+            raise SettingsError(f"sources.{name}.map: {error}") from error
+        made[name] = Source(
+            name=name,
+            kind=SourceKind(source.kind),
+            secrets=source.secrets,
+            rate=source.rate,
+            map=fields,
+        )
+    return made
+
+
+def venues(settings: Settings, clock: Callable[[], datetime]) -> dict[str, Venue]:
+    """Every exchange account, not opened yet."""
+    beside = settings.path.parent
+    return {name: _venue(name, venue, beside, clock) for name, venue in settings.venues.items()}
+
+
+def _venue(name: str, venue: VenueSettings, beside: Path, clock: Callable[[], datetime]) -> Venue:
+    if venue.exchange == "paper":
+        books = beside / (venue.books or f"paper-{name}.db")
+        return PaperVenue(name, books, clock)
+    secrets = {
+        key: value.get_secret_value() if value is not None else ""
+        for key, value in (
+            ("api_key", venue.api_key),
+            ("secret", venue.secret),
+            ("password", venue.password),
+        )
+    }
+    return ExchangeVenue(
+        name, venue.exchange, venue.mode, **secrets, overrides=venue.ccxt, clock=clock
+    )
+
+
+def _rule(rule: RuleSettings) -> Rule:
+    when = rule.when
+    return Rule(
+        name=rule.name,
+        when=When(
+            notional_below=when.notional_below,
+            notional_from=when.notional_from,
+            symbols=frozenset(when.symbols),
+            sides=frozenset(when.sides),
+            sources=frozenset(when.sources),
+            venues=frozenset(when.venues),
+            modes=frozenset(when.modes),
+            strategies=frozenset(when.strategies),
+        ),
+        required=1 if rule.required is None else rule.required,
+        block=rule.block,
+    )

@@ -1,0 +1,209 @@
+"""Builds every part from the settings; nothing is connected or started here.
+
+`app` runs all of it, the command line only the trading side. The one place besides the command line
+that reads the clock and draws random numbers.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version as installed_version
+from random import SystemRandom
+
+from telegram.ext import ExtBot
+from telegram.request import HTTPXRequest
+from ulid import ULID
+
+from bot import house
+from bot.charts import Charts
+from bot.news import News
+from bot.notifier import Notifier
+from bot.people import roles
+from bot.settings import Settings, SettingsError
+from bot.telegram.chat import TelegramChat
+from bot.telegram.faces import Look
+from bot.telegram.front import Front
+from bot.telegram.intake import POLL, Intake
+from bot.vault import derive, master_key
+from execution.desk import Desk
+from execution.executor import Executor
+from execution.market import Market
+from execution.migrations import upgrade
+from execution.reconcile import Reconciler
+from execution.store import Store
+from execution.trading import Brake
+from execution.venues.venue import Venue
+
+log = logging.getLogger(__name__)
+
+VERSION = installed_version("countersign")
+
+
+def now() -> datetime:
+    """The wall clock, in UTC."""
+    return datetime.now(UTC)
+
+
+class Ids:
+    """ULIDs that only grow, also within one millisecond."""
+
+    def __init__(self) -> None:
+        self._last = ULID()
+
+    def __call__(self) -> str:
+        """The next id."""
+        made = ULID()
+        if made <= self._last:
+            made = ULID.from_int(int(self._last) + 1)
+        self._last = made
+        return str(made)
+
+
+def open_store(settings: Settings, ids: Callable[[], str]) -> Store:
+    """The database at its newest schema, and the master key its journal is chained with.
+
+    Raises:
+        SettingsError: the key is missing or not the one this database was made with.
+        StoreUnavailable: the database cannot be opened.
+    """
+    key = master_key(settings)
+    if key.made:
+        log.info("made a master key, keep a copy of it apart from the database: %s", key.path)
+    upgrade(settings.database.url)
+    store = Store(
+        settings.database.url, journal_key=derive(key.key, "journal"), clock=now, new_id=ids
+    )
+    proof = derive(key.key, "proof")
+    if store.write_now(lambda tx: tx.fact("master key", lambda: proof)) != proof:
+        where = key.path or "COUNTERSIGN_MASTER_KEY"
+        store.close()
+        raise SettingsError(
+            f"vault.master_key ({where}): not the key this database was made with; bring the old"
+            " key back, or start with a new database"
+        )
+    return store
+
+
+@dataclass(frozen=True)
+class Trading:
+    """The trading side: everything that needs no chat."""
+
+    store: Store
+    desk: Desk
+    market: Market
+    venues: Mapping[str, Venue]
+    executor: Executor
+    reconciler: Reconciler
+
+    async def close(self) -> None:
+        """Let go of venues and the database."""
+        for venue in self.venues.values():
+            await venue.close()
+        self.store.close()
+
+
+@dataclass(frozen=True)
+class Chat:
+    """The chat side, on top of a trading side."""
+
+    bot: ExtBot[None]
+    intake: Intake
+    notifier: Notifier
+    charts: Charts
+
+    async def close(self) -> None:
+        """Let go of connections and the drawing process."""
+        await self.charts.close()
+        await self.bot.shutdown()
+
+
+def trading(settings: Settings, ids: Callable[[], str], *, started_at: datetime) -> Trading:
+    """The trading side.
+
+    Raises:
+        SettingsError: a setting does not allow it.
+        StoreUnavailable: the database cannot be opened.
+    """
+    store = open_store(settings, ids)
+    config, venues, brake = house.config(settings), house.venues(settings, now), Brake()
+    market = Market(
+        venues,
+        clock=now,
+        currency=settings.general.currency,
+        at_par=settings.general.at_par,
+    )
+    install = store.write_now(lambda tx: tx.fact("install", lambda: ids().encode())).decode()
+    brake.follow(store.read_now(lambda tx: tx.trading()).state)
+    return Trading(
+        store=store,
+        desk=Desk(store=store, market=market, config=config, brake=brake),
+        market=market,
+        venues=venues,
+        executor=Executor(
+            store=store,
+            market=market,
+            venues=venues,
+            config=config,
+            brake=brake,
+            install=install,
+            jitter=SystemRandom(),
+            started_at=started_at,
+        ),
+        reconciler=Reconciler(store=store, market=market, venues=venues, config=config),
+    )
+
+
+def look(settings: Settings) -> Look:
+    """What every text of this desk shares."""
+    return Look(
+        zone=settings.general.timezone,
+        currency=settings.general.currency,
+        max_price_drift=settings.approval.max_price_drift,
+    )
+
+
+def front(settings: Settings, side: Trading, *, started_at: datetime) -> Front:
+    """What commands, taps and `/api` work with."""
+    return Front(
+        desk=side.desk,
+        store=side.store,
+        market=side.market,
+        look=look(settings),
+        roles=roles(settings),
+        version=VERSION,
+        started_at=started_at,
+        clock=now,
+    )
+
+
+def chat(settings: Settings, side: Trading, desk_front: Front) -> Chat:
+    """The chat side.
+
+    Raises:
+        SettingsError: the bot's token or the chat is not set.
+    """
+    topic = settings.telegram.topic_id
+    bot = telegram_bot(settings)
+    room = TelegramChat(bot, chat_id=settings.require_chat_id(), topic_id=topic)
+    charts = Charts()
+    news = News(market=side.market, look=desk_front.look)
+    return Chat(
+        bot=bot,
+        intake=Intake(bot=bot, chat=room, front=desk_front, topic=topic),
+        notifier=Notifier(store=side.store, chat=room, charts=charts, news=news),
+        charts=charts,
+    )
+
+
+def telegram_bot(settings: Settings) -> ExtBot[None]:
+    """The bot, with connections of its own for the long poll."""
+    return ExtBot(
+        settings.require_token(),
+        base_url=f"{settings.telegram.api_url.rstrip('/')}/bot",
+        base_file_url=f"{settings.telegram.api_url.rstrip('/')}/file/bot",
+        request=HTTPXRequest(connection_pool_size=16, read_timeout=15, connect_timeout=10),
+        get_updates_request=HTTPXRequest(read_timeout=POLL + 10, connect_timeout=10),
+    )

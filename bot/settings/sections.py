@@ -1,0 +1,353 @@
+"""Every setting there is: one frozen model per section of `countersign.toml`.
+
+`load.py` fills them, `bot/app.py` reads them. Defaults here are the documented ones. A key whose
+feature is not built yet is known by name and refused; nothing here reads a file or a variable.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import time, timedelta
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    IPvAnyNetwork,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from bot.settings.values import (
+    NOT_BUILT,
+    Ccxt,
+    Clock,
+    Count,
+    Currency,
+    Duration,
+    ExchangeId,
+    Hours,
+    Money,
+    Name,
+    PathOrNone,
+    SecretOrNone,
+    Share,
+    SignalRate,
+    SizeOrNone,
+    Symbol,
+    Unbuilt,
+    Url,
+    Whole,
+    Zone,
+)
+from bot.settings.values import Rate as SignalsPer
+from execution.errors import CountersignError
+from execution.types import Mode, Side
+
+WEBHOOK_SECRET_BYTES = 24  # the least that Standard Webhooks allows
+CCXT_CREDENTIALS = ("apiKey", "secret", "password", "privateKey")
+
+
+class SettingsError(CountersignError):
+    """The settings cannot be used. One line: the key, where it came from, and the fix."""
+
+
+def wrong(key: str, text: str) -> PydanticCustomError:
+    """What is wrong between keys: the key to look at, inside this section, and the fix."""
+    return PydanticCustomError("setting", "{text}", {"key": key, "text": text})
+
+
+def built(*choices: str) -> AfterValidator:
+    """Of the documented choices of a key, the ones that work today."""
+
+    def check(value: str) -> str:
+        if value not in choices:
+            raise ValueError(NOT_BUILT)
+        return value
+
+    return AfterValidator(check)
+
+
+class Section(BaseModel):
+    """A table of the file: never changed after start, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class General(Section):
+    """What money and time mean here."""
+
+    currency: Currency = "USDT"
+    at_par: tuple[Currency, ...] = ("USD", "USDT", "USDC")
+    timezone: Zone = ZoneInfo("UTC")
+
+
+class TelegramSettings(Section):
+    """Where the chat is."""
+
+    token: SecretOrNone = None
+    chat_id: Whole | None = None
+    topic_id: Annotated[Whole, Field(ge=0)] = 0
+    api_url: Url = "https://api.telegram.org"
+    updates: Annotated[Literal["polling", "webhook"], built("polling")] = "polling"
+    webhook_secret: SecretOrNone = None
+    daily_at: Clock = time(8)
+
+
+class People(Section):
+    """Telegram user ids by role. A stronger role includes the weaker ones."""
+
+    owners: tuple[Whole, ...] = ()
+    approvers: tuple[Whole, ...] = ()
+    viewers: tuple[Whole, ...] = ()
+
+    @property
+    def may_approve(self) -> frozenset[int]:
+        """Everybody whose vote counts."""
+        return frozenset(self.owners + self.approvers)
+
+    @model_validator(mode="after")
+    def _each_person_once(self) -> Self:
+        seen: dict[int, str] = {}
+        for role in ("owners", "approvers", "viewers"):
+            for person in getattr(self, role):
+                if person <= 0:
+                    raise wrong(role, "a person's id is above zero; a chat's id stands elsewhere")
+                if person in seen:
+                    raise wrong(role, f"{person} is in {seen[person]} too; keep the stronger role")
+                seen[person] = role
+        return self
+
+
+class Web(Section):
+    """How the outside reaches the process."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[Whole, Field(ge=0, le=65535)] = 8080
+    public_url: Url = ""
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
+    control_token: SecretOrNone = None
+    log: Literal["console", "json"] = "console"
+
+
+def _sqlite_file(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    if scheme.partition("+")[0] in ("postgres", "postgresql"):
+        raise ValueError("PostgreSQL is not built yet in this version; remove it to use SQLite")
+    if scheme != "sqlite" or not rest.startswith("/") or rest in ("/", "/:memory:"):
+        raise ValueError('not a database file; write "sqlite:///countersign.db"')
+    return url
+
+
+class Database(Section):
+    """Where the store is."""
+
+    url: Annotated[str, AfterValidator(_sqlite_file), Field(repr=False)] = (
+        "sqlite:///countersign.db"
+    )
+
+
+class VaultSettings(Section):
+    """Where the master key is; without one named here see `bot/vault.py`."""
+
+    master_key_file: PathOrNone = None
+
+
+class VenueSettings(Section):
+    """One exchange account."""
+
+    exchange: ExchangeId
+    mode: Mode
+    market: Annotated[Literal["spot", "swap"], built("spot")] = "spot"
+    default: bool = False
+    api_key: SecretOrNone = None
+    secret: SecretOrNone = None
+    password: SecretOrNone = None
+    max_leverage: Annotated[Money, Field(ge=1)] = Decimal(1)
+    dead_man: Unbuilt = None
+    books: PathOrNone = None
+    ccxt: Annotated[Ccxt, Field(repr=False)] = {}
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.exchange == "paper" and self.mode is not Mode.PAPER:
+            raise wrong("mode", 'the paper exchange has one mode; write "paper"')
+        if self.exchange != "paper" and self.mode is Mode.PAPER:
+            raise wrong("mode", 'paper on a real exchange is not built yet; use exchange "paper"')
+        for key in CCXT_CREDENTIALS:
+            if key in self.ccxt:
+                raise wrong(
+                    f"ccxt.{key}", "a credential; give it as a venue's key in the environment"
+                )
+        return self
+
+
+class SourceSettings(Section):
+    """One sender of signals."""
+
+    kind: Annotated[
+        Literal["tradingview", "webhook", "poll", "stream", "telegram"],
+        built("tradingview", "webhook"),
+    ]
+    secret: SecretOrNone = None
+    venue: Name | None = None
+    sizing: SizeOrNone = None
+    rate: SignalRate = SignalsPer(60, timedelta(minutes=1))
+    map: dict[str, str] = {}
+    url: Unbuilt = None
+    interval: Unbuilt = None
+    headers: Unbuilt = None
+    cursor: Unbuilt = None
+    subscribe: Unbuilt = None
+    chat_id: Unbuilt = None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret that is good now; more than one while they are rotated."""
+        return tuple(self.secret.get_secret_value().split()) if self.secret else ()
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        from bot.sources.mapping import FieldMap  # it reads values as we do: a circle at the top
+
+        if not self.secrets:
+            raise wrong("secret", "empty; anybody could send signals")
+        if self.kind == "webhook" and not all(map(_is_webhook_secret, self.secrets)):
+            raise wrong("secret", 'not "whsec_" and the base64 of at least 24 random bytes')
+        try:
+            FieldMap.compile(self.map)
+        except ValueError as error:
+            key, _, text = str(error).partition(": ")
+            raise wrong(key, text) from None
+        return self
+
+
+def _is_webhook_secret(secret: str) -> bool:
+    head, _, body = secret.partition("whsec_")
+    try:
+        return not head and len(base64.b64decode(body, validate=True)) >= WEBHOOK_SECRET_BYTES
+    except binascii.Error:
+        return False
+
+
+class Risk(Section):
+    """The desk's limits: None is off. `execution/risk.py` says what each one measures."""
+
+    max_order_notional: Money = Decimal(1000)
+    max_signal_age: Duration = timedelta(minutes=2)
+    max_position_notional: Money | None = None
+    max_open_orders: Count | None = None
+    max_open_positions: Count | None = None
+    max_orders_per_minute: Count | None = None
+    max_daily_loss: Unbuilt = None
+    max_drawdown: Unbuilt = None
+    max_price_deviation: Share | None = None
+    max_spread: Share | None = None
+    min_quote_reserve: Money | None = None
+    symbols: Annotated[tuple[Symbol, ...], Field(min_length=1)] | None = None
+    sides: Annotated[tuple[Side, ...], Field(min_length=1)] | None = None
+    trading_hours: Hours | None = None
+    cooldown_after_loss: Duration | None = None
+    duplicate_window: Duration | None = None
+    stop_loss_required: bool = False
+
+
+class Sizing(Section):
+    """How large an entry is when neither the signal nor its source says."""
+
+    default: SizeOrNone = None
+
+
+class RuleCondition(Section):
+    """What a ticket must look like: keys joined by and, values of one list by or."""
+
+    symbols: tuple[Symbol, ...] = ()
+    sides: tuple[Side, ...] = ()
+    sources: tuple[str, ...] = ()
+    venues: tuple[str, ...] = ()
+    modes: tuple[Mode, ...] = ()
+    strategies: tuple[str, ...] = ()
+    notional_below: Money | None = None
+    """Exclusive, in `general.currency`."""
+    notional_from: Money | None = None
+    """Inclusive, in `general.currency`."""
+    hours: Unbuilt = None
+    rolling_24h_from: Unbuilt = None
+
+    @model_validator(mode="after")
+    def _can_match(self) -> Self:
+        below, start = self.notional_below, self.notional_from
+        if below is not None and start is not None and start >= below:
+            raise wrong("notional_from", "no amount is from this and below notional_below")
+        return self
+
+
+class RuleSettings(Section):
+    """One approval rule: it blocks, or says how many approvals a ticket needs."""
+
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    """`rule <n>` where the file gives none."""
+    when: RuleCondition = RuleCondition()
+    block: bool = False
+    required: Count | None = None
+    veto_window: Unbuilt = None
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Self:
+        if self.block == (self.required is not None):
+            raise wrong("required", "a rule has exactly one of required, veto_window, block = true")
+        return self
+
+
+class Approval(Section):
+    """Who must say yes, how long a card waits, how far the price may run meanwhile."""
+
+    expires_after: Duration = timedelta(minutes=5)
+    max_price_drift: Share = Decimal("0.003")
+    rules: tuple[RuleSettings, ...] = ()
+
+    @field_validator("rules", mode="before")
+    @classmethod
+    def _every_rule_has_a_name(cls, rules: Any) -> Any:
+        if not isinstance(rules, list | tuple):
+            return rules
+        return [
+            {"name": f"rule {at}", **rule} if isinstance(rule, dict) else rule
+            for at, rule in enumerate(rules, start=1)
+        ]
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        names = [rule.name for rule in self.rules]
+        for at, rule in enumerate(self.rules):
+            if names.count(rule.name) > 1:
+                raise wrong(f"rules[{at}].name", "another rule has this name too")
+        return self
+
+
+class Execution(Section):
+    """How an approved order is sent and looked after."""
+
+    order_type: Literal["limit", "market"] = "limit"
+    slippage_tolerance: Share = Decimal("0.001")
+    order_timeout: Duration = timedelta(seconds=30)
+    on_timeout: Annotated[
+        Literal["cancel", "reprice", "market", "leave"], built("cancel", "leave")
+    ] = "cancel"
+    max_retries: Annotated[Whole, Field(ge=0, le=10)] = 3
+    retry_delay: Duration = timedelta(seconds=1)
+    reconcile_every: Duration = timedelta(seconds=30)
+    protect_within: Duration = timedelta(seconds=10)
+    on_unprotected: Literal["close", "alert"] = "close"
+
+
+class Watchdog(Section):
+    """Who is told that we are alive."""
+
+    heartbeat_url: Unbuilt = None

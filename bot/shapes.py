@@ -1,0 +1,176 @@
+"""The shapes of `/api`: views to JSON. Public interface, changed only on purpose.
+
+Pure. Amounts and prices are strings, times ISO 8601 UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from execution.reports import PositionView, StatusView, TicketView
+from execution.rounding import plain
+from execution.types import Fill, Order, Trading
+
+Json = dict[str, Any]
+
+
+def number(value: Decimal | None) -> str | None:
+    """An exact number as text, without an exponent."""
+    return None if value is None else plain(value)
+
+
+def moment(at: datetime | None) -> str | None:
+    """ISO 8601 in UTC."""
+    return None if at is None else at.isoformat().replace("+00:00", "Z")
+
+
+def order_json(order: Order, fills: Sequence[Fill]) -> Json:
+    """One order with what was filled of it."""
+    filled = sum((f.amount for f in fills), Decimal(0))
+    cost = sum((f.amount * f.price for f in fills), Decimal(0))
+    return {
+        "id": order.id,
+        "ticket": order.ticket,
+        "leg": order.leg,
+        "client_order_id": order.client_order_id,
+        "venue_order_id": order.venue_order_id,
+        "state": order.state,
+        "venue": order.venue,
+        "symbol": order.symbol,
+        "side": order.side,
+        "type": order.type,
+        "amount": number(order.amount),
+        "price": number(order.price),
+        "time_in_force": order.time_in_force,
+        "filled": number(filled),
+        "average": number(cost / filled) if filled else None,
+        "reason": order.reason,
+        "created_at": moment(order.created_at),
+        "sent_at": moment(order.sent_at),
+        "ended_at": moment(order.ended_at),
+    }
+
+
+def fill_json(fill: Fill) -> Json:
+    """One fill."""
+    return {
+        "id": fill.id,
+        "order": fill.order,
+        "ticket": fill.ticket,
+        "venue": fill.venue,
+        "symbol": fill.symbol,
+        "side": fill.side,
+        "amount": number(fill.amount),
+        "price": number(fill.price),
+        "fee": number(fill.fee),
+        "fee_currency": fill.fee_currency,
+        "at": moment(fill.at),
+        "inferred": fill.inferred,
+    }
+
+
+def ticket_json(view: TicketView) -> Json:
+    """One ticket with its votes, refusals and orders."""
+    ticket = view.ticket
+    about = ticket.terms or ticket.asked
+    price = about.price
+    if ticket.terms is not None and price is None:
+        price = ticket.terms.worst_price
+    of_order = {o.id: [f for f in view.fills if f.order == o.id] for o in view.orders}
+    return {
+        "id": ticket.id,
+        "signal": ticket.signal,
+        "source": ticket.source,
+        "state": ticket.state,
+        "revision": ticket.revision,
+        "symbol": about.symbol,
+        "side": about.side,
+        "type": about.type,
+        "amount": number(about.amount),
+        "price": number(price),
+        "notional": number(about.notional),
+        "venue": ticket.venue,
+        "mode": ticket.mode,
+        "rule": ticket.rule,
+        "required": ticket.required,
+        "votes": [
+            {
+                "person": vote.person,
+                "name": vote.name,
+                "vote": vote.vote,
+                "revision": vote.revision,
+                "counts": (vote.revision, vote.fingerprint)
+                == (ticket.revision, ticket.fingerprint),
+                "at": moment(vote.at),
+            }
+            for vote in view.votes
+        ],
+        "refusals": [{"code": r.code, "text": r.text} for r in ticket.refusals],
+        "orders": [order_json(o, of_order[o.id]) for o in view.orders],
+        "expires_at": moment(ticket.expires_at),
+        "created_at": moment(ticket.created_at),
+        "reason": ticket.reason,
+        "note": ticket.note,
+    }
+
+
+def position_json(view: PositionView) -> Json:
+    """One position."""
+    age = view.mark_age
+    return {
+        "venue": view.venue,
+        "symbol": view.symbol,
+        "amount": number(view.amount),
+        "average": number(view.average),
+        "mark": number(view.mark),
+        "mark_age_s": None if age is None else round(age.total_seconds(), 3),
+        "unrealized": number(view.unrealized),
+        "realized_today": number(view.realized_today),
+        "stop": None,
+        "currency": view.currency,
+    }
+
+
+def halt_json(trading: Trading) -> Json | None:
+    """Who halted, when, why, and whether it is proved."""
+    halt = trading.halt
+    if halt is None:
+        return None
+    return {
+        "by": halt.by,
+        "at": moment(halt.at),
+        "reason": halt.reason,
+        "verified": halt.verified_at is not None,
+    }
+
+
+def status_json(view: StatusView) -> Json:
+    """The truth at this moment."""
+    return {
+        "version": view.version,
+        "mode": view.mode,
+        "trading": view.trading.state,
+        "halt": halt_json(view.trading),
+        "venues": [
+            {
+                "name": venue.name,
+                "exchange": venue.exchange,
+                "mode": venue.mode,
+                "connected": venue.connected,
+                "reason": venue.reason,
+                "stream": venue.stream,
+                "open_orders": venue.open_orders,
+                "last_reconciled": moment(venue.last_reconciled),
+            }
+            for venue in view.venues
+        ],
+        "tickets": {"pending": view.pending},
+        "orders": {"open": view.open, "unknown": view.unknown},
+        "positions": [position_json(p) for p in view.positions],
+        "undelivered": view.undelivered,
+        "duplicates": view.duplicates,
+        "uptime_s": round(view.uptime.total_seconds(), 3),
+    }

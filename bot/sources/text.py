@@ -1,0 +1,62 @@
+"""The one-line form of a signal: `buy BTCUSDT 0.01 @ 64000 sl 63000 tp 66000`.
+
+For senders that can only send text, and for people who type. It turns words into the contract's
+fields, which `signal.py` then reads; it judges no value itself.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_DOWN, Decimal
+
+from bot.sources.fields import BadField, shown
+
+FORM = "write: buy|sell SYMBOL [amount or $notional] [@ price] [sl price] [tp price ...]"
+FIELD_OF = {"@": "price", "sl": "stop_loss", "tp": "take_profit"}
+SHARE_STEP = Decimal("0.0001")
+
+
+def read_text(text: str) -> dict[str, object]:
+    """The fields of a line: side, symbol, at most one size, then `@`, `sl` and `tp` in any order.
+
+    Several `tp` share the position equally. Every value is a string as it was written.
+
+    Raises:
+        BadField: the first word that was not understood.
+    """
+    words = text.replace("@", " @ ").split()
+    if not words or words[0].lower() not in ("buy", "sell"):
+        raise BadField("side", f"was not understood: {shown(words[0] if words else '')}", FORM)
+    if len(words) < 2 or words[1].lower() in FIELD_OF:
+        raise BadField("symbol", "is missing", FORM)
+    found: dict[str, object] = {"side": words[0], "symbol": words[1]}
+    rest = words[2:]
+    if rest and rest[0].lower() not in FIELD_OF:
+        size = rest.pop(0)
+        kind = "notional" if size.startswith("$") else "amount"
+        found[kind] = size.removeprefix("$")
+    targets: list[str] = []
+    while rest:
+        mark = rest.pop(0)
+        field = FIELD_OF.get(mark.lower())
+        if field is None:
+            raise BadField("body", f"has a word that was not understood: {shown(mark)}", FORM)
+        if not rest or rest[0].lower() in FIELD_OF:
+            raise BadField(field, f"is missing after {mark}", FORM)
+        if field in found:
+            raise BadField(field, "is given twice", FORM)
+        if field == "take_profit":
+            targets.append(rest.pop(0))
+        else:
+            found[field] = rest.pop(0)
+    if targets:
+        found["take_profit"] = _equal_shares(targets)
+    return found
+
+
+def _equal_shares(prices: list[str]) -> object:
+    if len(prices) == 1:
+        return prices[0]
+    share = (Decimal(1) / len(prices)).quantize(SHARE_STEP, rounding=ROUND_DOWN)
+    last = 1 - share * (len(prices) - 1)
+    shares = [share] * (len(prices) - 1) + [last]
+    return [{"price": price, "share": str(s)} for price, s in zip(prices, shares, strict=True)]

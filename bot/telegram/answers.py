@@ -1,0 +1,122 @@
+"""The small pop-up a tap is answered with: which of all the things that can become of a tap it was.
+
+Pure text of at most 200 characters, from the desk's answer alone: answered by somebody, expired,
+changed since, not allowed, halted. The handlers show it; it never decides anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from bot.telegram import figures, lines
+from bot.telegram.faces import POPUP_LIMIT, Look
+from execution.desk import Answer, Outcome
+from execution.types import TicketState, VoteKind
+
+
+def tapped(answer: Answer, look: Look, *, may_look: bool) -> str:
+    """The pop-up for what became of a tap; `may_look` is whether the person has any role here."""
+    if answer.outcome is Outcome.NOT_ALLOWED:
+        return "You can look, not approve." if may_look else "You are not on this desk's list."
+    return figures.cut_utf16(_TAPPED[answer.outcome](answer, look), POPUP_LIMIT)
+
+
+def _approved(answer: Answer, look: Look) -> str:
+    return "Approved. Checked once more, then sent."
+
+
+def _counted(answer: Answer, look: Look) -> str:
+    required = answer.ticket.required if answer.ticket else 0
+    return f"Your approval counts: {answer.votes} of {required}."
+
+
+def _rejected(answer: Answer, look: Look) -> str:
+    return "Rejected. Nothing was sent."
+
+
+def _revised(answer: Answer, look: Look) -> str:
+    return f"Asked again as {_revision(answer)}. Earlier votes are void."
+
+
+def _moved(answer: Answer, look: Look) -> str:
+    return f"The price moved, nothing was sent: look at {_revision(answer)}."
+
+
+def _refused(answer: Answer, look: Look) -> str:
+    reasons = answer.refusals[:1]
+    why = "".join(f"{r.code}: {lines.closed(r.text)} " for r in reasons)
+    waits = answer.ticket is not None and answer.ticket.state is TicketState.PENDING
+    return why + ("It stays as it was." if waits else "Nothing was sent.")
+
+
+def _answered(answer: Answer, look: Look) -> str:
+    verb = "rejected" if answer.vote is VoteKind.REJECT else "approved"
+    return f"{_name(answer)} {verb} this{_at(answer, look)}."
+
+
+def _repeated(answer: Answer, look: Look) -> str:
+    if answer.at is None:
+        return "This was already proposed again."
+    return f"You approved this{_at(answer, look)}. Others are still needed."
+
+
+def _expired(answer: Answer, look: Look) -> str:
+    return f"Expired{_at(answer, look)}."
+
+
+def _superseded(answer: Answer, look: Look) -> str:
+    return f"Changed since: look at {_revision(answer)}."
+
+
+def _halted(answer: Answer, look: Look) -> str:
+    return f"Halted by {_name(answer)}{_at(answer, look)}."
+
+
+def _canceled(answer: Answer, look: Look) -> str:
+    if answer.ticket is not None and answer.ticket.state is TicketState.CANCELED:
+        return "Canceled. Nothing was sent."
+    return "The exchange is asked to cancel what is left. The card says when it has."
+
+
+def _proposed(answer: Answer, look: Look) -> str:
+    return "Proposed again: it is checked anew and gets its own card."
+
+
+def _ended(answer: Answer, look: Look) -> str:
+    state = f" It is {answer.ticket.state}." if answer.ticket else ""
+    return f"Nothing to do here any more.{state}"
+
+
+def _unknown(answer: Answer, look: Look) -> str:
+    return "This is not known here any more."
+
+
+_TAPPED: Mapping[Outcome, Callable[[Answer, Look], str]] = {
+    Outcome.APPROVED: _approved,
+    Outcome.COUNTED: _counted,
+    Outcome.REJECTED: _rejected,
+    Outcome.REVISED: _revised,
+    Outcome.MOVED: _moved,
+    Outcome.REFUSED: _refused,
+    Outcome.ANSWERED: _answered,
+    Outcome.REPEATED: _repeated,
+    Outcome.EXPIRED: _expired,
+    Outcome.SUPERSEDED: _superseded,
+    Outcome.HALTED: _halted,
+    Outcome.CANCELED: _canceled,
+    Outcome.PROPOSED: _proposed,
+    Outcome.ENDED: _ended,
+    Outcome.UNKNOWN: _unknown,
+}
+
+
+def _revision(answer: Answer) -> str:
+    return f"revision {answer.ticket.revision}" if answer.ticket else "the card"
+
+
+def _name(answer: Answer) -> str:
+    return figures.outside(answer.name or "", lines.NAME) or "Somebody"
+
+
+def _at(answer: Answer, look: Look) -> str:
+    return f" at {figures.clock_time(answer.at, look.zone)}" if answer.at else ""

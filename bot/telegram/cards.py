@@ -1,0 +1,334 @@
+"""The card: one message per ticket, from the question to the record of what happened.
+
+Pure. The notifier asks for the face of a ticket as it stands and sends or edits what differs. A card
+keeps its facts in every state, and its first line alone says how it stands.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from bot.telegram import figures, lines
+from bot.telegram.faces import CAPTION_LIMIT, Action, Button, ButtonStyle, Face, Look
+from execution.orders import ENDED
+from execution.reports import TicketView
+from execution.types import (
+    Order,
+    OrderState,
+    Record,
+    Terms,
+    Ticket,
+    TicketState,
+    VoteKind,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Story(Record):
+    """What a state adds to the facts: the end of the first line, lines of its own, buttons."""
+
+    news: str
+    lines: tuple[str, ...] = ()
+    buttons: tuple[tuple[Button, ...], ...] = ()
+
+
+def card(view: TicketView, look: Look, *, short: str) -> Face:
+    """The card as the ticket stands; its text fits a caption (1024 UTF-16 units)."""
+    ticket = view.ticket
+    if ticket.state is TicketState.PENDING:
+        return _pending(view, look, short)
+    now = story(view, look)
+    told = "Refused: " if ticket.state is TicketState.REFUSED else ""
+    terms = ticket.terms
+    head = f"<b>{lines.badge(ticket.mode)} · {told}{lines.what(view)}{now.news}</b>"
+    decided = "" if ticket.state in _UNDECIDED else lines.decided(view, look)
+    text = _fitted(
+        ticket,
+        [head, _where(view, look, short), *now.lines, decided],
+        [
+            *(lines.protection(terms, look) if terms else ()),
+            *(lines.effect(terms) if terms else ()),
+            lines.source(ticket, look),
+        ],
+        [],
+    )
+    return Face(text=text, buttons=now.buttons)
+
+
+def _fitted(ticket: Ticket, head: list[str], facts: list[str], end: list[str]) -> str:
+    """The card's paragraphs, the sender's note below the facts in the room they leave."""
+    used = figures.utf16(lines.joined(head, facts, end)) + 1
+    return lines.joined(head, [*facts, *lines.note(ticket, CAPTION_LIMIT - used)], end)
+
+
+def story(view: TicketView, look: Look) -> Story:
+    """What has become of a ticket that no longer waits."""
+    return _STORIES[view.ticket.state](view, look)
+
+
+def _where(view: TicketView, look: Look, short: str) -> str:
+    ticket = view.ticket
+    revision = f"revision {ticket.revision}" if ticket.revision > 1 else ""
+    price = lines.price_terms(ticket.terms, look) if ticket.terms else ""
+    return " · ".join(part for part in (lines.place(view), short, revision, price) if part)
+
+
+# --- waiting -------------------------------------------------------------------------------------
+
+
+def _pending(view: TicketView, look: Look, short: str) -> Face:
+    ticket, terms = view.ticket, view.ticket.terms
+    assert terms is not None, "a pending ticket has terms"
+    moved = ticket.previous_reference is not None
+    news = ": the price moved" if moved else lines.worth(view, look)
+    passed = f"{figures.several(ticket.checks, 'check')} passed" if ticket.checks else ""
+    text = _fitted(
+        ticket,
+        [
+            f"<b>{lines.badge(ticket.mode)} · {lines.what(view)}{news}</b>",
+            _where(view, look, short),
+            asked_again(view, look),
+        ],
+        [
+            *lines.protection(terms, look),
+            *lines.effect(terms),
+            lines.source(ticket, look),
+            lines.market(terms).capitalize(),
+        ],
+        [passed, _needed(view, look)],
+    )
+    return Face(text=text, buttons=_decision(terms, look))
+
+
+def asked_again(view: TicketView, look: Look) -> str:
+    """Why these are not the terms people saw before, and that nothing went out."""
+    ticket, terms = view.ticket, view.ticket.terms
+    assert terms is not None, "a pending ticket has terms"
+    seen = ticket.previous_reference
+    if seen is not None:
+        change = figures.percent((terms.reference - seen) / seen, signed=True)
+        limit = figures.percent(look.max_price_drift)
+        return (
+            f"You saw {figures.price(seen)}, it is {figures.price(terms.reference)} "
+            f"({change}, limit {limit}). Nothing was sent."
+        )
+    if ticket.revision == 1:
+        return ""
+    return f"{lines.sentence(ticket.reason)} Earlier votes are void.".lstrip()
+
+
+def _needed(view: TicketView, look: Look) -> str:
+    ticket = view.ticket
+    votes = lines.counted(view, VoteKind.APPROVE)
+    if votes:
+        names = lines.voted(view, VoteKind.APPROVE, look)
+        need = f"{len(votes)} of {ticket.required} approvals: {names}"
+    else:
+        need = f"{lines.approvals(ticket.required)} needed"
+    if ticket.expires_at is None:
+        return need
+    return f"{need} · until {figures.clock_time(ticket.expires_at, look.zone)}"
+
+
+def _decision(terms: Terms, look: Look) -> tuple[tuple[Button, ...], ...]:
+    whole = f"{figures.about(terms.value)} {look.currency}"
+    half = f"{figures.about(terms.value / 2)} {look.currency}"
+    return (
+        (
+            Button(label=f"Approve {whole}", action=Action.APPROVE, style=ButtonStyle.SUCCESS),
+            Button(label="Reject", action=Action.REJECT, style=ButtonStyle.DANGER),
+        ),
+        (
+            Button(label=f"½ {half}", action=Action.HALF),
+            Button(label="Edit", action=Action.EDIT),
+            _WHY,
+        ),
+    )
+
+
+_WHY = Button(label="Why", action=Action.WHY)
+_DETAILS = Button(label="Details", action=Action.WHY)
+_PROPOSE_AGAIN = Button(label="Propose again", action=Action.PROPOSE)
+
+# --- on its way ----------------------------------------------------------------------------------
+
+
+def _new(view: TicketView, look: Look) -> Story:
+    return Story(news=lines.worth(view, look) + " · being checked")
+
+
+def _approved(view: TicketView, look: Look) -> Story:
+    return Story(
+        news=lines.worth(view, look) + " · approved",
+        lines=("Checked once more, then sent",),
+    )
+
+
+def _working(view: TicketView, look: Look) -> Story:
+    order = lines.entry(view)
+    assert order is not None, "a working ticket has an order"
+    if order.state is OrderState.IN_DOUBT:
+        return _in_doubt(view, order, look)
+    if order.state is OrderState.STUCK:
+        return _stuck(view, order)
+    if order.state in {OrderState.PLANNED, OrderState.SENDING}:
+        return Story(news=lines.worth(view, look) + f" · being sent to {lines.exchange(view)}")
+    if order.state in ENDED:
+        news = f" · {order.state.value}, fills are being read from {lines.exchange(view)}"
+        return Story(news=news, lines=(_so_far(view, order),))
+    if order.state is OrderState.CANCELING:
+        reason = lines.sentence(order.cancel_reason)
+        return Story(
+            news=" · canceling the rest" if view.fills else " · canceling",
+            lines=(_so_far(view, order), f"{reason} Not done until the exchange says so.".lstrip()),
+        )
+    word = "Cancel the rest" if view.fills else "Cancel"
+    return Story(
+        news=" · working" + (f", {lines.percent_filled(view, order)} filled" if view.fills else ""),
+        lines=(_so_far(view, order), _rest_until(order, look)),
+        buttons=((Button(label=word, action=Action.CANCEL_REST), _DETAILS),),
+    )
+
+
+def _so_far(view: TicketView, order: Order) -> str:
+    if not view.fills:
+        return f"Nothing filled yet, working at {figures.price(order.price)}"
+    bar = figures.progress(view.filled, order.amount)
+    return f"{bar}   {figures.figure(view.filled)} at {lines.average(view)}"
+
+
+def _rest_until(order: Order, look: Look) -> str:
+    if order.cancel_after is None:
+        return ""
+    return f"What is left is canceled at {figures.clock_time(order.cancel_after, look.zone)}"
+
+
+def _in_doubt(view: TicketView, order: Order, look: Look) -> Story:
+    exchange = lines.exchange(view)
+    if order.acknowledged_at is None:
+        news = f": {exchange} did not answer"
+        known = "The order may or may not exist. It is being looked for and will not be sent again."
+    else:
+        news = f": {exchange} does not show the order"
+        at = figures.clock_time(order.acknowledged_at, look.zone)
+        known = f"It was accepted at {at}. It is being looked for and will not be sent again."
+    return Story(
+        news=news,
+        lines=(
+            known,
+            _so_far(view, order) if view.fills else "",
+            f"{lines.symbol(view)} takes no new order at {lines.place(view)} until this is known.",
+        ),
+        buttons=((_DETAILS,),),
+    )
+
+
+def _stuck(view: TicketView, order: Order) -> Story:
+    exchange = lines.exchange(view)
+    client_id = html.escape(order.client_order_id, quote=False)
+    return Story(
+        news=f": unknown at {exchange}, a person must look",
+        lines=(
+            f"{exchange} did not show in time what became of the order.",
+            f"Look there for <code>{client_id}</code>. It will not be sent again.",
+            f"{lines.symbol(view)} takes no new order at {lines.place(view)} until this is known.",
+        ),
+        buttons=((_DETAILS,),),
+    )
+
+
+# --- the record ----------------------------------------------------------------------------------
+
+
+def _done(view: TicketView, look: Look) -> Story:
+    order = lines.entry(view)
+    assert order is not None, "a ticket that is done has an order"
+    result = f"{lines.cost(view)} · {lines.slippage(view)}"
+    if view.filled >= order.amount:
+        return Story(
+            news=f" · filled at {lines.average(view)}", lines=(result,), buttons=((_DETAILS,),)
+        )
+    return Story(
+        news=f" · {lines.percent_filled(view, order)} filled at {lines.average(view)}, the rest {order.state}",
+        lines=(
+            _so_far(view, order),
+            result,
+            lines.sentence(order.cancel_reason or order.reason),
+        ),
+        buttons=((_DETAILS,),),
+    )
+
+
+def _canceled(view: TicketView, look: Look) -> Story:
+    order = lines.entry(view)
+    reason = lines.sentence((order and order.cancel_reason) or view.ticket.reason)
+    if order is None or order.state is OrderState.DENIED:
+        return Story(news=" · canceled, nothing was sent", lines=(reason,))
+    return Story(
+        news=" · canceled, nothing filled", lines=(reason,), buttons=((_DETAILS, _PROPOSE_AGAIN),)
+    )
+
+
+def _expired(view: TicketView, look: Look) -> Story:
+    ticket, order = view.ticket, lines.entry(view)
+    if order is not None:
+        return Story(
+            news=" · expired, nothing filled",
+            lines=("Its time in force ended at the exchange.",),
+            buttons=((_DETAILS, _PROPOSE_AGAIN),),
+        )
+    until = f" by {figures.clock_time(ticket.expires_at, look.zone)}" if ticket.expires_at else ""
+    votes = lines.counted(view, VoteKind.APPROVE)
+    told = f"Only {len(votes)} of {ticket.required} approvals" if votes else "Nobody answered"
+    return Story(
+        news=" · expired, nothing was sent",
+        lines=(f"{told}{until}.",),
+        buttons=((_PROPOSE_AGAIN,),),
+    )
+
+
+def _rejected(view: TicketView, look: Look) -> Story:
+    votes = lines.counted(view, VoteKind.REJECT)
+    by = f" by {figures.quoted(votes[0].name, lines.NAME)}" if votes else ""
+    said = lines.voted(view, VoteKind.REJECT, look)
+    return Story(news=f" · rejected{by}", lines=(f"{said}. Nothing was sent.".lstrip(". "),))
+
+
+def _refused(view: TicketView, look: Look) -> Story:
+    return Story(
+        news=lines.worth(view, look),
+        lines=(*lines.refusals(view.ticket.refusals), "Nothing was sent."),
+        buttons=((_WHY,),),
+    )
+
+
+def _failed(view: TicketView, look: Look) -> Story:
+    order, exchange = lines.entry(view), lines.exchange(view)
+    state = order.state if order else None
+    reason = lines.sentence((order and order.reason) or view.ticket.reason)
+    if state is OrderState.ABSENT:
+        news = f": never reached {exchange}"
+        told = "Looked for until it was certain: the order does not exist. Nothing was filled."
+    elif state is OrderState.REJECTED:
+        news, told = f": {exchange} refused it", f"{reason} Nothing is open.".lstrip()
+    else:
+        news, told = " · not sent", f"{reason} Nothing was sent.".lstrip()
+    return Story(news=news, lines=(told,), buttons=((_DETAILS, _PROPOSE_AGAIN),))
+
+
+_UNDECIDED = {TicketState.NEW, TicketState.REJECTED, TicketState.EXPIRED, TicketState.REFUSED}
+"""States whose own lines say who decided, or where nobody did."""
+
+_STORIES: Mapping[TicketState, Callable[[TicketView, Look], Story]] = {
+    TicketState.NEW: _new,
+    TicketState.APPROVED: _approved,
+    TicketState.WORKING: _working,
+    TicketState.DONE: _done,
+    TicketState.CANCELED: _canceled,
+    TicketState.EXPIRED: _expired,
+    TicketState.REJECTED: _rejected,
+    TicketState.REFUSED: _refused,
+    TicketState.FAILED: _failed,
+}

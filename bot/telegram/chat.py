@@ -1,0 +1,206 @@
+"""Talks to Telegram: sends, edits and answers, and sorts what can go wrong by what to do about it.
+
+The notifier and the handlers call it. It knows tokens and message ids but nothing of tickets, and it
+never decides whether something should be said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from telegram import (
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    InputMediaPhoto,
+    Message,
+    ReplyParameters,
+)
+from telegram.constants import ParseMode
+from telegram.error import BadRequest, Forbidden, InvalidToken, RetryAfter, TelegramError
+from telegram.ext import ExtBot
+
+from bot.telegram.faces import Button, Face
+from execution.errors import CountersignError
+
+T = TypeVar("T")
+Tokens = Mapping[Button, str]
+
+
+class Later(CountersignError):
+    """Telegram does not take it now; the same call may work after a pause."""
+
+    def __init__(self, message: str, *, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
+class Refused(CountersignError):
+    """Telegram refuses this call for good; saying it again would not help."""
+
+
+class Gone(Refused):
+    """The message to edit is not there any more."""
+
+
+_GONE = ("message to edit not found", "message can't be edited", "message_id_invalid")
+_SAME = "message is not modified"
+_PAUSE = 2.0
+
+
+@dataclass(frozen=True)
+class Sent:
+    """Where a message stands."""
+
+    place: int
+    number: int
+
+
+def keyboard(face: Face, tokens: Tokens) -> InlineKeyboardMarkup | None:
+    """The buttons under a message; each carries its token and nothing else."""
+    if not face.buttons:
+        return None
+    rows = [
+        [
+            InlineKeyboardButton(
+                text=button.label,
+                callback_data=tokens[button],
+                style=None if button.style is None else str(button.style),
+            )
+            for button in row
+        ]
+        for row in face.buttons
+    ]
+    return InlineKeyboardMarkup(rows)
+
+
+class TelegramChat:
+    """Sending and editing through one bot. Every method raises `Later` or `Refused`."""
+
+    def __init__(self, bot: ExtBot[None], *, chat_id: int, topic_id: int) -> None:
+        self._bot = bot
+        self.chat_id = chat_id
+        self._topic = topic_id or None
+
+    async def say(
+        self,
+        face: Face,
+        tokens: Tokens,
+        *,
+        place: int | None = None,
+        topic: int | None = None,
+        reply_to: int | None = None,
+        picture: bytes | None = None,
+        silent: bool = False,
+    ) -> Sent:
+        """Send a new message, with a picture above its text when there is one."""
+        where = self.chat_id if place is None else place
+        thread = self._topic if where == self.chat_id and topic is None else topic
+        reply = (
+            None
+            if reply_to is None
+            else ReplyParameters(message_id=reply_to, allow_sending_without_reply=True)
+        )
+        markup = keyboard(face, tokens)
+        message: Message | None
+        if picture is None:
+            message = await self._call(
+                self._bot.send_message(
+                    chat_id=where,
+                    text=face.text,
+                    parse_mode=ParseMode.HTML,
+                    message_thread_id=thread,
+                    reply_parameters=reply,
+                    reply_markup=markup,
+                    disable_notification=silent,
+                )
+            )
+        else:
+            message = await self._call(
+                self._bot.send_photo(
+                    chat_id=where,
+                    photo=picture,
+                    caption=face.text,
+                    parse_mode=ParseMode.HTML,
+                    message_thread_id=thread,
+                    reply_parameters=reply,
+                    reply_markup=markup,
+                    disable_notification=silent,
+                )
+            )
+        assert message is not None, "only an edit can be no change"
+        return Sent(place=where, number=message.message_id)
+
+    async def change(
+        self,
+        at: Sent,
+        face: Face,
+        tokens: Tokens,
+        *,
+        has_picture: bool,
+        picture: bytes | None = None,
+    ) -> None:
+        """Edit a message in place; `picture` gives a text its picture."""
+        markup = keyboard(face, tokens)
+        if picture is not None:
+            media = InputMediaPhoto(picture, caption=face.text, parse_mode=ParseMode.HTML)
+            await self._call(
+                self._bot.edit_message_media(
+                    media, chat_id=at.place, message_id=at.number, reply_markup=markup
+                )
+            )
+        elif has_picture:
+            await self._call(
+                self._bot.edit_message_caption(
+                    chat_id=at.place,
+                    message_id=at.number,
+                    caption=face.text,
+                    parse_mode=ParseMode.HTML,
+                    reply_markup=markup,
+                )
+            )
+        else:
+            await self._call(
+                self._bot.edit_message_text(
+                    face.text,
+                    chat_id=at.place,
+                    message_id=at.number,
+                    parse_mode=ParseMode.HTML,
+                    reply_markup=markup,
+                )
+            )
+
+    async def answer(self, query_id: str, text: str, *, alert: bool = False) -> None:
+        """Answer a tap with the small pop-up; too late an answer is dropped by Telegram."""
+        await self._call(
+            self._bot.answer_callback_query(query_id, text=text or None, show_alert=alert)
+        )
+
+    @staticmethod
+    async def _call(call: Awaitable[T]) -> T | None:
+        """Await a call of the bot; None when an edit would have changed nothing.
+
+        Raises:
+            Later: not now.
+            Refused: not ever.
+        """
+        try:
+            return await call
+        except RetryAfter as error:
+            wait = error.retry_after
+            seconds = wait.total_seconds() if hasattr(wait, "total_seconds") else float(wait)
+            raise Later("Telegram asked for a pause.", seconds=seconds) from error
+        except (BadRequest, Forbidden) as error:
+            text = str(error).lower()
+            if any(part in text for part in _GONE):
+                raise Gone(str(error)) from error
+            if _SAME in text:
+                return None
+            raise Refused(str(error)) from error
+        except InvalidToken as error:
+            raise Later("Telegram refuses the bot's token.", seconds=30) from error
+        except TelegramError as error:
+            raise Later(
+                f"Telegram does not answer: {type(error).__name__}.", seconds=_PAUSE
+            ) from error

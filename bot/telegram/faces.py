@@ -1,0 +1,76 @@
+"""What a message looks like before it is sent: its text and its buttons.
+
+`cards.py` and `messages.py` make faces, the sender gives each button its token and sends them.
+Nothing here knows a chat, a token or a message id.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import tzinfo
+from decimal import Decimal
+from enum import StrEnum
+
+from execution.types import Record
+
+CAPTION_LIMIT = 1024
+"""UTF-16 units of a caption after its entities are parsed (Bot API, sendPhoto)."""
+TEXT_LIMIT = 4096
+"""The same for a text message (Bot API, sendMessage)."""
+POPUP_LIMIT = 200
+"""Characters of the answer to a tap (Bot API, answerCallbackQuery)."""
+
+
+class Action(StrEnum):
+    """What a tap asks for."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+    HALF = "half"
+    EDIT = "edit"
+    RESIZE = "resize"
+    """`value` is the new amount in the base asset."""
+    WHY = "why"
+    CANCEL_REST = "cancel_rest"
+    PROPOSE = "propose"
+    """The same again as a new ticket; `value`, where given, is its size in `general.currency`."""
+    REFRESH_STATUS = "refresh_status"
+    CONFIRM_RESUME = "confirm_resume"
+
+
+class ButtonStyle(StrEnum):
+    """A button's colour (Bot API, InlineKeyboardButton.style); its words carry the meaning."""
+
+    SUCCESS = "success"
+    DANGER = "danger"
+    PRIMARY = "primary"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Button(Record):
+    """One button: what it says, what it asks for, and with which number."""
+
+    label: str
+    action: Action
+    value: Decimal | None = None
+    style: ButtonStyle | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Face(Record):
+    """A message as people see it: HTML of Telegram's parse mode, and rows of buttons."""
+
+    text: str
+    buttons: tuple[tuple[Button, ...], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look(Record):
+    """What is the same for every text of this desk."""
+
+    zone: tzinfo
+    """The zone times are shown in (`general.timezone`)."""
+    currency: str
+    """`general.currency`."""
+    max_price_drift: Decimal
+    """`approval.max_price_drift`, a share: told when a price has moved past it."""

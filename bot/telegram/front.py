@@ -1,0 +1,94 @@
+"""What commands and taps work with: the desk to ask, the rows to show, the chat to answer in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.notifier import undelivered
+from bot.people import Somebody
+from bot.telegram import figures
+from bot.telegram.faces import Face, Look
+from execution import reports
+from execution.approval import Role
+from execution.desk import Desk
+from execution.market import Market
+from execution.reports import StatusView, TicketView
+from execution.store import Store, Transaction
+from execution.types import Mode, Ticket
+
+
+@dataclass(frozen=True)
+class Front:
+    """Everything a handler may use."""
+
+    desk: Desk
+    store: Store
+    market: Market
+    look: Look
+    roles: Mapping[str, Role]
+    version: str
+    started_at: datetime
+    clock: Callable[[], datetime]
+
+    @property
+    def mode(self) -> Mode:
+        """The gravest mode of all venues: the badge of what is not about one ticket."""
+        return reports.gravest(self.market)
+
+    async def status(self) -> StatusView:
+        """The truth at this moment."""
+
+        def read(tx: Transaction) -> StatusView:
+            return reports.status(
+                tx,
+                self.market,
+                version=self.version,
+                started_at=self.started_at,
+                day_start=reports.day_start(tx.now, self.look.zone),
+                undelivered=undelivered(tx),
+            )
+
+        return await self.store.read(read)
+
+    async def view(self, ticket_id: str) -> TicketView | None:
+        """One ticket with everything about it."""
+
+        def read(tx: Transaction) -> TicketView | None:
+            ticket = tx.tickets.get(ticket_id)
+            if ticket is None:
+                return None
+            return reports.ticket_views(tx, [ticket], reports.exchanges(self.market))[0]
+
+        return await self.store.read(read)
+
+    async def tickets_named(self, typed: str) -> list[Ticket]:
+        """What somebody may mean by `T-7F3K`, `7f3k` or a whole id, newest first."""
+        tail = typed.upper().removeprefix("T-")
+        if not tail.isalnum():
+            return []
+        return list(await self.store.read(lambda tx: tx.tickets.ending(tail)))
+
+    @staticmethod
+    def short(ticket_id: str) -> str:
+        """A ticket's id as people say it."""
+        return figures.short_id(ticket_id)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a handler wants said: a new message, or an edit of the one that was tapped."""
+
+    face: Face
+    subject: str = "reply"
+    revision: int = 0
+    edits: bool = False
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A command, by whom, with the words after it."""
+
+    who: Somebody
+    words: tuple[str, ...]

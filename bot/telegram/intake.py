@@ -1,0 +1,178 @@
+"""Updates in: each is confirmed to Telegram only after what it asked for is committed.
+
+One long poll after the other. `/kill` is taken before everything that came with it; answers are sent
+beside, so that a slow Telegram never delays the next update.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from datetime import timedelta
+
+from telegram import CallbackQuery, Message, Update
+from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
+from telegram.ext import ExtBot
+
+from bot.people import somebody
+from bot.telegram import commands, taps
+from bot.telegram.chat import Later, Refused, Sent, TelegramChat
+from bot.telegram.front import Asked, Front, Reply
+from bot.telegram.tokens import tokens_for
+from execution.errors import StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+POLL = 25
+"""Seconds one long poll may last."""
+_BACKOFF = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+_TRIES = 5
+_HEARD = ["message", "callback_query"]
+
+
+class Intake:
+    """Reads updates and hands them to commands and taps."""
+
+    def __init__(self, *, bot: ExtBot[None], chat: TelegramChat, front: Front, topic: int) -> None:
+        self._bot = bot
+        self._chat = chat
+        self._front = front
+        self._topic = topic or None
+        self._answers: set[asyncio.Task[None]] = set()
+        self.reason: str | None = "not connected yet"
+        """Why Telegram is not heard; None while it is."""
+
+    async def run(self) -> None:
+        """Listen until canceled; whatever goes wrong is said once, and tried again."""
+        offset, failures = 0, 0
+        while True:
+            try:
+                if self.reason is not None:
+                    await self._connect()
+                updates = await self._bot.get_updates(
+                    offset=offset, timeout=POLL, allowed_updates=_HEARD
+                )
+                for update in sorted(updates, key=_is_no_kill):
+                    await self._take(update)
+                offset = max([offset, *(update.update_id + 1 for update in updates)])
+                failures = 0
+            except (TelegramError, StoreUnavailable) as error:
+                self._lost(_explained(error))
+                pause = _BACKOFF[min(failures, len(_BACKOFF) - 1)]
+                await asyncio.sleep(max(pause, _asked_pause(error)))
+                failures += 1
+
+    async def stop(self) -> None:
+        """Let the answers that are on their way end."""
+        if self._answers:
+            await asyncio.wait(self._answers, timeout=3)
+
+    async def _connect(self) -> None:
+        await self._bot.initialize()
+        await self._bot.get_me()
+        await self._bot.delete_webhook(drop_pending_updates=False)
+        log.info("Telegram is heard as @%s", self._bot.username)
+        self.reason = None
+
+    def _lost(self, reason: str) -> None:
+        if reason != self.reason:
+            log.error("%s", reason)
+        self.reason = reason
+
+    async def _take(self, update: Update) -> None:
+        """Do what one update asks; returns once it is committed."""
+        if update.callback_query is not None:
+            await self._tap(update.callback_query)
+        elif update.message is not None:
+            await self._message(update.message)
+
+    async def _message(self, message: Message) -> None:
+        text = (message.text or "").strip()
+        if not text.startswith("/") or message.forward_origin is not None:
+            return
+        name, *words = text[1:].split()
+        name, _, addressed = name.partition("@")
+        if addressed and addressed.lower() != (self._bot.username or "").lower():
+            return
+        private = message.chat.type == "private"
+        if message.chat.id != self._chat.chat_id and not private:
+            return
+        thread = message.message_thread_id if message.is_topic_message else None
+        at_home = not private and thread == self._topic
+        who = somebody(message.from_user, message, self._front.roles)
+        asked = Asked(who=who, words=tuple(words))
+        reply = await commands.run(self._front, name.lower(), asked, at_home=at_home)
+        if reply is not None:
+            self._later(self._reply(reply, message, thread))
+
+    async def _tap(self, query: CallbackQuery) -> None:
+        place = query.message.chat.id if query.message is not None else 0
+        who = somebody(query.from_user, None, self._front.roles)
+        tapped = await taps.run(self._front, query.data or "", place, who)
+        self._later(self._answer(query, tapped))
+
+    async def _answer(self, query: CallbackQuery, tapped: taps.Tapped) -> None:
+        try:
+            await self._chat.answer(query.id, tapped.popup, alert=tapped.alert)
+        except (Later, Refused) as error:
+            log.warning("a tap could not be answered: %s", error)
+        message = query.message
+        if tapped.reply is not None and isinstance(message, Message):
+            thread = message.message_thread_id if message.is_topic_message else None
+            await self._reply(tapped.reply, message, thread)
+
+    async def _reply(self, reply: Reply, to: Message, thread: int | None) -> None:
+        """Say it, a few times over if Telegram does not take it; a reply is not worth more."""
+        place = to.chat.id
+        store = self._front.store
+        tokens = await tokens_for(store, place, reply.subject, reply.revision, reply.face)
+        for _ in range(_TRIES):
+            try:
+                if reply.edits:
+                    at = Sent(place=place, number=to.message_id)
+                    has_picture = bool(to.photo)
+                    await self._chat.change(at, reply.face, tokens, has_picture=has_picture)
+                else:
+                    await self._chat.say(
+                        reply.face, tokens, place=place, topic=thread, reply_to=to.message_id
+                    )
+                return
+            except Later as later:
+                await asyncio.sleep(later.seconds)
+            except Refused as error:
+                log.warning("a reply was refused by Telegram: %s", error)
+                return
+
+    def _later(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(work)
+        self._answers.add(task)
+        task.add_done_callback(self._answered)
+
+    def _answered(self, task: asyncio.Task[None]) -> None:
+        self._answers.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("an answer failed: %s", error, exc_info=error)
+
+
+def _is_no_kill(update: Update) -> bool:
+    """Sorts `/kill` before everything it came with; the rest keeps its order."""
+    text = update.message.text if update.message is not None else None
+    return not (text or "").strip().lower().startswith("/kill")
+
+
+def _asked_pause(error: Exception) -> float:
+    if not isinstance(error, RetryAfter):
+        return 0
+    wait = error.retry_after
+    return wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
+
+
+def _explained(error: Exception) -> str:
+    if isinstance(error, InvalidToken):
+        return "Telegram refuses the bot's token; get a new one from @BotFather."
+    if isinstance(error, Conflict):
+        return "Another process reads this bot's updates; stop it, or use another bot."
+    if isinstance(error, StoreUnavailable):
+        return str(error)
+    return f"Telegram does not answer: {type(error).__name__}."

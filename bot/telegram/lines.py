@@ -1,0 +1,314 @@
+"""The single lines cards and messages are made of: what it is, where, at which price, who said what.
+
+Pure. Every function gives HTML of Telegram's parse mode, one line, with text from outside cut and
+escaped, so that lines can be left out or put together without looking into them.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Sequence
+from datetime import tzinfo
+from decimal import Decimal
+
+from bot.telegram import figures
+from bot.telegram.faces import Look
+from execution.orders import LIVE
+from execution.reports import TicketView
+from execution.rounding import exactly
+from execution.types import (
+    ZERO,
+    Mode,
+    Order,
+    OrderType,
+    Refusal,
+    Side,
+    Target,
+    Terms,
+    Ticket,
+    TimeInForce,
+    Vote,
+    VoteKind,
+)
+
+NAME = 32
+"""Room for a name from outside: a person, a symbol, a strategy."""
+SENTENCE = 140
+"""Room for a sentence whose words may come from outside: a reason, a refusal."""
+NOTE = 180
+"""Room for a signal's note, where the rest leaves as much."""
+_LEAST_NOTE = 20
+_NUMBERS = {1: "One approval", 2: "Two approvals", 3: "Three approvals"}
+_SHOWN_TARGETS = 4
+_SHOWN_VOTES = 3
+_SHOWN_REFUSALS = 3
+
+
+def badge(mode: Mode) -> str:
+    """What is at stake: PAPER, SANDBOX or LIVE."""
+    return mode.value.upper()
+
+
+def place(view: TicketView) -> str:
+    """The exchange people know and the venue's name: `binance main`."""
+    return f"{exchange(view)} {figures.quoted(view.ticket.venue, NAME)}"
+
+
+def exchange(view: TicketView) -> str:
+    """The exchange's name."""
+    return figures.quoted(view.exchange, NAME)
+
+
+def symbol(view: TicketView) -> str:
+    """The pair, or what the sender called it when no market was found."""
+    terms = view.ticket.terms
+    return figures.quoted(terms.symbol if terms else view.ticket.asked.symbol, NAME)
+
+
+def quote_currency(pair: str) -> str:
+    """The currency prices of this unified symbol are in: `USDT` of `BTC/USDT`."""
+    return pair.partition("/")[2].partition(":")[0]
+
+
+def what(view: TicketView) -> str:
+    """Side, amount and pair: `BUY 0.0415 BTC/USDT`."""
+    asked, terms = view.ticket.asked, view.ticket.terms
+    side = terms.side if terms else asked.side
+    amount = terms.amount if terms else asked.amount
+    words = ["CLOSE" if side is None else side.value.upper()]
+    if amount is not None:
+        words.append(figures.figure(amount))
+    return " ".join([*words, symbol(view)])
+
+
+def worth(view: TicketView, look: Look) -> str:
+    """` ≈ 2 490 USDT` where the size is known, else nothing."""
+    asked, terms = view.ticket.asked, view.ticket.terms
+    if terms is not None:
+        return f" ≈ {figures.about(terms.value)} {look.currency}"
+    if asked.notional is not None:
+        unit = figures.quoted(quote_currency(asked.symbol), NAME)
+        return f" ≈ {figures.about(asked.notional)} {unit}".rstrip()
+    return ""
+
+
+def price_terms(terms: Terms, look: Look) -> str:
+    """The price people approve and how long the order may rest."""
+    if terms.price is not None:
+        text = f"limit {figures.price(terms.price)}"
+    else:
+        bound = "at most" if terms.side is Side.BUY else "at least"
+        text = f"{bound} {figures.price(terms.bound)}"
+    if terms.type is OrderType.MARKET:
+        return f"market, {text}"
+    return text + _rests(terms, look.zone) + (", post-only" if terms.post_only else "")
+
+
+def _rests(terms: Terms, zone: tzinfo) -> str:
+    if terms.good_till is not None:
+        return f", until {figures.clock_time(terms.good_till, zone)}"
+    if terms.rests_for is not None:
+        return f", for {figures.duration(terms.rests_for)}"
+    return {
+        TimeInForce.GTC: ", good till canceled",
+        TimeInForce.IOC: ", immediate or cancel",
+        TimeInForce.FOK: ", all at once or nothing",
+        TimeInForce.GTD: "",
+    }[terms.time_in_force]
+
+
+@exactly
+def market(terms: Terms) -> str:
+    """The reference these terms were made at, and how far it is from the sender's price."""
+    text = f"market {figures.price(terms.reference)}"
+    if terms.price is None or terms.price == terms.reference:
+        return text
+    away = (terms.reference - terms.price) / terms.price
+    return f"{text}, {figures.percent(abs(away))} {'above' if away > 0 else 'below'} the limit"
+
+
+def protection(terms: Terms, look: Look) -> list[str]:
+    """Stop and targets as the signal gave them. They are shown and checked, nobody places them."""
+    lines = []
+    if terms.stop_loss is not None:
+        loss = figures.money(outcome(terms, terms.stop_loss), signed=True)
+        lines.append(
+            f"Stop {figures.price(terms.stop_loss)}: {loss} {look.currency} · not placed by us"
+        )
+    if terms.take_profit:
+        lines.append(f"{_targets(terms.take_profit)} · not placed by us")
+    return lines
+
+
+@exactly
+def outcome(terms: Terms, exit_price: Decimal, share: Decimal = Decimal(1)) -> Decimal:
+    """What leaving a share of it at this price makes of the approved price, in `currency`."""
+    gain = (exit_price - terms.bound) * terms.amount * share
+    in_currency = gain * terms.value / terms.notional
+    return in_currency if terms.side is Side.BUY else -in_currency
+
+
+def _targets(targets: Sequence[Target]) -> str:
+    shown = [
+        figures.price(t.price) + (f" ({figures.share_words(t.share)})" if t.share < 1 else "")
+        for t in targets[:_SHOWN_TARGETS]
+    ]
+    if len(targets) > _SHOWN_TARGETS:
+        shown.append(f"{len(targets) - _SHOWN_TARGETS} more")
+    return f"{'Target' if len(targets) == 1 else 'Targets'} {', '.join(shown)}"
+
+
+def effect(terms: Terms) -> list[str]:
+    """What else a person should know before approving: what it reduces, what is not ours."""
+    lines = []
+    if terms.reduces:
+        lines.append("Only reduces the position")
+    if terms.from_holdings > 0:
+        base = figures.quoted(terms.symbol.partition("/")[0], NAME)
+        lines.append(f"{figures.figure(terms.from_holdings)} {base} of it from holdings")
+    return lines
+
+
+def source(ticket: Ticket, look: Look) -> str:
+    """Who sent the signal and how old it was when the ticket was made; stays true as time goes on."""
+    name = " ".join(figures.quoted(word, NAME) for word in (ticket.source, ticket.strategy) if word)
+    age = figures.duration(ticket.created_at - ticket.fired_at)
+    return f"{name}, {age} old at {figures.clock_time(ticket.created_at, look.zone)}"
+
+
+def note(ticket: Ticket, room: int) -> list[str]:
+    """What the sender wrote, as a quote in at most `room` UTF-16 units; left out when too few."""
+    text = figures.quoted(ticket.note or "", min(NOTE, room)) if room >= _LEAST_NOTE else ""
+    return [f"<blockquote>{text}</blockquote>"] if text else []
+
+
+def refusals(reasons: Sequence[Refusal]) -> list[str]:
+    """Each refusal with its code; the first few of many."""
+    lines = [
+        f"<code>{html.escape(r.code, quote=False)}</code>: {sentence(r.text)}"
+        for r in reasons[:_SHOWN_REFUSALS]
+    ]
+    if len(reasons) > _SHOWN_REFUSALS:
+        lines.append(f"and {len(reasons) - _SHOWN_REFUSALS} more")
+    return lines
+
+
+def sentence(text: str | None) -> str:
+    """A reason as a sentence of its own, escaped. Empty for none."""
+    return html.escape(closed(text), quote=False)
+
+
+def closed(text: str | None) -> str:
+    """The same as plain text, for a pop-up: capital first, one full stop."""
+    words = figures.outside(text or "", SENTENCE)
+    if not words:
+        return ""
+    return words[0].upper() + words[1:] + ("" if words.endswith((".", "?", "…")) else ".")
+
+
+def approvals(count: int) -> str:
+    """How many approvals, in words: `One approval`."""
+    return _NUMBERS.get(count, f"{count} approvals")
+
+
+def counted(view: TicketView, kind: VoteKind) -> list[Vote]:
+    """The votes of this kind on exactly these terms, one per person."""
+    ticket = view.ticket
+    first: dict[str, Vote] = {}
+    for vote in view.votes:
+        bound = (vote.revision, vote.fingerprint) == (ticket.revision, ticket.fingerprint)
+        if vote.vote is kind and bound:
+            first.setdefault(vote.person, vote)
+    return list(first.values())
+
+
+def voted(view: TicketView, kind: VoteKind, look: Look) -> str:
+    """`Ana approved 14:31:22, after 18 s`; empty when nobody did."""
+    verb = {VoteKind.APPROVE: "approved", VoteKind.REJECT: "rejected"}[kind]
+    votes = counted(view, kind)
+    said = [
+        f"{figures.quoted(v.name, NAME)} {verb} {figures.clock_time(v.at, look.zone)}, "
+        f"after {figures.duration(v.at - view.ticket.created_at)}"
+        for v in votes[:_SHOWN_VOTES]
+    ]
+    if len(votes) > _SHOWN_VOTES:
+        said.append(f"and {len(votes) - _SHOWN_VOTES} more")
+    return " · ".join(said)
+
+
+def decided(view: TicketView, look: Look) -> str:
+    """Who let it through, or the rule that did, and how long after that things happened."""
+    if view.ticket.required == 0:
+        who = f"Straight through by rule {figures.quoted(view.ticket.rule, NAME)}"
+    else:
+        who = voted(view, VoteKind.APPROVE, look)
+    return " · ".join(part for part in (who, _timings(view)) if part)
+
+
+def _timings(view: TicketView) -> str:
+    start, order = view.ticket.decided_at, entry(view)
+    if start is None or order is None:
+        return ""
+    complete = view.filled >= order.amount
+    moments = (
+        ("sent", order.sent_at),
+        ("acknowledged", order.acknowledged_at),
+        ("filled" if complete else "last fill", view.fills[-1].at if view.fills else None),
+    )
+    return " · ".join(f"{word} +{figures.lag(at - start)}" for word, at in moments if at)
+
+
+def average(view: TicketView) -> str:
+    """The average fill price; asked for only when something filled."""
+    assert view.average is not None, "something filled"
+    return figures.average(view.average, (f.price for f in view.fills))
+
+
+@exactly
+def cost(view: TicketView) -> str:
+    """What the fills came to: `2 490.41 USDT + fee 2.49`; a fee in another unit names it."""
+    unit = quote_currency(symbol(view))
+    total = sum((f.amount * f.price for f in view.fills), ZERO)
+    text = f"{figures.money(total)} {unit}"
+    fees: dict[str, Decimal] = {}
+    for fill in view.fills:
+        if fill.fee:
+            currency = fill.fee_currency or unit
+            fees[currency] = fees.get(currency, ZERO) + fill.fee
+    sign = "+" if view.fills[0].side is Side.BUY else figures.MINUS
+    for currency, fee in fees.items():
+        named = "" if currency == unit else f" {figures.quoted(currency, NAME)}"
+        text += f" {sign} fee {figures.money(fee)}{named}"
+    return text
+
+
+@exactly
+def slippage(view: TicketView) -> str:
+    """How far the average is from the reference people approved at, and in whose favour."""
+    terms = view.ticket.terms
+    assert terms is not None, "something filled"
+    assert view.average is not None, "something filled"
+    away = (view.average - terms.reference) / terms.reference
+    against = away if terms.side is Side.BUY else -away
+    if against == 0:
+        return "no slippage"
+    whom = "against us" if against > 0 else "in our favour"
+    return f"slippage {figures.percent(abs(against))} {whom}"
+
+
+@exactly
+def percent_filled(view: TicketView, order: Order) -> str:
+    """How much of the order is filled, whole percent: 100 % only when all of it is."""
+    return f"{int(min(view.filled / order.amount, Decimal(1)) * 100)} %"
+
+
+def entry(view: TicketView) -> Order | None:
+    """The order a ticket's card is about: the live one, else the last."""
+    live = [order for order in view.orders if order.state in LIVE]
+    return next(iter(live), view.orders[-1] if view.orders else None)
+
+
+def joined(*paragraphs: Iterable[str]) -> str:
+    """Paragraphs of lines as one text; what has nothing to say leaves no gap."""
+    texts = ("\n".join(line for line in paragraph if line) for paragraph in paragraphs)
+    return "\n\n".join(text for text in texts if text)

@@ -1,0 +1,197 @@
+"""Messages of their own, with sound: what a person must know now.
+
+Pure. A fill that completed, a refusal, an order in trouble, a venue lost, a halt and its proof. The
+notifier sends them as replies to the card they speak of; everything else is an edit of a card.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bot.telegram import cards, figures, lines
+from bot.telegram.faces import Action, Button, Face, Look
+from execution.reports import TicketView, VenueView
+from execution.types import Halt, Mode, Record, Side
+
+_SHOWN_CODES = 6
+_SHOWN_VENUES = 12
+LOOKS_FOR_PROOF = 2
+"""Clean looks at a venue before a halt is called done there."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sweep(Record):
+    """How far a halt has come at one venue."""
+
+    name: str
+    exchange: str
+    orders: int
+    """Orders of ours that were open when it began, those in doubt included."""
+    canceled: int
+    """How many of them are known to be gone: canceled, or filled before they could be."""
+    looks: int
+    """Clean looks in a row: nothing of ours open, nothing in doubt."""
+    trouble: str | None = None
+    """Why the venue does not answer; None when it does."""
+    tries: int = 0
+
+    @property
+    def place(self) -> str:
+        """The exchange and the venue's name, as cards say it; escaped."""
+        return figures.quoted(f"{self.exchange} {self.name}", 2 * lines.NAME)
+
+    @property
+    def clean(self) -> bool:
+        """Whether it is proved that nothing of ours rests here."""
+        return self.trouble is None and self.looks >= LOOKS_FOR_PROOF
+
+
+def filled(view: TicketView, look: Look, *, short: str) -> Face:
+    """A fill that completes a ticket: all of it, or what there was before the rest ended."""
+    ticket, order = view.ticket, lines.entry(view)
+    assert order is not None, "a fill has an order"
+    verb = "bought" if order.side is Side.BUY else "sold"
+    amount, whole = figures.figure(view.filled), figures.figure(order.amount)
+    told, of = ("Filled", "") if view.filled >= order.amount else ("Partly filled", f" of {whole}")
+    venue = figures.quoted(ticket.venue, lines.NAME)
+    return Face(
+        text=f"<b>{lines.badge(ticket.mode)} {venue} · {told}: {verb} {amount}{of} "
+        f"{lines.symbol(view)} at {lines.average(view)} · {short}</b>\n"
+        f"{lines.exchange(view)} · {lines.cost(view)} · {lines.slippage(view)}"
+    )
+
+
+def refusal(view: TicketView, look: Look) -> Face:
+    """A signal that became no order, with the codes, and the largest size that would pass."""
+    ticket = view.ticket
+    largest = max((r.largest for r in ticket.refusals if r.largest is not None), default=None)
+    why = Button(label="Why", action=Action.WHY)
+    offer: tuple[Button, ...] = ()
+    if largest is not None and largest > 0 and len(ticket.refusals) == 1:
+        label = f"Propose {figures.figure(largest)}"
+        offer = (Button(label=label, action=Action.PROPOSE, value=largest),)
+    text = [
+        f"<b>{lines.badge(ticket.mode)} · Refused: {lines.what(view)}{lines.worth(view, look)}</b>",
+        f"{lines.place(view)} · {lines.source(ticket, look)}",
+        *lines.refusals(ticket.refusals),
+        "Nothing was sent.",
+    ]
+    return Face(text=lines.joined(text), buttons=((why, *offer),))
+
+
+def refusals(mode: Mode, source: str, codes: Mapping[str, int]) -> Face:
+    """More refusals of one source in a minute than a person wants to hear one by one."""
+    ranked = sorted(codes.items(), key=lambda item: (-item[1], item[0]))
+    told = [f"{figures.quoted(code, lines.NAME)} {count}" for code, count in ranked[:_SHOWN_CODES]]
+    if len(ranked) > _SHOWN_CODES:
+        told.append(f"{len(ranked) - _SHOWN_CODES} other codes")
+    name = figures.quoted(source, lines.NAME)
+    signals = figures.several(sum(codes.values()), "more signal")
+    return Face(
+        text=f"<b>{lines.badge(mode)} · Refused: {signals} from {name}</b>\n"
+        f"{', '.join(told)}. Nothing was sent."
+    )
+
+
+def trouble(view: TicketView, look: Look, *, short: str) -> Face:
+    """An order in doubt, one a person must look at, a failed ticket: what is safe and what to do."""
+    story = cards.story(view, look)
+    head = f"<b>{lines.badge(view.ticket.mode)} · {short} {lines.what(view)}{story.news}</b>"
+    return Face(text=lines.joined([head, lines.place(view), *story.lines]), buttons=story.buttons)
+
+
+def price_moved(view: TicketView, look: Look, *, short: str) -> Face:
+    """An approved ticket that was not sent, because its price moved: its card asks again."""
+    head = f"<b>{lines.badge(view.ticket.mode)} · {short} {lines.what(view)}: asked again</b>"
+    why = cards.asked_again(view, look)
+    return Face(text=lines.joined([head, lines.place(view), why, "The card has the new terms."]))
+
+
+def venue_down(view: VenueView) -> Face:
+    """A venue that stopped answering."""
+    place = figures.quoted(f"{view.exchange} {view.name}", 2 * lines.NAME)
+    reason = lines.sentence(view.reason)
+    open_orders = figures.several(view.open_orders, "order")
+    return Face(
+        text=f"<b>{lines.badge(view.mode)} · {place} does not answer</b>\n"
+        + lines.joined(
+            [reason, f"Nothing new is sent there. {open_orders} of ours may rest. Still trying."]
+        )
+    )
+
+
+def venue_up(view: VenueView) -> Face:
+    """A venue that answers again."""
+    place = figures.quoted(f"{view.exchange} {view.name}", 2 * lines.NAME)
+    return Face(text=f"<b>{lines.badge(view.mode)} · {place} answers again</b>")
+
+
+def halted(
+    mode: Mode,
+    halt: Halt,
+    sweeps: Sequence[Sweep],
+    look: Look,
+    *,
+    next_try: timedelta | None = None,
+) -> Face:
+    """The halt's checklist, edited until the exchange was seen empty; only then it says done."""
+    who = figures.quoted(halt.name, lines.NAME)
+    at = figures.clock_time(halt.at, look.zone)
+    headline = f"{lines.badge(mode)} · HALTED by {who} at {at}"
+    voided = f"{figures.several(halt.voided, 'ticket')} voided"
+    checklist = [voided, *(_swept(sweep) for sweep in sweeps[:_SHOWN_VENUES])]
+    if halt.verified_at is not None:
+        done = figures.clock_time(halt.verified_at, look.zone)
+        places = figures.listed([sweep.place for sweep in sweeps[:_SHOWN_VENUES]], last="or")
+        proof = f"Nothing of ours rests at {places or 'any venue'}, looked twice."
+        text = [
+            f"<b>{headline}. Done at {done}.</b>",
+            lines.sentence(halt.reason),
+            *checklist,
+            f"{proof} /resume is for owners.",
+        ]
+    else:
+        text = [
+            f"<b>{headline} ({_door(halt.by)}). No new orders.</b>",
+            lines.sentence(halt.reason),
+            *checklist,
+            _not_done(sweeps, next_try),
+        ]
+    return Face(text=lines.joined(text))
+
+
+def not_done(mode: Mode, left: str) -> Face:
+    """What a halt has not proved yet, told anew until it has."""
+    return Face(text=f"<b>{lines.badge(mode)} · NOT DONE: {lines.sentence(left)}</b>")
+
+
+def _door(by: str) -> str:
+    return {"tg": "chat", "cli": "command line", "api": "API"}.get(by.partition(":")[0], "desk")
+
+
+def _swept(sweep: Sweep) -> str:
+    if sweep.trouble is not None:
+        tries = f", tried {figures.several(sweep.tries, 'time')}" if sweep.tries else ""
+        return f"{sweep.place}: not answering{tries}"
+    if sweep.orders == 0:
+        return f"{sweep.place}: nothing to cancel"
+    return f"{sweep.place}: {sweep.canceled} of {figures.several(sweep.orders, 'order')} closed"
+
+
+def _not_done(sweeps: Sequence[Sweep], next_try: timedelta | None) -> str:
+    """What is not proved yet, never less than the truth: an unanswered venue may hold anything."""
+    again = f" Next try in {figures.duration(next_try)}." if next_try is not None else ""
+    open_at = [
+        f"{figures.several(sweep.orders - sweep.canceled, 'order')} may still be open "
+        f"at {sweep.place}"
+        for sweep in sweeps
+        if sweep.orders > sweep.canceled
+    ]
+    silent = [s.place for s in sweeps if s.trouble is not None and s.orders <= s.canceled]
+    parts = [*open_at, *(f"{place} was not seen empty" for place in silent)][:_SHOWN_VENUES]
+    if parts:
+        return f"<b>NOT DONE: {', '.join(parts)}.</b>{again}"
+    unseen = figures.listed([s.place for s in sweeps if not s.clean][:_SHOWN_VENUES])
+    return f"<b>NOT DONE: {unseen or 'every venue'} must be seen empty twice.</b>{again}"

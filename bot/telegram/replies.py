@@ -1,0 +1,246 @@
+"""Replies to what people type: status, help, who am I, resume, and what was wrong with a command.
+
+Pure. The command handlers ask for them after the desk has answered; a reply never says more than the
+view it was given, and tells a stranger nothing but their own id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from difflib import get_close_matches
+
+from bot.telegram import figures, lines
+from bot.telegram.faces import Action, Button, ButtonStyle, Face, Look
+from execution.approval import Role
+from execution.reports import PositionView, StatusView, TicketView, VenueView
+from execution.types import Mode, OrderState, Record, Trading, TradingState
+
+_SHOWN = 8
+"""Rows of each kind in /status, so that all of it fits one message; the rest is counted."""
+_REASON = 48
+"""Room for why a venue does not answer, in its row."""
+_OLD_MARK = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Command(Record):
+    """One command of the chat: what to type, what it does, who may."""
+
+    name: str
+    arguments: str
+    does: str
+    role: Role | None
+    """The least role that may use it; None for anyone in the chat."""
+
+
+COMMANDS = (
+    Command(name="status", arguments="", does="how things stand", role=Role.VIEWER),
+    Command(
+        name="cancel",
+        arguments="<id>",
+        does="withdraw a ticket, or cancel what is left of its order",
+        role=Role.APPROVER,
+    ),
+    Command(
+        name="kill",
+        arguments="[reason]",
+        does="halt at once and cancel every open order of ours",
+        role=Role.APPROVER,
+    ),
+    Command(name="resume", arguments="", does="trade again after a halt", role=Role.OWNER),
+    Command(name="whoami", arguments="", does="your id and role", role=None),
+    Command(name="help", arguments="", does="this list", role=None),
+)
+_MAY = {
+    Role.OWNER: "decides, halts and resumes",
+    Role.APPROVER: "decides and halts",
+    Role.VIEWER: "looks, decides nothing",
+}
+
+
+def commands_for(role: Role | None) -> tuple[Command, ...]:
+    """What somebody with this role may use, in the order of the menu."""
+    return tuple(
+        command
+        for command in COMMANDS
+        if command.role is None or (role is not None and role.includes(command.role))
+    )
+
+
+def help_text(mode: Mode, role: Role | None) -> Face:
+    """The commands this person may use."""
+    rows = [f"{_typed(command)} {command.does}" for command in commands_for(role)]
+    return Face(text="\n".join([f"<b>{lines.badge(mode)} · What you can type</b>", *rows]))
+
+
+def whoami(mode: Mode, user_id: int, name: str, role: Role | None) -> Face:
+    """Who the desk takes somebody for; a stranger learns only their own id."""
+    if role is None:
+        return Face(text=f"{lines.badge(mode)} · Your id is <code>{user_id}</code>.")
+    who = figures.quoted(name, lines.NAME)
+    return Face(
+        text=f"{lines.badge(mode)} · {who}, <code>{user_id}</code>: {role.value}, {_MAY[role]}."
+    )
+
+
+def status(view: StatusView, look: Look, *, now: datetime, short: Callable[[str], str]) -> Face:
+    """The truth at this moment, with a button that asks for it again."""
+    waiting = f"Waiting for you {view.pending} · open {view.open} · unknown {view.unknown}"
+    text = [
+        f"<b>{lines.badge(view.mode)} · {_trading(view.trading, look)} · "
+        f"up {figures.duration(view.uptime)}</b>",
+        *_rows([_venue(venue, view.mode, now) for venue in view.venues], "venues"),
+        waiting,
+        *_rows([_working(ticket, short) for ticket in view.working], "orders"),
+        *_rows([_position(position) for position in view.positions], "positions"),
+        f"Messages not delivered {view.undelivered}",
+        f"As of {figures.clock_time(now, look.zone)}",
+    ]
+    refresh = Button(label="Refresh", action=Action.REFRESH_STATUS)
+    return Face(text="\n".join(text), buttons=((refresh,),))
+
+
+def _rows(rows: Sequence[str], noun: str) -> list[str]:
+    left = len(rows) - _SHOWN
+    return [*rows[:_SHOWN], *([f"and {left} more {noun}"] if left > 0 else [])]
+
+
+def _trading(trading: Trading, look: Look) -> str:
+    halt = trading.halt
+    if trading.state is TradingState.ACTIVE or halt is None:
+        return "trading" if trading.state is TradingState.ACTIVE else trading.state.value.upper()
+    who = f"by {figures.quoted(halt.name, lines.NAME)} at {figures.clock_time(halt.at, look.zone)}"
+    if trading.state is TradingState.PAUSED:
+        return f"PAUSED {who}"
+    if halt.verified_at is None:
+        return f"HALTED {who}, NOT DONE"
+    return f"HALTED {who}, done at {figures.clock_time(halt.verified_at, look.zone)}"
+
+
+def _venue(venue: VenueView, gravest: Mode, now: datetime) -> str:
+    place = figures.quoted(f"{venue.exchange} {venue.name}", 2 * lines.NAME)
+    state = "connected" if venue.connected else "not connected"
+    reason = figures.quoted(venue.reason or "", _REASON)
+    stream = f"stream {figures.quoted(venue.stream, lines.NAME)}" if venue.stream else ""
+    looked = (
+        f"looked {figures.duration(now - venue.last_reconciled)} ago"
+        if venue.last_reconciled
+        else "not looked yet"
+    )
+    parts = [part for part in (f"{place} {state}", reason, stream, looked) if part]
+    own = "" if venue.mode is gravest else f"{lines.badge(venue.mode)} "
+    return own + ", ".join(parts)
+
+
+def _working(view: TicketView, short: Callable[[str], str]) -> str:
+    order = lines.entry(view)
+    state = "approved"
+    if order is not None:
+        state = order.state.value.replace("_", " ")
+        if view.fills:
+            state += f", {lines.percent_filled(view, order)} filled"
+    return f"{short(view.ticket.id)} {lines.what(view)} · {state} · {lines.place(view)}"
+
+
+def _position(view: PositionView) -> str:
+    pair = figures.quoted(view.symbol, lines.NAME)
+    venue = figures.quoted(view.venue, lines.NAME)
+    marks = [] if view.mark is None else [view.mark]
+    text = f"{pair} {figures.figure(view.amount)} at {figures.average(view.average, marks)}"
+    if view.mark is None or view.unrealized is None:
+        return f"{text}, no price now · {venue}"
+    old = view.mark_age
+    seen = f", seen {figures.duration(old)} ago" if old is not None and old > _OLD_MARK else ""
+    gain = figures.money(view.unrealized, signed=True)
+    return f"{text}, now {figures.price(view.mark)} ({gain}{seen}) · {venue}"
+
+
+def plan_lines(view: StatusView) -> list[str]:
+    """What resuming restarts and what it does not, a sentence each; plain text."""
+    unknown = figures.several(view.unknown, "order")
+    away = [v for v in view.venues[:_SHOWN] if not v.connected]
+    return [
+        "New signals become tickets again, and approved ones are sent.",
+        "Voided tickets and canceled orders stay as they are.",
+        *([f"{unknown} in doubt: their symbols stay closed."] if view.unknown else []),
+        *(f"{v.exchange} {v.name} is not connected." for v in away),
+    ]
+
+
+def resume_plan(view: StatusView, look: Look) -> Face:
+    """The plan, with the one button that carries it out."""
+    text = [
+        f"<b>{lines.badge(view.mode)} · {_trading(view.trading, look)}. Resume?</b>",
+        *(figures.quoted(line, 2 * lines.SENTENCE) for line in plan_lines(view)),
+    ]
+    confirm = Button(
+        label="Confirm resume", action=Action.CONFIRM_RESUME, style=ButtonStyle.PRIMARY
+    )
+    return Face(text=lines.joined(text), buttons=((confirm,),))
+
+
+def resumed(mode: Mode, name: str, at: datetime, look: Look) -> Face:
+    """Trading again, and by whom."""
+    who = figures.quoted(name, lines.NAME)
+    when = figures.clock_time(at, look.zone)
+    return Face(text=f"<b>{lines.badge(mode)} · Resumed by {who} at {when}. Trading again.</b>")
+
+
+def canceling(view: TicketView, *, short: str) -> Face:
+    """What `/cancel` did: withdrew a ticket, or asked the exchange; the card shows the rest."""
+    head = f"{lines.badge(view.ticket.mode)} · {short} {lines.what(view)}"
+    order = lines.entry(view)
+    if order is None or order.state is OrderState.DENIED:
+        return Face(text=f"{head}: canceled, nothing was sent. {lines.place(view)}")
+    return Face(text=f"{head}: asking {lines.place(view)} to cancel what is left.")
+
+
+def told(mode: Mode, sentence: str) -> Face:
+    """Why a command changed nothing, in the words of the error."""
+    return Face(text=f"{lines.badge(mode)} · {lines.sentence(sentence)}")
+
+
+def wrong_usage(mode: Mode, name: str, role: Role | None) -> Face:
+    """A command without what it needs: how it is typed. The name is one of `COMMANDS`."""
+    command = next(c for c in commands_for(role) if c.name == name)
+    return Face(text=f"{lines.badge(mode)} · Type {_typed(command)} to {command.does}.")
+
+
+def not_for_you(mode: Mode, command: Command, role: Role) -> Face:
+    """A command this person's role does not reach."""
+    return Face(
+        text=f"{lines.badge(mode)} · /{command.name} needs the role {command.role}; "
+        f"yours is {role}."
+    )
+
+
+def no_such_ticket(mode: Mode, typed: str, found: int) -> Face:
+    """An id that names no ticket, or more than one."""
+    name = figures.quoted(typed, lines.NAME)
+    if found:
+        return Face(text=f"{lines.badge(mode)} · {found} tickets end in {name}: type more of it.")
+    return Face(text=f"{lines.badge(mode)} · There is no ticket {name}. Its card shows its id.")
+
+
+def unknown_command(mode: Mode, typed: str, role: Role | None) -> Face:
+    """A command nobody knows, with the closest this person may use."""
+    name = figures.outside(typed.lstrip("/"), lines.NAME)
+    known = [command.name for command in commands_for(role)]
+    close = get_close_matches(name.lower(), known, n=1)
+    fix = f"Did you mean /{close[0]}?" if close else "/help shows what there is."
+    said = figures.quoted(name, lines.NAME)
+    return Face(text=f"{lines.badge(mode)} · There is no /{said}. {fix}")
+
+
+def elsewhere(mode: Mode) -> Face:
+    """A command typed in a private chat or another topic, where only /kill works."""
+    return Face(
+        text=f"{lines.badge(mode)} · That works in the desk's own chat only; /kill works here too."
+    )
+
+
+def _typed(command: Command) -> str:
+    words = f"/{command.name} {command.arguments}".strip()
+    return figures.quoted(words, 2 * lines.NAME)

@@ -1,0 +1,164 @@
+"""Taps on buttons: what the token means, who may, one question to the desk, the pop-up.
+
+Every action declares the least role it needs. A token that was never given out, or for another chat,
+means nothing; what it means is a stored row, never anything in the tap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from bot.people import Somebody
+from bot.telegram import answers, commands, details
+from bot.telegram.faces import Action
+from bot.telegram.front import Front, Reply
+from execution.approval import Role
+from execution.desk import Answer, Outcome
+from execution.errors import Told
+from execution.store.chat import Button
+from execution.types import TicketState, VoteKind
+
+
+@dataclass(frozen=True)
+class Tapped:
+    """The pop-up for a tap, and what else to say."""
+
+    popup: str = ""
+    alert: bool = False
+    reply: Reply | None = None
+
+
+Handler = Callable[[Front, Button, Somebody], Awaitable[Tapped]]
+
+
+WENT_WELL = frozenset(
+    {
+        Outcome.APPROVED,
+        Outcome.COUNTED,
+        Outcome.REJECTED,
+        Outcome.REVISED,
+        Outcome.CANCELED,
+        Outcome.PROPOSED,
+    }
+)
+"""Outcomes that did what was asked; of all others the person is told with an alert."""
+
+
+def _ticket(button: Button) -> str:
+    return button.subject.partition(":")[2]
+
+
+def _answered(front: Front, answer: Answer, who: Somebody) -> Tapped:
+    text = answers.tapped(answer, front.look, may_look=who.role is not None)
+    return Tapped(popup=text, alert=answer.outcome not in WENT_WELL)
+
+
+async def _approve(front: Front, button: Button, who: Somebody) -> Tapped:
+    answer = await front.desk.vote(
+        _ticket(button), revision=button.revision, person=who.person, kind=VoteKind.APPROVE
+    )
+    return _answered(front, answer, who)
+
+
+async def _reject(front: Front, button: Button, who: Somebody) -> Tapped:
+    answer = await front.desk.vote(
+        _ticket(button), revision=button.revision, person=who.person, kind=VoteKind.REJECT
+    )
+    return _answered(front, answer, who)
+
+
+async def _halve(front: Front, button: Button, who: Somebody) -> Tapped:
+    view = await front.view(_ticket(button))
+    if view is None or view.ticket.terms is None:
+        return _answered(front, Answer(outcome=Outcome.UNKNOWN), who)
+    answer = await front.desk.resize(
+        view.ticket.id,
+        revision=button.revision,
+        person=who.person,
+        amount=view.ticket.terms.amount / 2,
+    )
+    return _answered(front, answer, who)
+
+
+async def _resize(front: Front, button: Button, who: Somebody) -> Tapped:
+    answer = await front.desk.resize(
+        _ticket(button),
+        revision=button.revision,
+        person=who.person,
+        amount=Decimal(button.argument),
+    )
+    return _answered(front, answer, who)
+
+
+async def _edit(front: Front, button: Button, who: Somebody) -> Tapped:
+    view = await front.view(_ticket(button))
+    if view is None:
+        return _answered(front, Answer(outcome=Outcome.UNKNOWN), who)
+    waits = view.ticket.state is TicketState.PENDING
+    if not waits or view.ticket.revision != button.revision:
+        # The desk words the same refusal as it would for an approval that comes too late.
+        late = await front.desk.standing(view.ticket.id, revision=button.revision)
+        return _answered(front, late, who)
+    face = details.edit_question(view, front.look, short=front.short(view.ticket.id))
+    return Tapped(reply=Reply(face=face, subject=button.subject, revision=button.revision))
+
+
+async def _why(front: Front, button: Button, who: Somebody) -> Tapped:
+    view = await front.view(_ticket(button))
+    if view is None:
+        return _answered(front, Answer(outcome=Outcome.UNKNOWN), who)
+    why = details.why(view, front.look, short=front.short(view.ticket.id))
+    if why.popup is not None:
+        return Tapped(popup=why.popup, alert=True)
+    return Tapped(reply=Reply(face=why.reply, subject=button.subject))
+
+
+async def _cancel(front: Front, button: Button, who: Somebody) -> Tapped:
+    return _answered(front, await front.desk.cancel(_ticket(button), person=who.person), who)
+
+
+async def _propose(front: Front, button: Button, who: Somebody) -> Tapped:
+    value = Decimal(button.argument) if button.argument else None
+    answer = await front.desk.propose(_ticket(button), person=who.person, value=value)
+    return _answered(front, answer, who)
+
+
+async def _refresh(front: Front, button: Button, who: Somebody) -> Tapped:
+    face = await commands.status_face(front)
+    return Tapped(reply=Reply(face=face, subject="status", edits=True))
+
+
+async def _resume(front: Front, button: Button, who: Somebody) -> Tapped:
+    await front.desk.resume(person=who.person)
+    return Tapped(popup="Trading again.")
+
+
+HANDLERS: dict[Action, tuple[Role, Handler]] = {
+    Action.APPROVE: (Role.APPROVER, _approve),
+    Action.REJECT: (Role.APPROVER, _reject),
+    Action.HALF: (Role.APPROVER, _halve),
+    Action.RESIZE: (Role.APPROVER, _resize),
+    Action.EDIT: (Role.APPROVER, _edit),
+    Action.WHY: (Role.VIEWER, _why),
+    Action.CANCEL_REST: (Role.APPROVER, _cancel),
+    Action.PROPOSE: (Role.APPROVER, _propose),
+    Action.REFRESH_STATUS: (Role.VIEWER, _refresh),
+    Action.CONFIRM_RESUME: (Role.OWNER, _resume),
+}
+assert set(HANDLERS) == set(Action), "every action declares who may, and every one works"
+
+
+async def run(front: Front, token: str, place: int, who: Somebody) -> Tapped:
+    """What a tap on a button with this token, in this chat, by this person comes to."""
+    button = await front.store.read(lambda tx: tx.chat.pressed(token))
+    if button is None or button.place != str(place):
+        return _answered(front, Answer(outcome=Outcome.UNKNOWN), who)
+    needs, handler = HANDLERS[Action(button.action)]
+    if who.role is None or not who.role.includes(needs):
+        return _answered(front, Answer(outcome=Outcome.NOT_ALLOWED), who)
+    try:
+        return await handler(front, button, who)
+    except Told as error:
+        return Tapped(popup=str(error), alert=True)

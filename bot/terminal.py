@@ -1,0 +1,199 @@
+"""What the command line does at a desk: look, halt and prove it, resume, check the journal.
+
+Works on the database itself, with the service up or down. It never sends an order; a halt that no
+live worker takes is carried out from here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from bot import parts, shapes
+from bot.alone import Alone
+from bot.notifier import undelivered
+from bot.parts import VERSION, Ids, Trading, now
+from bot.settings import Settings
+from bot.telegram import figures
+from execution import reports
+from execution.desk import Person
+from execution.events import EventKind
+from execution.reports import StatusView
+from execution.store import Transaction
+from execution.types import TradingState
+
+TAKEN_WITHIN = 3.0
+"""Seconds a live worker is given to take a halt before it is carried out from here."""
+PATIENCE = 60.0
+"""Seconds after which an unfinished halt is reported as not done; it stays committed."""
+_STEP = 0.25
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a command came to."""
+
+    text: str
+    json: dict[str, Any]
+    verified: bool = True
+
+
+def status(settings: Settings) -> Report:
+    """How things stand, by what is stored; only the running process knows its connections."""
+    side = parts.trading(settings, Ids(), started_at=now())
+    try:
+        view = side.store.read_now(partial(_status, side, settings))
+    finally:
+        side.store.close()
+    alive = Alone(settings.database.url).is_taken()
+    halt = view.trading.halt
+    lines = [
+        f"{view.mode.upper()} · {view.trading.state}" + ("" if alive else " · not running"),
+        *([] if halt is None else [_halt_line(view)]),
+        f"waiting {view.pending} · open {view.open} · unknown {view.unknown}",
+        *(f"{v.exchange} {v.name}: {v.open_orders} open orders" for v in view.venues),
+        *(
+            f"{p.venue} {p.symbol}: {figures.figure(p.amount)} at {figures.price(p.average)}"
+            for p in view.positions
+        ),
+    ]
+    return Report(text="\n".join(lines), json=shapes.status_json(view) | {"running": alive})
+
+
+def kill(settings: Settings, person: str, reason: str, say: Callable[[str], None]) -> Report:
+    """Halt, and follow it until it is proved or patience ends."""
+    return asyncio.run(_kill(settings, person, reason, say))
+
+
+def resume(settings: Settings, person: str) -> Report:
+    """Trade again; a running process notices at once."""
+
+    async def work() -> Report:
+        side = parts.trading(settings, Ids(), started_at=now())
+        try:
+            trading = await side.desk.resume(person=Person(id=person, name=person))
+        finally:
+            await side.close()
+        return Report(text="Trading again.", json={"trading": trading.state})
+
+    return asyncio.run(work())
+
+
+def verify(settings: Settings) -> Report:
+    """Recompute the journal's chain."""
+    store = parts.open_store(settings, Ids())
+    try:
+        bad, head = store.read_now(lambda tx: (next(tx.journal.broken(), None), tx.journal.head()))
+    finally:
+        store.close()
+    if bad is None:
+        text = f"The journal verifies: {head[0]} entries, head {head[1][:16]}."
+        return Report(text=text, json={"verified": True, "entries": head[0], "head": head[1]})
+    text = f"The journal does not verify: entry {bad} is the first bad one."
+    return Report(text=text, json={"verified": False, "first_bad": bad}, verified=False)
+
+
+async def _kill(settings: Settings, person: str, reason: str, say: Callable[[str], None]) -> Report:
+    side = parts.trading(settings, Ids(), started_at=now())
+    lock = Alone(settings.database.url)
+    tasks: list[asyncio.Task[None]] = []
+    try:
+        seq, _ = await side.store.read(lambda tx: tx.journal.head())
+        await side.desk.halt(person=Person(id=person, name=person), reason=reason)
+        say("HALTED. No new orders.")
+        if not await _is_taken(side, lock, seq):
+            say("No live process takes it: canceling from here.")
+            if not lock.is_taken():
+                lock.take()
+                await side.executor.recover()
+            tasks = _sweepers(side)
+        return await _follow(side, say)
+    finally:
+        if tasks:
+            await side.executor.stop()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        lock.release()
+        await side.close()
+
+
+def _sweepers(side: Trading) -> list[asyncio.Task[None]]:
+    """What a worker would run to carry out a halt. While halted nothing of it sends an order."""
+    work = [side.executor.run(), side.reconciler.prove_halts()]
+    for name in side.venues:
+        work += [side.market.run(name), side.reconciler.run(name)]
+    return [asyncio.create_task(one) for one in work]
+
+
+async def _is_taken(side: Trading, lock: Alone, before: int) -> bool:
+    """Whether a live worker has the halt: it says so, or it had it already."""
+    if not lock.is_taken():
+        return False
+    deadline = asyncio.get_running_loop().time() + TAKEN_WITHIN
+
+    def taken(tx: Transaction) -> bool:
+        events = tx.journal.after(before)
+        fresh = any(event.kind is EventKind.HALTED for event in events)
+        return not fresh or any(event.kind is EventKind.HALT_TAKEN for event in events)
+
+    while asyncio.get_running_loop().time() < deadline:
+        if await side.store.read(taken):
+            return True
+        await asyncio.sleep(_STEP)
+    return False
+
+
+async def _follow(side: Trading, say: Callable[[str], None]) -> Report:
+    """Say what changes until it is verified, or patience ends."""
+    deadline = asyncio.get_running_loop().time() + PATIENCE
+    said = ""
+    while True:
+        trading = await side.store.read(lambda tx: tx.trading())
+        if trading.state is not TradingState.HALTED or trading.halt is None:
+            text = "NOT DONE: somebody resumed trading meanwhile."
+            return Report(text=text, json={"halt": None, "verified": False}, verified=False)
+        halt = shapes.halt_json(trading)
+        if trading.halt.verified_at is not None:
+            text = "Done: nothing of ours rests anywhere, looked twice."
+            return Report(text=text, json={"halt": halt, "verified": True})
+        swept = await side.store.read(lambda tx: reports.sweeps(tx, side.market))
+        line = "; ".join(f"{s.venue.name}: {s.ended} of {s.orders} orders ended" for s in swept)
+        if line != said:
+            say(line)
+            said = line
+        if asyncio.get_running_loop().time() > deadline:
+            left = "; ".join(await _left(side)) or "the venues were not seen empty twice"
+            text = f"NOT DONE: {left}. The halt stays; run countersign kill again."
+            return Report(
+                text=text, json={"halt": halt, "verified": False, "left": left}, verified=False
+            )
+        await asyncio.sleep(_STEP)
+
+
+async def _left(side: Trading) -> list[str]:
+    with contextlib.suppress(TimeoutError):
+        return await asyncio.wait_for(side.reconciler.left(), 5)
+    return []
+
+
+def _status(side: Trading, settings: Settings, tx: Transaction) -> StatusView:
+    return reports.status(
+        tx,
+        side.market,
+        version=VERSION,
+        started_at=tx.now,
+        day_start=reports.day_start(tx.now, settings.general.timezone),
+        undelivered=undelivered(tx),
+    )
+
+
+def _halt_line(view: StatusView) -> str:
+    halt = view.trading.halt
+    assert halt is not None, "asked while halted"
+    proved = "done" if halt.verified_at is not None else "NOT DONE"
+    return f"halted by {halt.name} at {halt.at:%Y-%m-%d %H:%M:%S} UTC, {proved}"

@@ -1,0 +1,258 @@
+"""What is refused: one line that begins with the key and where its value came from."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from bot.settings import Settings, SettingsError, load_settings
+
+VENUE = '[venues.main]\nexchange = "binance"\nmode = "sandbox"\n'
+SOURCE = '[sources.tv]\nkind = "tradingview"\n'
+TV_SECRET = {"COUNTERSIGN_SOURCES__TV__SECRET": "tv-secret"}
+WHSEC = "whsec_" + base64.b64encode(bytes(24)).decode()
+
+
+def load(folder: Path, file: str = "", environ: Mapping[str, str] | None = None) -> Settings:
+    (folder / "countersign.toml").write_text(file, encoding="utf-8")
+    return load_settings(None, environ or {}, folder)
+
+
+def refusal(folder: Path, file: str = "", environ: Mapping[str, str] | None = None) -> str:
+    with pytest.raises(SettingsError) as refused:
+        load(folder, file, environ)
+    text = str(refused.value)
+    assert "\n" not in text
+    return text
+
+
+class TestOneLine:
+    @pytest.mark.parametrize(
+        ("file", "line"),
+        [
+            (
+                '[telegram]\ntokn = "x"',
+                "telegram.tokn (countersign.toml): unknown; the nearest known key is telegram.token",
+            ),
+            (
+                '[venue.main]\nexchange = "paper"',
+                "venue (countersign.toml): unknown; the nearest known key is venues",
+            ),
+            (
+                VENUE + "defualt = true",
+                "venues.main.defualt (countersign.toml): unknown;"
+                " the nearest known key is venues.main.default",
+            ),
+            (
+                "[[approval.rules]]\nwhen = { sorces = ['x'] }\nblock = true",
+                "approval.rules[0].when.sorces (countersign.toml): unknown;"
+                " the nearest known key is approval.rules[0].when.sources",
+            ),
+        ],
+    )
+    def test_an_unknown_key_names_the_nearest(self, tmp_path: Path, file: str, line: str) -> None:
+        assert refusal(tmp_path, file) == line
+
+    @pytest.mark.parametrize(
+        ("name", "nearest"),
+        [
+            ("COUNTERSIGN_TELEGRAM_TOKEN", "COUNTERSIGN_TELEGRAM__TOKEN (telegram.token)"),
+            ("COUNTERSIGN_WEB__PROT", "COUNTERSIGN_WEB__PORT (web.port)"),
+            ("COUNTERSIGN_ALOW_LIVE", "COUNTERSIGN_ALLOW_LIVE (allow_live)"),
+        ],
+    )
+    def test_an_unknown_variable_names_the_nearest(
+        self, tmp_path: Path, name: str, nearest: str
+    ) -> None:
+        line = refusal(tmp_path, "", {name: "hunter2"})
+
+        assert f"({name}): unknown" in line
+        assert line.endswith(nearest)
+
+    @pytest.mark.parametrize(
+        ("file", "line"),
+        [
+            ("[venues.main]\nexchange = 'paper'", "venues.main.mode (countersign.toml): must be g"),
+            ("[web]\nport = 'x'", "web.port (countersign.toml): not a whole number"),
+            ("[web]\nport = true", "web.port (countersign.toml): not a whole number"),
+            ("[web]\nport = 70000", "web.port (countersign.toml): must be less than or equal to"),
+            ("[web]\nlog = 'xml'", "web.log (countersign.toml): not one of 'console' or 'json'"),
+            ("[web]\npublic_url = 'desk'", "web.public_url (countersign.toml): not an address"),
+            ("[web]\ntrusted_proxies = ['x']", "web.trusted_proxies[0] (countersign.toml): not an"),
+            ("telegram = 5", "telegram (countersign.toml): not a table"),
+            ("[people]\nowners = 5", "people.owners (countersign.toml): not a list"),
+            ("[people]\nowners = [-5]", "people.owners (countersign.toml): a person's id is"),
+            (
+                "[people]\nowners = [5]\nviewers = [5]",
+                "people.viewers (countersign.toml): 5 is in owners too; keep the stronger role",
+            ),
+            ("[general]\ntimezone = 'Europe/Madird'", "general.timezone (countersign.toml): not a"),
+            ("[telegram]\ndaily_at = '8:00'", "telegram.daily_at (countersign.toml): not a time"),
+            ("[venues.Main]\n", "venues.Main (countersign.toml): not a name"),
+            ("[database]\nurl = 'sqlite://'", "database.url (countersign.toml): not a database"),
+            ("[risk]\nsymbols = []", "risk.symbols (countersign.toml): an empty list would"),
+            ("[risk]\nsymbols = ['BTCUSDT']", "risk.symbols[0] (countersign.toml): not a pair"),
+            ("[risk]\ntrading_hours = 'always'", "risk.trading_hours (countersign.toml): not"),
+        ],
+    )
+    def test_a_wrong_value_is_told_with_its_key_and_file(
+        self, tmp_path: Path, file: str, line: str
+    ) -> None:
+        assert refusal(tmp_path, file).startswith(line)
+
+    @pytest.mark.parametrize("text", ["1m30s", "90", "5 m", "-5s", "0s", "5d", "٥s", "9999999h"])
+    def test_what_is_not_a_duration_is_refused(self, tmp_path: Path, text: str) -> None:
+        assert "duration" in refusal(tmp_path, f'[approval]\nexpires_after = "{text}"')
+
+    @pytest.mark.parametrize("text", ['"0.5"', "0.5", '"-1%"', '"101%"', '"½%"', "true"])
+    def test_what_is_not_a_share_is_refused(self, tmp_path: Path, text: str) -> None:
+        assert "not a share" in refusal(tmp_path, f"[risk]\nmax_spread = {text}")
+
+    @pytest.mark.parametrize(
+        "text", ["-1", "nan", "inf", '"1,000"', '"١"', "true", '""', "1e30", '"NaN"', "[]"]
+    )
+    def test_what_is_not_an_amount_is_refused(self, tmp_path: Path, text: str) -> None:
+        assert "amount" in refusal(tmp_path, f"[risk]\nmax_order_notional = {text}")
+
+    @pytest.mark.parametrize(
+        "size", ["{ notional = 1, amount = 1 }", "{ notional = 0 }", "{ size = 1 }", "5"]
+    )
+    def test_what_is_not_one_size_is_refused(self, tmp_path: Path, size: str) -> None:
+        assert refusal(tmp_path, f"[sizing]\ndefault = {size}").startswith("sizing.default (")
+
+    @pytest.mark.parametrize(
+        "file", ["a =", "[a]\n[a]", "a = 1e999999999999999999999", "a = " + "[" * 5000]
+    )
+    def test_a_file_that_is_not_toml_is_told_in_one_line(self, tmp_path: Path, file: str) -> None:
+        assert "countersign.toml: not TOML" in refusal(tmp_path, file)
+
+    def test_a_file_that_cannot_be_read_is_told_in_one_line(self, tmp_path: Path) -> None:
+        (tmp_path / "countersign.toml").mkdir()
+
+        with pytest.raises(SettingsError, match="cannot be read"):
+            load_settings(None, {}, tmp_path)
+
+    def test_what_comes_from_dotenv_says_so(self, tmp_path: Path) -> None:
+        (tmp_path / ".env").write_text("PORT=x\n")
+
+        assert refusal(tmp_path).startswith("web.port (PORT in .env): not a whole number")
+
+    @pytest.mark.parametrize("text", ["1111,2222", "[1111", '{"a": 1}'])
+    def test_a_list_that_is_not_json_is_told_with_its_variable(
+        self, tmp_path: Path, text: str
+    ) -> None:
+        line = refusal(tmp_path, "", {"COUNTERSIGN_PEOPLE__OWNERS": text})
+
+        assert line.startswith("people.owners (COUNTERSIGN_PEOPLE__OWNERS): not a list")
+
+    def test_a_variable_of_a_venue_that_is_nowhere_else_is_named(self, tmp_path: Path) -> None:
+        line = refusal(tmp_path, VENUE, {"COUNTERSIGN_VENUES__MIAN__API_KEY": "k"})
+
+        assert line.startswith("venues.mian.exchange (COUNTERSIGN_VENUES__MIAN__API_KEY): must be")
+
+
+class TestBetweenKeys:
+    @pytest.mark.parametrize(
+        ("file", "line"),
+        [
+            (VENUE.replace("sandbox", "live"), "it also needs COUNTERSIGN_ALLOW_LIVE=yes"),
+            ("[venues.p]\nexchange = 'paper'\nmode = 'live'", "the paper exchange has one mode"),
+            (
+                VENUE + "default = true\n" + VENUE.replace("main", "b") + "default = true",
+                "venues.b.default (countersign.toml): main is the default already",
+            ),
+            (VENUE + "ccxt = { apiKey = 'x' }", "venues.main.ccxt.apiKey (countersign.toml): a cr"),
+            (SOURCE + "venue = 'x'", "sources.tv.venue (countersign.toml): there is no such venue"),
+            (SOURCE + "map = { symbl = 'a' }", "sources.tv.map.symbl (countersign.toml): no such"),
+            (SOURCE + "map = { symbol = 'a[' }", "sources.tv.map.symbol (countersign.toml): not"),
+            (
+                "[people]\nowners = [1]\n[[approval.rules]]\nrequired = 2",
+                "approval.rules[0].required (countersign.toml): 2 approvals asked, but 1 people",
+            ),
+            ("[[approval.rules]]\nname = 'x'", "exactly one of required, veto_window, block"),
+            ("[[approval.rules]]\nblock = true\nrequired = 0", "exactly one of required"),
+            (
+                "[[approval.rules]]\nname = 'x'\nblock = true\n" * 2,
+                "approval.rules[0].name (countersign.toml): another rule has this name too",
+            ),
+            (
+                "[[approval.rules]]\nblock = true\nwhen = { notional_from = 5, notional_below = 5 }",
+                "approval.rules[0].when.notional_from (countersign.toml): no amount is",
+            ),
+        ],
+    )
+    def test_a_contradiction_is_refused(self, tmp_path: Path, file: str, line: str) -> None:
+        assert line in refusal(tmp_path, file, TV_SECRET if "sources.tv" in file else {})
+
+    def test_live_needs_exactly_yes(self, tmp_path: Path) -> None:
+        live = VENUE.replace("sandbox", "live")
+
+        assert load(tmp_path, live, {"COUNTERSIGN_ALLOW_LIVE": "yes"}).allow_live
+        assert "ALLOW_LIVE=yes" in refusal(tmp_path, live, {"COUNTERSIGN_ALLOW_LIVE": "no"})
+        assert 'write "yes"' in refusal(tmp_path, live, {"COUNTERSIGN_ALLOW_LIVE": "1"})
+
+    def test_a_single_venue_is_the_default(self, tmp_path: Path) -> None:
+        assert load(tmp_path, VENUE).default_venue == "main"
+        assert load(tmp_path, VENUE + VENUE.replace("main", "b")).default_venue is None
+
+    @pytest.mark.parametrize("environ", [{}, {"COUNTERSIGN_SOURCES__TV__SECRET": "  "}])
+    def test_a_source_without_a_secret_is_refused(
+        self, tmp_path: Path, environ: dict[str, str]
+    ) -> None:
+        line = refusal(tmp_path, SOURCE, environ)
+
+        assert line.startswith("sources.tv.secret (")
+        assert line.endswith("set COUNTERSIGN_SOURCES__TV__SECRET")
+
+    @pytest.mark.parametrize("secret", ["tv-secret", "whsec_!!!", "whsec_c2hvcnQ=", f"{WHSEC} x"])
+    def test_a_webhook_secret_has_its_form(self, tmp_path: Path, secret: str) -> None:
+        file = SOURCE.replace("tradingview", "webhook")
+
+        assert "whsec_" in refusal(tmp_path, file, {"COUNTERSIGN_SOURCES__TV__SECRET": secret})
+
+    def test_two_secrets_are_good_while_they_are_rotated(self, tmp_path: Path) -> None:
+        file = SOURCE.replace("tradingview", "webhook")
+        other = "whsec_" + base64.b64encode(bytes(32)).decode()
+
+        settings = load(tmp_path, file, {"COUNTERSIGN_SOURCES__TV__SECRET": f"{WHSEC} {other}"})
+
+        assert settings.sources["tv"].secrets == (WHSEC, other)
+
+
+class TestNotBuilt:
+    @pytest.mark.parametrize(
+        ("file", "key"),
+        [
+            ('[telegram]\nupdates = "webhook"', "telegram.updates"),
+            (VENUE + 'dead_man = "60s"', "venues.main.dead_man"),
+            (VENUE + 'market = "swap"', "venues.main.market"),
+            (VENUE.replace("sandbox", "paper"), "venues.main.mode"),
+            (SOURCE.replace("tradingview", "poll"), "sources.tv.kind"),
+            (SOURCE + 'url = "https://x"', "sources.tv.url"),
+            (SOURCE + "headers = { a = 'b' }", "sources.tv.headers"),
+            ('[[approval.rules]]\nveto_window = "60s"', "approval.rules[0].veto_window"),
+            (
+                '[[approval.rules]]\nblock = true\nwhen = { hours = "Mon-Fri 08:00-22:00" }',
+                "approval.rules[0].when.hours",
+            ),
+            (
+                "[[approval.rules]]\nblock = true\nwhen = { rolling_24h_from = 1 }",
+                "approval.rules[0].when.rolling_24h_from",
+            ),
+            ('[execution]\non_timeout = "reprice"', "execution.on_timeout"),
+            ("[risk]\nmax_daily_loss = 0", "risk.max_daily_loss"),
+            ('[risk]\nmax_drawdown = "10%"', "risk.max_drawdown"),
+            ('[watchdog]\nheartbeat_url = "https://x"', "watchdog.heartbeat_url"),
+            ('[database]\nurl = "postgres://u:p@h/d"', "database.url"),
+        ],
+    )
+    def test_a_key_of_a_later_version_is_refused_by_name(
+        self, tmp_path: Path, file: str, key: str
+    ) -> None:
+        line = refusal(tmp_path, file, TV_SECRET if "sources.tv" in file else {})
+
+        assert line.startswith(f"{key} (countersign.toml): ")
+        assert "not built yet" in line

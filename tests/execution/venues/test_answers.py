@@ -1,0 +1,171 @@
+"""What ccxt's exceptions and dictionaries mean: every class of its tree has its meaning."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from execution.errors import NotSent, OutcomeUnknown, VenueRefused
+from execution.types import OrderState
+from execution.venues import answers
+from execution.venues.answers import Wire
+from execution.venues.quirks import quirks_of
+
+REFUSED = {
+    "AccountNotEnabled",
+    "AccountSuspended",
+    "ArgumentsRequired",
+    "AuthenticationError",
+    "BadRequest",
+    "BadSymbol",
+    "ContractUnavailable",
+    "InsufficientFunds",
+    "InvalidOrder",
+    "ManualInteractionNeeded",
+    "MarketClosed",
+    "NotSupported",
+    "OperationRejected",
+    "OrderImmediatelyFillable",
+    "OrderNotFillable",
+    "PermissionDenied",
+    "RestrictedLocation",
+}
+UNKNOWN = {
+    "AddressPending",
+    "BadResponse",
+    "BaseError",
+    "CancelPending",
+    "ChecksumError",
+    "DDoSProtection",
+    "DuplicateOrderId",
+    "ExchangeClosedByUser",
+    "ExchangeError",
+    "ExchangeNotAvailable",
+    "InvalidAddress",
+    "InvalidNonce",
+    "InvalidProxySettings",
+    "MarginModeAlreadySet",
+    "NetworkError",
+    "NoChange",
+    "NullResponse",
+    "OnMaintenance",
+    "OperationFailed",
+    "OrderNotCached",
+    "OrderNotFound",
+    "RateLimitExceeded",
+    "RequestTimeout",
+    "UnsubscribeError",
+}
+
+
+def classes() -> dict[str, type[Exception]]:
+    """ccxt's exceptions by name; imported only when a test runs, since that takes seconds."""
+    found = vars(importlib.import_module("ccxt.base.errors")).items()
+    return {n: k for n, k in found if isinstance(k, type) and issubclass(k, Exception)}
+
+
+def a_wire(**changes: Any) -> Wire:
+    """One request, answered with a refusal in JSON, unless changed."""
+    usual: dict[str, Any] = {
+        "exchange": "binance",
+        "secrets": ("k3y", "s3cret"),
+        "requests": 1,
+        "status": 400,
+        "body": json.dumps({"code": -7, "msg": "No."}),
+    }
+    return Wire(**(usual | changes))
+
+
+def test_every_exception_of_this_ccxt_has_been_judged() -> None:
+    assert set(classes()) == REFUSED | UNKNOWN
+
+
+@pytest.mark.parametrize("name", sorted(REFUSED | UNKNOWN))
+def test_an_answer_refuses_an_order_only_where_its_class_says_so(name: str) -> None:
+    problem = answers.sending_failed(classes()[name]("binance no"), a_wire(), quirks_of("binance"))
+    assert type(problem) is (VenueRefused if name in REFUSED else OutcomeUnknown)
+
+
+@pytest.mark.parametrize("name", sorted(REFUSED | UNKNOWN))
+@pytest.mark.parametrize("changes", [{"status": None, "body": ""}, {"status": 500}, {"body": "no"}])
+def test_no_class_refuses_an_order_without_the_exchanges_own_word(
+    name: str, changes: dict[str, Any]
+) -> None:
+    problem = answers.sending_failed(
+        classes()[name]("binance no"), a_wire(**changes), quirks_of("binance")
+    )
+    assert type(problem) is OutcomeUnknown
+
+
+def test_what_never_left_may_be_sent_again_unless_it_can_never_be_right() -> None:
+    wire, quirks = a_wire(requests=0, status=None, body=""), quirks_of("binance")
+    assert type(answers.sending_failed(TypeError("broken"), wire, quirks)) is NotSent
+    refused = answers.sending_failed(classes()["BadSymbol"]("binance has no NO/SUCH"), wire, quirks)
+    assert type(refused) is VenueRefused
+    assert str(refused) == "has no NO/SUCH"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "silence"),
+    [
+        ({"Retry-After": "7"}, 429, timedelta(seconds=7)),
+        ({"retry-after": "120"}, 418, timedelta(minutes=2)),
+        ({"Retry-After": "7"}, 200, None),
+        ({"Retry-After": "soon"}, 429, None),
+        ({}, 429, None),
+    ],
+)
+def test_silence_is_kept_as_long_as_the_exchange_asks(
+    headers: dict[str, str], status: int, silence: timedelta | None
+) -> None:
+    assert a_wire(headers=headers, status=status).retry_after() == silence
+
+
+def test_a_closed_order_that_was_not_filled_up_is_canceled() -> None:
+    row = {
+        "id": "1",
+        "clientOrderId": "a",
+        "symbol": "BTC/USDT",
+        "side": "buy",
+        "status": "closed",
+        "amount": "2.00",
+        "filled": "0.50",
+        "price": "1E+2",
+        "average": None,
+        "timestamp": 1_700_000_000_123,
+        "lastUpdateTimestamp": None,
+    }
+    shown = answers.report(row)
+    assert (shown.state, shown.filled) == (OrderState.CANCELED, Decimal("0.5"))
+    assert answers.report(row | {"filled": "2"}).state is OrderState.FILLED
+    assert str(shown.price) == "100"
+    assert shown.at is not None
+    assert shown.at.isoformat() == "2023-11-14T22:13:20.123000+00:00"
+
+
+@pytest.mark.parametrize(
+    ("mode", "precision", "step"),
+    [(4, "0.00010000", "0.0001"), (4, "10", "10"), (2, "3", "0.001"), (2, "0", "1")],
+)
+def test_a_step_is_read_in_either_notation(mode: int, precision: str, step: str) -> None:
+    nothing: dict[str, Any] = {"min": None, "max": None}
+    market = {
+        "symbol": "A/B",
+        "base": "A",
+        "quote": "B",
+        "spot": True,
+        "active": None,
+        "precision": {"amount": precision, "price": precision},
+        "limits": {"amount": nothing, "price": nothing, "cost": nothing},
+    }
+    instrument = answers.instrument(market, mode)
+    assert instrument is not None
+    assert str(instrument.amount_step) == str(instrument.price_step) == step
+    assert instrument.active
+    assert answers.instrument(market | {"spot": False}, mode) is None
+    assert answers.instrument(market, 3) is None

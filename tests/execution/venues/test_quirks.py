@@ -1,0 +1,43 @@
+"""What is known of each exchange, and what is assumed of one that is not known."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from execution.venues.connections import known_exchanges
+from execution.venues.quirks import quirks_of
+
+
+def test_an_exchange_nobody_has_tried_gets_the_careful_ways() -> None:
+    unknown, binance = quirks_of("kraken"), quirks_of("binance")
+    assert binance.certified
+    assert not unknown.certified
+    assert unknown.find_by is None
+    assert unknown.cancel_by is None
+    assert unknown.receive_window is None
+    assert unknown.page is None
+    assert unknown.visibility_grace > binance.visibility_grace
+    assert unknown.definite_codes == frozenset()
+
+
+@given(st.binary(min_size=16, max_size=16))
+def test_a_binance_id_fits_its_alphabet_and_loses_nothing(unique: bytes) -> None:
+    made = quirks_of("binance").client_order_id(unique)
+    assert re.fullmatch(r"[.A-Z:/a-z0-9_-]{1,36}", made)
+    assert bytes.fromhex(made) == unique
+
+
+def test_a_request_to_binance_is_refused_when_older_than_the_window_ccxt_is_told() -> None:
+    quirks = quirks_of("binance")
+    told = timedelta(milliseconds=quirks.config["options"]["recvWindow"])
+    assert quirks.receive_window == told
+
+
+def test_exchange_ids_are_known_without_importing_ccxt() -> None:
+    known = known_exchanges()
+    assert {"binance", "kraken", "hyperliquid"} <= known
+    assert not {"base", "__init__", "paper"} & known

@@ -1,0 +1,157 @@
+"""The synthetic market: the same path for everyone, and one that looks like a market."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from execution.types import Side
+from execution.venues.market_data import INTERVALS, TICK
+from execution.venues.synthetic import INSTRUMENTS, SyntheticMarket
+
+_NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+symbols = st.sampled_from(sorted(INSTRUMENTS))
+instants = st.datetimes(
+    min_value=datetime(2020, 1, 1),  # noqa: DTZ001  # hypothesis adds the zone
+    max_value=datetime(2040, 1, 1),  # noqa: DTZ001
+    timezones=st.just(UTC),
+)
+seeds = st.integers(min_value=0, max_value=2**32)
+
+
+@given(seed=seeds, symbol=symbols, at=instants, side=st.sampled_from(Side))
+def test_two_markets_of_one_seed_agree_on_everything(
+    seed: int, symbol: str, at: datetime, side: Side
+) -> None:
+    one, other = SyntheticMarket(seed), SyntheticMarket(seed)
+    one.quote(symbol, at - timedelta(days=3))  # what was asked before makes no difference
+    assert one.quote(symbol, at) == other.quote(symbol, at)
+    assert one.book(symbol, side, at) == other.book(symbol, side, at)
+    assert one.candles(symbol, "1m", 3, at) == other.candles(symbol, "1m", 3, at)
+
+
+def test_the_path_is_the_same_in_every_version() -> None:
+    """Paper accounts outlive releases: a changed path would be a jump in somebody's market."""
+    quotes = {symbol: SyntheticMarket(1).quote(symbol, _NOON) for symbol in ("BTC/USDT", "BTC/EUR")}
+    assert {symbol: (str(q.bid), str(q.ask)) for symbol, q in quotes.items()} == {
+        "BTC/USDT": ("68989.14", "68996.03"),
+        "BTC/EUR": ("64230.34", "64236.76"),
+    }
+
+
+def test_seeds_differ() -> None:
+    assert len({SyntheticMarket(seed).quote("BTC/USDT", _NOON).bid for seed in range(20)}) == 20
+
+
+@given(seed=seeds, symbol=symbols, at=instants)
+def test_prices_are_whole_steps_and_never_cross(seed: int, symbol: str, at: datetime) -> None:
+    quote = SyntheticMarket(seed).quote(symbol, at)
+    step = INSTRUMENTS[symbol].price_step
+    assert 0 < quote.bid < quote.ask
+    assert quote.bid % step == quote.ask % step == 0
+    assert (quote.ask - quote.bid) / quote.bid < Decimal("0.0002")
+
+
+@given(seed=seeds, symbol=symbols, at=instants, micro=st.integers(0, 999_999))
+def test_a_price_holds_for_its_second(seed: int, symbol: str, at: datetime, micro: int) -> None:
+    market = SyntheticMarket(seed)
+    early, late = (market.quote(symbol, at.replace(microsecond=m)) for m in (0, micro))
+    assert (early.bid, early.ask) == (late.bid, late.ask)
+
+
+@given(seed=seeds, at=instants)
+def test_prices_stay_sensible(seed: int, at: datetime) -> None:
+    market = SyntheticMarket(seed)
+    assert 40_000 < market.quote("BTC/USDT", at).bid < 90_000
+    assert 1 < market.quote("EUR/USDT", at).bid < Decimal("1.2")
+
+
+@given(seed=seeds, at=instants)
+def test_there_is_no_arbitrage_between_the_markets(seed: int, at: datetime) -> None:
+    market = SyntheticMarket(seed)
+    dollars, euros, rate = (
+        market.quote(symbol, at).mid for symbol in ("BTC/USDT", "BTC/EUR", "EUR/USDT")
+    )
+    assert abs(dollars / euros / rate - 1) < Decimal("0.0002")
+
+
+@given(seed=seeds, symbol=symbols, at=instants, side=st.sampled_from(Side))
+def test_a_book_starts_at_the_quote_and_leads_away_from_it(
+    seed: int, symbol: str, at: datetime, side: Side
+) -> None:
+    market, instrument = SyntheticMarket(seed), INSTRUMENTS[symbol]
+    book = market.book(symbol, side, at)
+    assert book[0].price == market.quote(symbol, at).reference(side)
+    for nearer, further in pairwise(book):
+        better, worse = (nearer, further) if side is Side.BUY else (further, nearer)
+        assert better.price < worse.price
+    for level in book:
+        assert level.price > 0
+        assert level.price % instrument.price_step == 0
+        assert level.amount >= instrument.amount_step
+        assert level.amount % instrument.amount_step == 0
+
+
+@settings(max_examples=25)
+@given(seed=seeds, symbol=symbols, at=instants, interval=st.sampled_from(sorted(INTERVALS)))
+def test_bars_hold_their_open_and_close_and_join(
+    seed: int, symbol: str, at: datetime, interval: str
+) -> None:
+    bars = SyntheticMarket(seed).candles(symbol, interval, 4, at)
+    assert [b.at - a.at for a, b in pairwise(bars)] == [INTERVALS[interval]] * 3
+    assert bars[-1].at <= at < bars[-1].at + INTERVALS[interval]
+    for bar in bars:
+        assert bar.low <= min(bar.open, bar.close)
+        assert bar.high >= max(bar.open, bar.close)
+        assert bar.volume > 0
+    for before, after in pairwise(bars):
+        # One second lies between them, and a jump may fall into it.
+        assert abs(after.open / before.close - 1) < Decimal("0.03")
+
+
+def test_a_bar_of_a_minute_saw_every_price_of_it() -> None:
+    market = SyntheticMarket(3)
+    bar, _ = market.candles("ETH/USDT", "1m", 2, _NOON)
+    for second in range(60):
+        quote = market.quote("ETH/USDT", bar.at + second * TICK)
+        assert bar.low <= quote.ask
+        assert bar.high >= quote.bid
+    assert [bar] == market.candles("ETH/USDT", "1m", 1, bar.at + 59 * TICK)
+
+
+def test_the_last_bar_grows_with_the_clock() -> None:
+    market = SyntheticMarket(3)
+    for second in range(60):
+        at = _NOON + second * TICK
+        (bar,) = market.candles("BTC/USDT", "1m", 1, at)
+        quote = market.quote("BTC/USDT", at)
+        assert bar.at == _NOON
+        assert quote.bid <= bar.close <= quote.ask
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_it_moves_like_a_market(seed: int) -> None:
+    """Day after day for two months: neither asleep nor wild, and not always one way."""
+    market = SyntheticMarket(seed)
+    days = [market.quote("BTC/USDT", _NOON + timedelta(days=day)).mid for day in range(60)]
+    changes = [later / earlier - 1 for earlier, later in pairwise(days)]
+    typical = sum(abs(change) for change in changes) / len(changes)
+    assert Decimal("0.004") < typical < Decimal("0.05")
+    assert max(abs(change) for change in changes) < Decimal("0.2")
+    assert 5 < sum(change > 0 for change in changes) < 55
+
+
+def test_quiet_and_restless_hours_alternate() -> None:
+    market = SyntheticMarket(1)
+    ranges = sorted(
+        max(bar.high for bar in bars) - min(bar.low for bar in bars)
+        for hour in range(0, 96, 4)
+        for bars in [market.candles("BTC/USDT", "5m", 6, _NOON + timedelta(hours=hour))]
+    )
+    assert ranges[-3] > 3 * ranges[2]
