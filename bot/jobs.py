@@ -4,6 +4,8 @@ whoever acts on it, so a late or doubled tick does no harm.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from execution.desk import Desk
@@ -44,9 +46,8 @@ class VenueWatch:
             if feed.connected and before is None:
                 continue
             kind = EventKind.VENUE_UP if feed.connected else EventKind.VENUE_DOWN
-            reason = feed.reason
+            await self._store.write(_noted(kind, name, feed.reason))
 
-            def work(tx: Transaction, name: str = name, kind: EventKind = kind) -> None:
-                tx.journal.add(kind, tx.now, venue=name, reason=reason)
 
-            await self._store.write(work)
+def _noted(kind: EventKind, venue: str, reason: str | None) -> Callable[[Transaction], object]:
+    return lambda tx: tx.journal.add(kind, tx.now, venue=venue, reason=reason)

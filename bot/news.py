@@ -73,7 +73,7 @@ class News:
                 name=sweep.venue.name,
                 exchange=sweep.venue.exchange,
                 orders=sweep.orders,
-                canceled=sweep.ended,
+                ended=sweep.ended,
                 looks=messages.LOOKS_FOR_PROOF if done else 0,
                 trouble=None if sweep.venue.connected or done else sweep.venue.reason,
             )

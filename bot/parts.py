@@ -13,8 +13,6 @@ from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
 from random import SystemRandom
 
-from telegram.ext import ExtBot
-from telegram.request import HTTPXRequest
 from ulid import ULID
 
 from bot import house
@@ -23,10 +21,10 @@ from bot.news import News
 from bot.notifier import Notifier
 from bot.people import roles
 from bot.settings import Settings, SettingsError
-from bot.telegram.chat import TelegramChat
+from bot.telegram.chat import TelegramChat, telegram_bot
 from bot.telegram.faces import Look
 from bot.telegram.front import Front
-from bot.telegram.intake import POLL, Intake
+from bot.telegram.intake import Intake
 from bot.vault import derive, master_key
 from execution.desk import Desk
 from execution.executor import Executor
@@ -109,7 +107,7 @@ class Trading:
 class Chat:
     """The chat side, on top of a trading side."""
 
-    bot: ExtBot[None]
+    room: TelegramChat
     intake: Intake
     notifier: Notifier
     charts: Charts
@@ -117,7 +115,7 @@ class Chat:
     async def close(self) -> None:
         """Let go of connections and the drawing process."""
         await self.charts.close()
-        await self.bot.shutdown()
+        await self.room.close()
 
 
 def trading(settings: Settings, ids: Callable[[], str], *, started_at: datetime) -> Trading:
@@ -185,25 +183,16 @@ def chat(settings: Settings, side: Trading, desk_front: Front) -> Chat:
     Raises:
         SettingsError: the bot's token or the chat is not set.
     """
-    topic = settings.telegram.topic_id
-    bot = telegram_bot(settings)
-    room = TelegramChat(bot, chat_id=settings.require_chat_id(), topic_id=topic)
+    room = TelegramChat(
+        telegram_bot(settings.require_token(), settings.telegram.api_url),
+        chat_id=settings.require_chat_id(),
+        topic_id=settings.telegram.topic_id,
+    )
     charts = Charts()
     news = News(market=side.market, look=desk_front.look)
     return Chat(
-        bot=bot,
-        intake=Intake(bot=bot, chat=room, front=desk_front, topic=topic),
+        room=room,
+        intake=Intake(chat=room, front=desk_front),
         notifier=Notifier(store=side.store, chat=room, charts=charts, news=news),
         charts=charts,
-    )
-
-
-def telegram_bot(settings: Settings) -> ExtBot[None]:
-    """The bot, with connections of its own for the long poll."""
-    return ExtBot(
-        settings.require_token(),
-        base_url=f"{settings.telegram.api_url.rstrip('/')}/bot",
-        base_file_url=f"{settings.telegram.api_url.rstrip('/')}/file/bot",
-        request=HTTPXRequest(connection_pool_size=16, read_timeout=15, connect_timeout=10),
-        get_updates_request=HTTPXRequest(read_timeout=POLL + 10, connect_timeout=10),
     )

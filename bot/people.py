@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-from telegram import Message, User
+from typing import TYPE_CHECKING
 
 from bot.settings import Settings
 from execution.approval import Role
 from execution.desk import Person
+
+if TYPE_CHECKING:
+    from telegram import Message, User
 
 ANONYMOUS = frozenset({1087968824, 136817688, 777000})
 """GroupAnonymousBot, Channel Bot and Telegram itself: senders that stand for somebody unknown."""

@@ -12,7 +12,8 @@ from typing import Any
 
 from execution.reports import PositionView, StatusView, TicketView
 from execution.rounding import plain
-from execution.types import Fill, Order, Trading
+from execution.trading import Trading
+from execution.types import Fill, Order
 
 Json = dict[str, Any]
 

@@ -22,9 +22,8 @@ from execution.events import EventKind
 from execution.market import Market
 from execution.snapshots import Moment, recheck, resize
 from execution.store import Store, Transaction
-from execution.trading import Brake
+from execution.trading import Brake, Halt, Trading
 from execution.types import (
-    Halt,
     OrderState,
     Record,
     Refusal,
@@ -34,7 +33,6 @@ from execution.types import (
     Terms,
     Ticket,
     TicketState,
-    Trading,
     TradingState,
     Vote,
     VoteKind,

@@ -17,19 +17,8 @@ from execution.market import Market
 from execution.positions import fold, realized_since
 from execution.store import Transaction
 from execution.symbols import assets
-from execution.types import (
-    ZERO,
-    Fill,
-    Mode,
-    Order,
-    Record,
-    Side,
-    Signal,
-    Ticket,
-    TicketState,
-    Trading,
-    Vote,
-)
+from execution.trading import Trading
+from execution.types import ZERO, Fill, Mode, Order, Record, Side, Signal, Ticket, TicketState, Vote
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,7 +133,7 @@ def positions(tx: Transaction, market: Market, day_start: datetime) -> list[Posi
     today: dict[tuple[str, str], Decimal] = {}
     for realized in realized_since(fills, day_start):
         key = (realized.fill.venue, realized.fill.symbol)
-        today[key] = today.get(key, ZERO) + realized.result
+        today[key] = today.get(key, ZERO) + realized.net(market.price)
     views = []
     for (venue, symbol), held in sorted(fold(fills).positions.items()):
         quote = market.quote(venue, symbol, max_age=None) if venue in market.feeds() else None

@@ -15,8 +15,8 @@ from execution.figures import beside, duration, figure, percent
 from execution.hours import DAYS, TradingHours
 from execution.rounding import exactly
 from execution.sizing import venue_limits
-from execution.trading import lets_through
-from execution.types import ZERO, Instrument, Quote, Record, Refusal, Side, Terms, Trading
+from execution.trading import Trading, lets_through
+from execution.types import ZERO, Instrument, Quote, Record, Refusal, Side, Terms
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

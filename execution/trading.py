@@ -7,10 +7,33 @@ marked so (flatten, a missing stop).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from execution.errors import NotPossible
-from execution.types import Halt, Trading, TradingState
+from execution.types import Record, TradingState
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Halt(Record):
+    """Who stopped or paused trading, when, why, and whether the exchange was seen empty."""
+
+    by: str
+    name: str
+    at: datetime
+    reason: str
+    verified_at: datetime | None = None
+    voided: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trading(Record):
+    """The desk's state: one row, changed by compare-and-swap on its generation."""
+
+    state: TradingState
+    generation: int
+    halt: Halt | None = None
+
 
 ACTIVE_FROM_THE_START = Trading(state=TradingState.ACTIVE, generation=0)
 

@@ -428,24 +428,3 @@ class Fill(Record):
     fee_currency: str | None
     at: datetime
     inferred: bool = False
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Halt(Record):
-    """Who stopped or paused trading, when, why, and whether the exchange was seen empty."""
-
-    by: str
-    name: str
-    at: datetime
-    reason: str
-    verified_at: datetime | None = None
-    voided: int = 0
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Trading(Record):
-    """The desk's state: one row, changed by compare-and-swap on its generation."""
-
-    state: TradingState
-    generation: int
-    halt: Halt | None = None

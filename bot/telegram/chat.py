@@ -20,6 +20,7 @@ from telegram import (
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, Forbidden, InvalidToken, RetryAfter, TelegramError
 from telegram.ext import ExtBot
+from telegram.request import HTTPXRequest
 
 from bot.telegram.faces import Button, Face
 from execution.errors import CountersignError
@@ -47,6 +48,8 @@ class Gone(Refused):
 _GONE = ("message to edit not found", "message can't be edited", "message_id_invalid")
 _SAME = "message is not modified"
 _PAUSE = 2.0
+POLL = 25
+"""Seconds one long poll may last."""
 
 
 @dataclass(frozen=True)
@@ -75,13 +78,25 @@ def keyboard(face: Face, tokens: Tokens) -> InlineKeyboardMarkup | None:
     return InlineKeyboardMarkup(rows)
 
 
+def telegram_bot(token: str, api_url: str) -> ExtBot[None]:
+    """The bot, with connections of its own for the long poll."""
+    base = api_url.rstrip("/")
+    return ExtBot(
+        token,
+        base_url=f"{base}/bot",
+        base_file_url=f"{base}/file/bot",
+        request=HTTPXRequest(connection_pool_size=16, read_timeout=15, connect_timeout=10),
+        get_updates_request=HTTPXRequest(read_timeout=POLL + 10, connect_timeout=10),
+    )
+
+
 class TelegramChat:
     """Sending and editing through one bot. Every method raises `Later` or `Refused`."""
 
     def __init__(self, bot: ExtBot[None], *, chat_id: int, topic_id: int) -> None:
-        self._bot = bot
+        self.bot = bot
         self.chat_id = chat_id
-        self._topic = topic_id or None
+        self.topic = topic_id or None
 
     async def say(
         self,
@@ -96,7 +111,7 @@ class TelegramChat:
     ) -> Sent:
         """Send a new message, with a picture above its text when there is one."""
         where = self.chat_id if place is None else place
-        thread = self._topic if where == self.chat_id and topic is None else topic
+        thread = self.topic if where == self.chat_id and topic is None else topic
         reply = (
             None
             if reply_to is None
@@ -106,7 +121,7 @@ class TelegramChat:
         message: Message | None
         if picture is None:
             message = await self._call(
-                self._bot.send_message(
+                self.bot.send_message(
                     chat_id=where,
                     text=face.text,
                     parse_mode=ParseMode.HTML,
@@ -118,7 +133,7 @@ class TelegramChat:
             )
         else:
             message = await self._call(
-                self._bot.send_photo(
+                self.bot.send_photo(
                     chat_id=where,
                     photo=picture,
                     caption=face.text,
@@ -146,13 +161,13 @@ class TelegramChat:
         if picture is not None:
             media = InputMediaPhoto(picture, caption=face.text, parse_mode=ParseMode.HTML)
             await self._call(
-                self._bot.edit_message_media(
+                self.bot.edit_message_media(
                     media, chat_id=at.place, message_id=at.number, reply_markup=markup
                 )
             )
         elif has_picture:
             await self._call(
-                self._bot.edit_message_caption(
+                self.bot.edit_message_caption(
                     chat_id=at.place,
                     message_id=at.number,
                     caption=face.text,
@@ -162,7 +177,7 @@ class TelegramChat:
             )
         else:
             await self._call(
-                self._bot.edit_message_text(
+                self.bot.edit_message_text(
                     face.text,
                     chat_id=at.place,
                     message_id=at.number,
@@ -174,8 +189,12 @@ class TelegramChat:
     async def answer(self, query_id: str, text: str, *, alert: bool = False) -> None:
         """Answer a tap with the small pop-up; too late an answer is dropped by Telegram."""
         await self._call(
-            self._bot.answer_callback_query(query_id, text=text or None, show_alert=alert)
+            self.bot.answer_callback_query(query_id, text=text or None, show_alert=alert)
         )
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self.bot.shutdown()
 
     @staticmethod
     async def _call(call: Awaitable[T]) -> T | None:

@@ -13,19 +13,16 @@ from datetime import timedelta
 
 from telegram import CallbackQuery, Message, Update
 from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
-from telegram.ext import ExtBot
 
 from bot.people import somebody
 from bot.telegram import commands, taps
-from bot.telegram.chat import Later, Refused, Sent, TelegramChat
+from bot.telegram.chat import POLL, Later, Refused, Sent, TelegramChat
 from bot.telegram.front import Asked, Front, Reply
 from bot.telegram.tokens import tokens_for
 from execution.errors import StoreUnavailable
 
 log = logging.getLogger(__name__)
 
-POLL = 25
-"""Seconds one long poll may last."""
 _BACKOFF = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 _TRIES = 5
 _HEARD = ["message", "callback_query"]
@@ -34,11 +31,10 @@ _HEARD = ["message", "callback_query"]
 class Intake:
     """Reads updates and hands them to commands and taps."""
 
-    def __init__(self, *, bot: ExtBot[None], chat: TelegramChat, front: Front, topic: int) -> None:
-        self._bot = bot
+    def __init__(self, *, chat: TelegramChat, front: Front) -> None:
+        self._bot = chat.bot
         self._chat = chat
         self._front = front
-        self._topic = topic or None
         self._answers: set[asyncio.Task[None]] = set()
         self.reason: str | None = "not connected yet"
         """Why Telegram is not heard; None while it is."""
@@ -99,7 +95,7 @@ class Intake:
         if message.chat.id != self._chat.chat_id and not private:
             return
         thread = message.message_thread_id if message.is_topic_message else None
-        at_home = not private and thread == self._topic
+        at_home = not private and thread == self._chat.topic
         who = somebody(message.from_user, message, self._front.roles)
         asked = Asked(who=who, words=tuple(words))
         reply = await commands.run(self._front, name.lower(), asked, at_home=at_home)

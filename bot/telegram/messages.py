@@ -13,7 +13,8 @@ from datetime import timedelta
 from bot.telegram import cards, figures, lines
 from bot.telegram.faces import Action, Button, Face, Look
 from execution.reports import TicketView, VenueView
-from execution.types import Halt, Mode, Record, Side
+from execution.trading import Halt
+from execution.types import Mode, Record, Side
 
 _SHOWN_CODES = 6
 _SHOWN_VENUES = 12
@@ -29,7 +30,7 @@ class Sweep(Record):
     exchange: str
     orders: int
     """Orders of ours that were open when it began, those in doubt included."""
-    canceled: int
+    ended: int
     """How many of them are known to be gone: canceled, or filled before they could be."""
     looks: int
     """Clean looks in a row: nothing of ours open, nothing in doubt."""
@@ -177,19 +178,18 @@ def _swept(sweep: Sweep) -> str:
         return f"{sweep.place}: not answering{tries}"
     if sweep.orders == 0:
         return f"{sweep.place}: nothing to cancel"
-    return f"{sweep.place}: {sweep.canceled} of {figures.several(sweep.orders, 'order')} closed"
+    return f"{sweep.place}: {sweep.ended} of {figures.several(sweep.orders, 'order')} closed"
 
 
 def _not_done(sweeps: Sequence[Sweep], next_try: timedelta | None) -> str:
     """What is not proved yet, never less than the truth: an unanswered venue may hold anything."""
     again = f" Next try in {figures.duration(next_try)}." if next_try is not None else ""
     open_at = [
-        f"{figures.several(sweep.orders - sweep.canceled, 'order')} may still be open "
-        f"at {sweep.place}"
+        f"{figures.several(sweep.orders - sweep.ended, 'order')} may still be open at {sweep.place}"
         for sweep in sweeps
-        if sweep.orders > sweep.canceled
+        if sweep.orders > sweep.ended
     ]
-    silent = [s.place for s in sweeps if s.trouble is not None and s.orders <= s.canceled]
+    silent = [s.place for s in sweeps if s.trouble is not None and s.orders <= s.ended]
     parts = [*open_at, *(f"{place} was not seen empty" for place in silent)][:_SHOWN_VENUES]
     if parts:
         return f"<b>NOT DONE: {', '.join(parts)}.</b>{again}"

@@ -15,7 +15,8 @@ from bot.telegram import figures, lines
 from bot.telegram.faces import Action, Button, ButtonStyle, Face, Look
 from execution.approval import Role
 from execution.reports import PositionView, StatusView, TicketView, VenueView
-from execution.types import Mode, OrderState, Record, Trading, TradingState
+from execution.trading import Trading
+from execution.types import Mode, OrderState, Record, TradingState
 
 _SHOWN = 8
 """Rows of each kind in /status, so that all of it fits one message; the rest is counted."""

@@ -53,7 +53,7 @@ def time_out(tx: Transaction) -> None:
     for order in tx.orders.in_state(OrderState.WORKING):
         overdue = order.cancel_after is not None and order.cancel_after <= tx.now
         if overdue and order.cancel_requested_at is None:
-            booking.request_cancel(tx, order, actor="desk", reason="timeout")
+            booking.request_cancel(tx, order, actor="desk", reason="its time to rest was over")
 
 
 async def _cancel(order: Order, venue: Venue, store: Store) -> None:

@@ -15,7 +15,8 @@ from execution.store.journal import Journal
 from execution.store.orders import Fills, Orders
 from execution.store.tickets import Signals, Tickets
 from execution.tables import MetaRow, TradingRow
-from execution.types import Halt, Trading, TradingState
+from execution.trading import Halt, Trading
+from execution.types import TradingState
 
 _TRADING = TradingRow.__table__  # type: ignore[attr-defined]  # set by SQLModel on table models
 _META = MetaRow.__table__  # type: ignore[attr-defined]  # set by SQLModel on table models

@@ -12,7 +12,7 @@ from typing import Any
 from execution.pricing import PriceTerms
 from execution.risk import Arrival, Snapshot
 from execution.sizing import SizingFacts, make_terms
-from execution.trading import ACTIVE_FROM_THE_START
+from execution.trading import ACTIVE_FROM_THE_START, Trading
 from execution.types import (
     Fill,
     Instrument,
@@ -26,7 +26,6 @@ from execution.types import (
     SizeKind,
     Terms,
     TimeInForce,
-    Trading,
     TradingState,
 )
 

@@ -13,16 +13,8 @@ from bot.telegram import figures, messages
 from bot.telegram.faces import TEXT_LIMIT, Action, Face
 from bot.telegram.messages import Sweep
 from execution.reports import VenueView
-from execution.types import (
-    Halt,
-    Mode,
-    OrderState,
-    Refusal,
-    Side,
-    TicketState,
-    Trading,
-    TradingState,
-)
+from execution.trading import Halt, Trading
+from execution.types import Mode, OrderState, Refusal, Side, TicketState, TradingState
 from tests.bot.telegram.views import (
     LOOK,
     SHORT,
@@ -63,10 +55,8 @@ MOVED = view(
 )
 HALT = Halt(by="tg:2222", name="Ana", at=at(593), reason="", voided=3)
 PROVED = HALT.evolve(verified_at=at(631), reason="news at three")
-MAIN = Sweep(name="main", exchange="binance", orders=4, canceled=4, looks=1)
-SPOT = Sweep(
-    name="spot", exchange="kraken", orders=1, canceled=0, looks=0, trouble="timeout", tries=3
-)
+MAIN = Sweep(name="main", exchange="binance", orders=4, ended=4, looks=1)
+SPOT = Sweep(name="spot", exchange="kraken", orders=1, ended=0, looks=0, trouble="timeout", tries=3)
 VENUE = VenueView(
     name="main",
     exchange="binance",

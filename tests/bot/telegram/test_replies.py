@@ -13,14 +13,8 @@ from bot.telegram import figures, replies
 from bot.telegram.faces import TEXT_LIMIT, Action, ButtonStyle, Face
 from execution.approval import Role
 from execution.reports import PositionView, StatusView, VenueView
-from execution.types import (
-    Halt,
-    Mode,
-    OrderState,
-    TicketState,
-    Trading,
-    TradingState,
-)
+from execution.trading import Halt, Trading
+from execution.types import Mode, OrderState, TicketState, TradingState
 from tests.bot.telegram.views import (
     LOOK,
     SHORT,
