@@ -55,12 +55,39 @@ def guard(token: str | None) -> Callable[[Request], None]:
 def api(front: Front, token: str | None) -> APIRouter:
     """The routes, each behind the control token."""
     router = APIRouter(prefix="/api", dependencies=[Depends(guard(token))])
-    store = front.store
 
     @router.get("/status")
     async def status() -> Json:
         """The truth at this moment."""
         return shapes.status_json(await front.status())
+
+    @router.get("/tickets/{id}")
+    async def ticket(id: str) -> Response:
+        """One ticket."""
+        view = await front.view(id)
+        if view is None:
+            return problem(404, "There is no ticket of that id.", field="id")
+        return JSONResponse(shapes.ticket_json(view))
+
+    @router.get("/positions")
+    async def positions() -> Json:
+        """What our own fills bought and have not sold."""
+
+        def read(tx: Transaction) -> Json:
+            start = reports.day_start(tx.now, front.look.zone)
+            views = reports.positions(tx, front.market, start)
+            return _page([shapes.position_json(view) for view in views], len(views) + 1)
+
+        return await front.store.read(read)
+
+    _lists(router, front)
+    _changes(router, front)
+    return router
+
+
+def _lists(router: APIRouter, front: Front) -> None:
+    """Tickets, orders and fills, a page at a time."""
+    store = front.store
 
     @router.get("/tickets")
     async def tickets(
@@ -80,14 +107,6 @@ def api(front: Front, token: str | None) -> APIRouter:
             return _page([shapes.ticket_json(view) for view in views], limit)
 
         return await store.read(read)
-
-    @router.get("/tickets/{id}")
-    async def ticket(id: str) -> Response:
-        """One ticket."""
-        view = await front.view(id)
-        if view is None:
-            return problem(404, "There is no ticket of that id.", field="id")
-        return JSONResponse(shapes.ticket_json(view))
 
     @router.get("/orders")
     async def orders(
@@ -128,20 +147,6 @@ def api(front: Front, token: str | None) -> APIRouter:
             return _page([shapes.fill_json(fill) for fill in found], limit)
 
         return await store.read(read)
-
-    @router.get("/positions")
-    async def positions() -> Json:
-        """What our own fills bought and have not sold."""
-
-        def read(tx: Transaction) -> Json:
-            start = reports.day_start(tx.now, front.look.zone)
-            views = reports.positions(tx, front.market, start)
-            return _page([shapes.position_json(view) for view in views], len(views) + 1)
-
-        return await store.read(read)
-
-    _changes(router, front)
-    return router
 
 
 def _changes(router: APIRouter, front: Front) -> None:

@@ -65,6 +65,15 @@ def listen(settings: Settings) -> socket.socket:
 class Server(uvicorn.Server):
     """uvicorn inside our loop: signals are ours to handle."""
 
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say when requests are taken."""
+        await super().startup(sockets=sockets)
+        self.listening.set()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         """Leave signals alone."""
@@ -119,8 +128,7 @@ class App:
         await metrics.start()
         server = self._server(self._web(side, chat, front, metrics, ids))
         serving = asyncio.create_task(server.serve(sockets=[bound]), name="web")
-        while not server.started and not serving.done():
-            await asyncio.sleep(0.005)
+        await server.listening.wait()
         log.info("listening on %s:%s", *bound.getsockname()[:2])
         ticks = jobs.scheduler(
             desk=side.desk, watch=jobs.VenueWatch(store=side.store, market=side.market)

@@ -138,9 +138,6 @@ async def _story(port: int, secret: str, side: Trading) -> None:
     """Say where the page is, then send a signal every now and then."""
     address = f"http://127.0.0.1:{port}"
     print(f"\n  Countersign demo: {address}\n  Ctrl-C stops it; what happened stays.\n", flush=True)  # noqa: T201  # the one line a person waits for
-    feed = side.market.feed("paper")
-    while feed.reconciled_at is None:
-        await asyncio.sleep(0.05)
     async with httpx.AsyncClient(base_url=address) as client:
         await asyncio.sleep(FIRST_AFTER)
         turn = 0
@@ -155,9 +152,8 @@ async def _played(scene: Scene, side: Trading) -> dict[str, object]:
     """A scene at the market of now."""
     named = str(scene.body["symbol"])
     symbol = named if "/" in named else f"{named.removesuffix('USDT')}/USDT"
-    venue = side.venues["paper"]
-    step = venue.instruments()[symbol].price_step
-    mid = (await venue.quote(symbol)).mid
+    mid = (await side.market.fresh_quote("paper", symbol)).mid
+    step = side.venues["paper"].instruments()[symbol].price_step
     factors = {"price": scene.price, "stop_loss": scene.stop, "take_profit": scene.target}
     prices = {
         name: plain(price_never_worse(mid * Decimal(factor), step, Side.BUY))

@@ -61,7 +61,7 @@ class News:
     def card(self, tx: Transaction, ticket_id: str) -> tuple[Face, TicketView]:
         """A ticket's card as it stands now."""
         view = self._view(tx, ticket_id)
-        return cards.card(view, self._look, short=_short(view)), view
+        return cards.card(view, self._look, short=_short(tx, view)), view
 
     def halt(self, tx: Transaction) -> Face:
         """The checklist of the present halt."""
@@ -97,8 +97,8 @@ class News:
         view = self._view(tx, event.ticket)
         posted = tx.chat.post(AUDIENCE, f"ticket:{event.ticket}") is not None
         if event.kind in {EventKind.TICKET_PENDING, EventKind.TICKET_APPROVED}:
-            return None if posted else self._new_card(view)
-        face = _TOLD[event.kind](view, event, self._look, _short(view))
+            return None if posted else self._new_card(tx, view)
+        face = _TOLD[event.kind](view, event, self._look, _short(tx, view))
         if face is None:
             return None
         return Message(
@@ -109,13 +109,13 @@ class News:
             reply_to=f"ticket:{event.ticket}" if posted else None,
         )
 
-    def _new_card(self, view: TicketView) -> Message:
+    def _new_card(self, tx: Transaction, view: TicketView) -> Message:
         return Message(
-            face=cards.card(view, self._look, short=_short(view)),
+            face=cards.card(view, self._look, short=_short(tx, view)),
             subject=f"ticket:{view.ticket.id}",
             ticket=view.ticket.id,
             revision=view.ticket.revision,
-            picture=self._picture(view),
+            picture=self._picture(view, _short(tx, view)),
         )
 
     def _view(self, tx: Transaction, ticket_id: str) -> TicketView:
@@ -123,7 +123,7 @@ class News:
         assert ticket is not None, "the journal speaks of stored tickets"
         return reports.ticket_views(tx, [ticket], reports.exchanges(self._market))[0]
 
-    def _picture(self, view: TicketView) -> Picture | None:
+    def _picture(self, view: TicketView, short: str) -> Picture | None:
         """What a card's picture shows; None where the venue gave no candles."""
         ticket, terms = view.ticket, view.ticket.terms
         candles = self._market.candles(ticket.venue, ticket.asked.symbol)
@@ -132,7 +132,7 @@ class News:
         quote = self._market.quote(ticket.venue, terms.symbol, max_age=None)
         return Picture(
             mode=ticket.mode,
-            ticket=_short(view),
+            ticket=short,
             side=terms.side,
             symbol=terms.symbol,
             interval=INTERVAL,
@@ -150,8 +150,9 @@ def _once(event: Event, face: Face) -> Message:
     return Message(face=face, subject=f"event:{event.seq}")
 
 
-def _short(view: TicketView) -> str:
-    return figures.short_id(view.ticket.id)
+def _short(tx: Transaction, view: TicketView) -> str:
+    """The ticket's id as people say it, longer while it is not clear among the newest."""
+    return figures.short_id(view.ticket.id, tx.tickets.recent_ids())
 
 
 def _is_news_of_a_card(view: TicketView, event: Event, look: Look, short: str) -> Face | None:

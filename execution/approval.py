@@ -87,9 +87,11 @@ class When(Record):
     def matches(self, terms: Terms, *, source: str, strategy: str | None) -> bool:
         """Whether these terms from this source meet every key."""
         below, start = self.notional_below, self.notional_from
+        # What cannot be valued is never small, and may be large.
+        value = terms.value
         return (
-            (below is None or terms.value < below)
-            and (start is None or terms.value >= start)
+            (below is None or (value is not None and value < below))
+            and (start is None or value is None or value >= start)
             and (not self.symbols or terms.symbol in self.symbols)
             and (not self.sides or terms.side in self.sides)
             and (not self.sources or source in self.sources)

@@ -227,12 +227,18 @@ def rate(_: Terms, snapshot: Snapshot, __: Limits) -> Refusal | None:
     return Refusal(code="NO_RATE", text=f"There is no rate for {quote} now.")
 
 
+def _value(terms: Terms) -> Decimal:
+    """What an entry is worth in `general.currency`; one without a rate has no terms."""
+    assert terms.value is not None, "sizing refuses an entry without a rate"
+    return terms.value
+
+
 def max_order_notional(terms: Terms, _: Snapshot, limits: Limits) -> Refusal | None:
     """One order is not too large."""
-    limit = limits.max_order_notional
-    if terms.value <= limit:
+    limit, value = limits.max_order_notional, _value(terms)
+    if value <= limit:
         return None
-    text = f"{figure(beside(terms.value, limit))} is over {figure(limit)}."
+    text = f"{figure(beside(value, limit))} is over {figure(limit)}."
     return Refusal(code="MAX_ORDER_NOTIONAL", text=text, largest=limit)
 
 
@@ -240,9 +246,10 @@ def max_position_notional(terms: Terms, snapshot: Snapshot, limits: Limits) -> R
     """The position and what is on the way, over all venues, do not become too large."""
     limit = limits.max_position_notional
     used = snapshot.position_value + snapshot.entries_value
-    if limit is None or used + terms.value <= limit:
+    whole = used + _value(terms)
+    if limit is None or whole <= limit:
         return None
-    total = figure(beside(used + terms.value, limit))
+    total = figure(beside(whole, limit))
     text = f"It would make {total} of {terms.symbol.partition('/')[0]}, over {figure(limit)}."
     return Refusal(code="MAX_POSITION_NOTIONAL", text=text, largest=max(limit - used, ZERO))
 

@@ -129,8 +129,7 @@ def resized(terms: Terms, amount: Decimal, facts: SizingFacts) -> Terms | list[R
         from_holdings=from_holdings,
         reduces=reduces,
         notional=notional,
-        # An exit must go on without a rate: it is then counted at par.
-        value=notional * (Decimal(1) if facts.rate is None else facts.rate),
+        value=None if facts.rate is None else notional * facts.rate,
     )
     return venue_limits(made, instrument) or made
 

@@ -120,9 +120,13 @@ class Moment:
             entries_value=sum(
                 (self._value(o, left) for o, left in entries if _base(o) == base), ZERO
             )
-            + sum((t.value for t in approved if assets(t.symbol)[0] == base), ZERO),
+            + sum((t.value or ZERO for t in approved if assets(t.symbol)[0] == base), ZERO),
             open_entries=len(entries) + len(approved),
-            open_positions=frozenset(held | {(t.venue, t.symbol) for t in approved}),
+            open_positions=frozenset(
+                held
+                | {(t.venue, t.symbol) for t in approved}
+                | {(order.venue, order.symbol) for order, _ in entries}
+            ),
             entries_last_minute=self.tx.orders.entries_since(self.tx.now - timedelta(minutes=1))
             + len(approved),
             free_quote=(ZERO if money is None else money.free) if known else None,
@@ -202,12 +206,15 @@ def recheck(ticket: Ticket, moment: Moment) -> Recheck:
     quote = moment.market.quote(terms.venue, terms.symbol)
     if quote is None or instrument is None:
         return Recheck()
-    refusals = risk.check(terms, moment.snapshot(terms), moment.config.limits).refusals
+    sized = resized(terms, terms.amount, moment.facts(terms.venue, instrument, quote))
+    if not isinstance(sized, Terms):
+        return Recheck(refusals=tuple(sized), quote=quote)
+    refusals = risk.check(sized, moment.snapshot(sized), moment.config.limits).refusals
     if refusals:
         return Recheck(refusals=refusals, quote=quote)
-    if not _moved_away(terms, quote, moment.config):
-        return Recheck(quote=quote)
-    return _asked_again(terms, instrument, quote, moment)
+    if _moved_away(terms, quote, moment.config) or _does_something_else(terms, sized):
+        return _asked_again(terms, instrument, quote, moment)
+    return Recheck(quote=quote)
 
 
 def price_again(ticket: Ticket, moment: Moment) -> Recheck:
@@ -255,6 +262,15 @@ def _moved_away(terms: Terms, quote: Quote, config: Config) -> bool:
     if drift(terms, quote) > config.policy.max_price_drift:
         return True
     return past_own_stop_or_target(terms, quote)
+
+
+def _does_something_else(approved: Terms, now: Terms) -> bool:
+    """Whether the position changed so that the same order would now do something else to it."""
+    return (approved.amount, approved.from_holdings, approved.reduces) != (
+        now.amount,
+        now.from_holdings,
+        now.reduces,
+    )
 
 
 def _down(feed: Feed) -> str | None:

@@ -276,8 +276,9 @@ class Terms(Record):
     """Best ask (buy) or bid (sell) these terms were made at; drift is measured from here."""
     notional: Decimal
     """Amount at the price or worst price, in the symbol's quote currency."""
-    value: Decimal
-    """The same in `general.currency`: what rules and limits speak of."""
+    value: Decimal | None
+    """The same in `general.currency`: what rules and limits speak of. None without a rate, which
+    only an order that reduces goes on without."""
     time_in_force: TimeInForce
     rests_for: timedelta | None
     """After this the rest is canceled; None when the signal itself said how long."""

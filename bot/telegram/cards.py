@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from bot.telegram import figures, lines
 from bot.telegram.faces import CAPTION_LIMIT, Action, Button, ButtonStyle, Face, Look
@@ -133,8 +134,7 @@ def _needed(view: TicketView, look: Look) -> str:
 
 
 def _decision(terms: Terms, look: Look) -> tuple[tuple[Button, ...], ...]:
-    whole = f"{figures.about(terms.value)} {look.currency}"
-    half = f"{figures.about(terms.value / 2)} {look.currency}"
+    whole, half = lines.value(terms, look), lines.value(terms, look, Decimal("0.5"))
     return (
         (
             Button(label=f"Approve {whole}", action=Action.APPROVE, style=ButtonStyle.SUCCESS),

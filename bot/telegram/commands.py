@@ -24,8 +24,8 @@ async def status(front: Front, asked: Asked) -> Reply:
 
 async def status_face(front: Front) -> Face:
     """The status message; its Refresh button edits it in place."""
-    view = await front.status()
-    return replies.status(view, front.look, now=front.clock(), short=front.short)
+    view, short = await front.status(), await front.shorten()
+    return replies.status(view, front.look, now=front.clock(), short=short)
 
 
 async def help_(front: Front, asked: Asked) -> Reply:
@@ -69,7 +69,8 @@ async def cancel(front: Front, asked: Asked) -> Reply:
     if answer.outcome is not Outcome.CANCELED or view is None:
         text = answers.tapped(answer, front.look, may_look=True)
         return Reply(face=replies.told(front.mode, text))
-    return Reply(face=replies.canceling(view, short=front.short(found[0].id)))
+    short = await front.shorten()
+    return Reply(face=replies.canceling(view, short=short(found[0].id)))
 
 
 HANDLERS: dict[str, Handler] = {

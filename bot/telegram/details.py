@@ -36,7 +36,7 @@ def edit_question(view: TicketView, look: Look, *, short: str) -> Face:
     sizes = [(name, whole * share) for name, share in _SIZES]
     buttons = [
         Button(
-            label=f"{name} {figures.about(terms.value * amount / terms.amount)} {look.currency}",
+            label=f"{name} {lines.value(terms, look, amount / terms.amount)}",
             action=Action.RESIZE,
             value=amount,
         )
@@ -81,7 +81,7 @@ def _numbers(view: TicketView, look: Look) -> list[str]:
     base, unit = terms.symbol.partition("/")[0], lines.quote_currency(terms.symbol)
     best = "ask" if terms.side is Side.BUY else "bid"
     size = f"{figures.figure(terms.amount)} {base} is {figures.money(terms.notional)} {unit}"
-    if unit != look.currency:
+    if unit != look.currency and terms.value is not None:
         size += f", {figures.money(terms.value)} {look.currency}"
     numbers = [f"Best {best} {figures.price(terms.reference)}", size]
     if terms.stop_loss is not None:

@@ -66,14 +66,21 @@ class Front:
     async def tickets_named(self, typed: str) -> list[Ticket]:
         """What somebody may mean by `T-7F3K`, `7f3k` or a whole id, newest first."""
         tail = typed.upper().removeprefix("T-")
-        if not tail.isalnum():
-            return []
-        return list(await self.store.read(lambda tx: tx.tickets.ending(tail)))
 
-    @staticmethod
-    def short(ticket_id: str) -> str:
-        """A ticket's id as people say it."""
-        return figures.short_id(ticket_id)
+        def read(tx: Transaction) -> list[Ticket]:
+            whole = tx.tickets.get(tail)
+            if whole is not None:
+                return [whole]
+            meant = [id for id in tx.tickets.recent_ids() if tail and id.endswith(tail)]
+            found = [tx.tickets.get(id) for id in meant[:10]]
+            return [ticket for ticket in found if ticket is not None]
+
+        return await self.store.read(read)
+
+    async def shorten(self) -> Callable[[str], str]:
+        """How people say a ticket's id now: as short as is clear among the newest."""
+        others = await self.store.read(lambda tx: tx.tickets.recent_ids())
+        return lambda id: figures.short_id(id, others)
 
 
 @dataclass(frozen=True)

@@ -81,11 +81,19 @@ def what(view: TicketView) -> str:
     return " ".join([*words, symbol(view)])
 
 
+def value(terms: Terms, look: Look, share: Decimal = Decimal(1)) -> str:
+    """`2 490 USDT`: what a share of it is worth, in `currency`, or in quote without a rate."""
+    if terms.value is None:
+        unit = figures.quoted(quote_currency(terms.symbol), NAME)
+        return f"{figures.about(terms.notional * share)} {unit}"
+    return f"{figures.about(terms.value * share)} {look.currency}"
+
+
 def worth(view: TicketView, look: Look) -> str:
     """` ≈ 2 490 USDT` where the size is known, else nothing."""
     asked, terms = view.ticket.asked, view.ticket.terms
     if terms is not None:
-        return f" ≈ {figures.about(terms.value)} {look.currency}"
+        return f" ≈ {value(terms, look)}"
     if asked.notional is not None:
         unit = figures.quoted(quote_currency(asked.symbol), NAME)
         return f" ≈ {figures.about(asked.notional)} {unit}".rstrip()
@@ -144,7 +152,7 @@ def protection(terms: Terms, look: Look) -> list[str]:
 def outcome(terms: Terms, exit_price: Decimal, share: Decimal = Decimal(1)) -> Decimal:
     """What leaving a share of it at this price makes of the approved price, in `currency`."""
     gain = (exit_price - terms.bound) * terms.amount * share
-    in_currency = gain * terms.value / terms.notional
+    in_currency = gain * (terms.value or terms.notional) / terms.notional
     return in_currency if terms.side is Side.BUY else -in_currency
 
 

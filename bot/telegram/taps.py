@@ -101,7 +101,8 @@ async def _edit(front: Front, button: Button, who: Somebody) -> Tapped:
         # The desk words the same refusal as it would for an approval that comes too late.
         late = await front.desk.standing(view.ticket.id, revision=button.revision)
         return _answered(front, late, who)
-    face = details.edit_question(view, front.look, short=front.short(view.ticket.id))
+    short = await front.shorten()
+    face = details.edit_question(view, front.look, short=short(view.ticket.id))
     return Tapped(reply=Reply(face=face, subject=button.subject, revision=button.revision))
 
 
@@ -109,7 +110,8 @@ async def _why(front: Front, button: Button, who: Somebody) -> Tapped:
     view = await front.view(_ticket(button))
     if view is None:
         return _answered(front, Answer(outcome=Outcome.UNKNOWN), who)
-    why = details.why(view, front.look, short=front.short(view.ticket.id))
+    short = await front.shorten()
+    why = details.why(view, front.look, short=short(view.ticket.id))
     if why.popup is not None:
         return Tapped(popup=why.popup, alert=True)
     return Tapped(reply=Reply(face=why.reply, subject=button.subject))

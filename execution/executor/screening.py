@@ -49,6 +49,10 @@ class Screening:
         if venue is None:
             await self._refuse(VENUE_UNKNOWN)
             return
+        stopped = await self.store.read(lambda tx: risk.stopped(tx.trading(), reduces=True))
+        if stopped is not None:
+            await self._refuse(stopped, venue)
+            return
         feed = self.market.feed(venue)
         symbol = None
         if feed.loaded:

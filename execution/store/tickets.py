@@ -136,10 +136,11 @@ class Tickets:
         """One ticket by its whole id."""
         return self._one(select(_TICKETS.table).where(_TICKETS.table.c.id == id))
 
-    def ending(self, tail: str) -> Sequence[Ticket]:
-        """Tickets whose id ends so (upper case), newest first: what `T-7F3K` may mean."""
-        query = select(_TICKETS.table).where(_TICKETS.table.c.id.endswith(tail, autoescape=True))
-        return self._many(query.order_by(_TICKETS.table.c.id.desc()).limit(10))
+    def recent_ids(self, limit: int = 1000) -> Sequence[str]:
+        """Ids of the newest tickets: among these a short id must be clear."""
+        table = _TICKETS.table
+        query = select(table.c.id).order_by(table.c.id.desc()).limit(limit)
+        return [str(id) for id in self._connection.execute(query).scalars()]
 
     def in_state(self, *states: TicketState) -> Sequence[Ticket]:
         """Tickets that stand so, oldest first."""
