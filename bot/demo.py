@@ -48,7 +48,7 @@ owners = [1111]
 approvers = [2222]
 viewers = [3333]
 
-[venues.paper]
+[venues.main]
 exchange = "paper"
 mode = "paper"
 
@@ -152,8 +152,8 @@ async def _played(scene: Scene, side: Trading) -> dict[str, object]:
     """A scene at the market of now."""
     named = str(scene.body["symbol"])
     symbol = named if "/" in named else f"{named.removesuffix('USDT')}/USDT"
-    mid = (await side.market.fresh_quote("paper", symbol)).mid
-    step = side.venues["paper"].instruments()[symbol].price_step
+    mid = (await side.market.fresh_quote("main", symbol)).mid
+    step = side.venues["main"].instruments()[symbol].price_step
     factors = {"price": scene.price, "stop_loss": scene.stop, "take_profit": scene.target}
     prices = {
         name: plain(price_never_worse(mid * Decimal(factor), step, Side.BUY))

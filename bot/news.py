@@ -142,7 +142,7 @@ class News:
             worst=terms.worst_price,
             stop=terms.stop_loss,
             targets=tuple(target.price for target in terms.take_profit),
-            last=None if quote is None else quote.mid,
+            last=None if quote is None else quote.reference(terms.side),
         )
 
 

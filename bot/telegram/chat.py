@@ -6,11 +6,12 @@ never decides whether something should be said.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from telegram import (
+    BotCommandScope,
     InlineKeyboardButton,
     InlineKeyboardMarkup,
     InputMediaPhoto,
@@ -191,6 +192,10 @@ class TelegramChat:
         await self._call(
             self.bot.answer_callback_query(query_id, text=text or None, show_alert=alert)
         )
+
+    async def menu(self, entries: Sequence[tuple[str, str]], scope: BotCommandScope) -> None:
+        """Set the command menu of a scope: command and what it does."""
+        await self._call(self.bot.set_my_commands(list(entries), scope=scope))
 
     async def close(self) -> None:
         """Let go of the connections."""

@@ -68,7 +68,7 @@ def _checks(view: TicketView) -> list[str]:
     ticket = view.ticket
     refused = [f"{r.code}: {lines.closed(r.text)}" for r in ticket.refusals]
     passed = [f"{figures.several(ticket.checks, 'check')} passed"] if ticket.checks else []
-    if ticket.terms is None:
+    if ticket.terms is None or not ticket.rule:
         return refused
     need = lines.approvals(ticket.required).lower() if ticket.required else "no approval"
     return [*refused, *passed, f"Rule {figures.outside(ticket.rule, lines.NAME)}: {need}"]

@@ -8,17 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from datetime import timedelta
 
-from telegram import CallbackQuery, Message, Update
+from telegram import (
+    BotCommandScope,
+    BotCommandScopeChat,
+    BotCommandScopeChatMember,
+    CallbackQuery,
+    Message,
+    Update,
+)
 from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 
 from bot.people import somebody
-from bot.telegram import commands, taps
+from bot.telegram import commands, replies, taps
 from bot.telegram.chat import POLL, Later, Refused, Sent, TelegramChat
 from bot.telegram.front import Asked, Front, Reply
 from bot.telegram.tokens import tokens_for
+from execution.approval import Role
 from execution.errors import StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -44,11 +52,10 @@ class Intake:
         offset, failures = 0, 0
         while True:
             try:
-                if self.reason is not None:
-                    await self._connect()
-                updates = await self._bot.get_updates(
-                    offset=offset, timeout=POLL, allowed_updates=_HEARD
-                )
+                await self._bot.initialize()
+                # What has just failed is asked without waiting, to know soon that it is back.
+                updates = await self._updates(offset, POLL if self.reason is None else 0)
+                self._heard()
                 for update in sorted(updates, key=_is_no_kill):
                     await self._take(update)
                 offset = max([offset, *(update.update_id + 1 for update in updates)])
@@ -64,12 +71,36 @@ class Intake:
         if self._answers:
             await asyncio.wait(self._answers, timeout=3)
 
-    async def _connect(self) -> None:
-        await self._bot.initialize()
-        await self._bot.get_me()
-        await self._bot.delete_webhook(drop_pending_updates=False)
-        log.info("Telegram is heard as @%s", self._bot.username)
-        self.reason = None
+    async def _updates(self, offset: int, seconds: int) -> Sequence[Update]:
+        """One poll; a webhook that somebody left behind is taken away first."""
+        try:
+            return await self._bot.get_updates(
+                offset=offset, timeout=seconds, allowed_updates=_HEARD
+            )
+        except Conflict as error:
+            if "webhook" in str(error).lower():
+                await self._bot.delete_webhook(drop_pending_updates=False)
+            raise
+
+    def _heard(self) -> None:
+        if self.reason is not None:
+            log.info("Telegram is heard as @%s", self._bot.username)
+            self.reason = None
+            self._later(self._show_menus())
+
+    async def _show_menus(self) -> None:
+        """Give everybody a command menu of what they may use; a person not in the chat has none."""
+        place = self._chat.chat_id
+        menus: list[tuple[Role | None, BotCommandScope]] = [(None, BotCommandScopeChat(place))]
+        for id, role in self._front.roles.items():
+            user = int(id.partition(":")[2])
+            menus.append((role, BotCommandScopeChatMember(place, user)))
+        for least, scope in menus:
+            entries = [(c.name, c.does) for c in replies.commands_for(least)]
+            try:
+                await self._chat.menu(entries, scope)
+            except (Later, Refused) as error:
+                log.info("a command menu was not taken: %s", error)
 
     def _lost(self, reason: str) -> None:
         if reason != self.reason:
