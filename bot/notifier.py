@@ -7,6 +7,7 @@ are made from what is stored, so repeating one changes nothing. The trading side
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 from concurrent.futures.process import BrokenProcessPool
@@ -61,10 +62,10 @@ class Notifier:
                 await asyncio.sleep(later.seconds)
             except StoreUnavailable as error:
                 log.error("what is to be told cannot be read: %s", error)
-            try:
-                await asyncio.wait_for(self._bell.wait(), _IDLE)
-            except TimeoutError:
-                continue
+            # Not `wait_for`: before Python 3.12 it loses a cancellation that comes with the bell.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_IDLE):
+                    await self._bell.wait()
 
     async def _tell(self) -> None:
         """Say what happened since the cursor, one event after the other."""

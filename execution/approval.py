@@ -18,6 +18,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from execution.errors import Corrupt
+from execution.rounding import plain
 from execution.types import (
     Mode,
     Record,
@@ -143,7 +144,7 @@ _RULE: TypeAdapter[Rule] = TypeAdapter(Rule)
 def _canonical(value: Any) -> Any:
     """Plain JSON in which equal terms are equal bytes: `0.10` is `0.1`, sets are sorted."""
     if isinstance(value, Decimal):
-        return format(value.normalize(), "f")
+        return plain(value)
     if isinstance(value, Mapping):
         return {str(k): _canonical(v) for k, v in value.items()}
     if isinstance(value, set | frozenset):

@@ -7,6 +7,7 @@ snapshot costs no call between a tap and its order. Others read it; only the exe
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -170,10 +171,10 @@ class Market:
         while True:
             feed.wake.clear()
             await self._refresh(feed)
-            try:
-                await asyncio.wait_for(feed.wake.wait(), _POLL)
-            except TimeoutError:
-                continue
+            # Not `wait_for`: before Python 3.12 it loses a cancellation that comes with the wake.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_POLL):
+                    await feed.wake.wait()
 
     async def fresh_quote(self, venue: str, symbol: str) -> Quote:
         """Best bid and ask no older than `FRESH`, asking the venue when need be.

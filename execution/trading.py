@@ -89,8 +89,8 @@ class Brake:
         self._committing += 1
 
     def committed(self) -> None:
-        """The halt that was pulled for is stored."""
-        self._committing -= 1
+        """A halt is stored, and with it the ones whose commit failed earlier."""
+        self._committing = 0
 
     def follow(self, state: TradingState) -> None:
         """Take over what is stored, unless a halt of ours is not stored yet."""

@@ -7,6 +7,7 @@ what a restart would find. Start-up is therefore the same path as recovery.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
@@ -94,10 +95,10 @@ class Executor:
                 await self._turn()
             except StoreUnavailable as error:
                 log.error("the executor cannot read what is waiting: %s", error)
-            try:
-                await asyncio.wait_for(self._bell.wait(), IDLE)
-            except TimeoutError:
-                continue
+            # Not `wait_for`: before Python 3.12 it loses a cancellation that comes with the bell.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(IDLE):
+                    await self._bell.wait()
 
     async def stop(self) -> None:
         """Start nothing new, let orders that are being sent end, then let go of the rest."""
@@ -182,32 +183,36 @@ class Executor:
         ).run()
 
     async def _open(self, ticket: Ticket) -> None:
-        """An approved ticket: plan its order and send it, all in one go."""
+        """An approved ticket: its order planned and made `sending` in one commit, then sent."""
         if not self._ready(ticket.venue):
             await self._store.write(opening.overdue(ticket.id))
             return
         venue = self._venues[ticket.venue]
-        order = await self._store.write(
-            opening.plan(ticket.id, venue, self._market, self._config, self._install)
-        )
-        if order is None:
-            return
-        self._tasks[f"order:{order.id}"] = self._tasks[f"ticket:{ticket.id}"]
-        try:
-            await self._send(order)
-        finally:
-            self._tasks.pop(f"order:{order.id}", None)
+        plan = opening.plan(ticket.id, venue, self._market, self._config, self._install)
+
+        def work(tx: Transaction) -> Order | None:
+            planned = plan(tx)
+            return None if planned is None else sending.commit_sending(planned.id, venue)(tx)
+
+        order = await self._store.write(work)
+        if order is not None:
+            await self._deliver(order)
 
     async def _send(self, planned: Order) -> None:
+        """An order that was planned and never left: it goes out under the same id."""
         venue = self._venues[planned.venue]
         order = await self._store.write(sending.commit_sending(planned.id, venue))
-        if order is None:
-            return
+        if order is not None:
+            await self._deliver(order)
+
+    async def _deliver(self, order: Order) -> None:
+        """The one send of an order that is committed as `sending`, and its outcome."""
         current = asyncio.current_task()
         self._sending.update(key for key, task in self._tasks.items() if task is current)
+        venue = self._venues[order.venue]
         record = await sending.send(order, venue, self._brake, self._config, self._jitter)
         await self._record(record, order)
-        self._market.stale_balances(planned.venue)
+        self._market.stale_balances(order.venue)
 
     async def _record(self, record: sending.Recorded, order: Order) -> None:
         """Store a send's outcome, however long the database takes; a restart would find it in doubt."""

@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from execution.store.records import Codec
+from execution.store.records import Codec, columns_of
 from execution.tables import ButtonRow, CursorRow, PostRow, TicketRow
 from execution.types import Record
 
@@ -47,8 +47,8 @@ class Button(Record):
 
 _POSTS = Codec(Post, PostRow)
 _BUTTONS = Codec(Button, ButtonRow)
-_CURSORS = CursorRow.__table__  # type: ignore[attr-defined]  # set by SQLModel on table models
-_TICKETS = TicketRow.__table__  # type: ignore[attr-defined]  # set by SQLModel on table models
+_CURSORS = columns_of(CursorRow)
+_TICKETS = columns_of(TicketRow)
 
 
 class Chat:

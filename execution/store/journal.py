@@ -10,18 +10,29 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Integer, bindparam, func, insert, select, update
 
 from execution.events import Event, EventKind
-from execution.store.records import Codec
+from execution.store.records import Codec, columns_of, rows_where, swap
 from execution.tables import EventRow, HeadRow, TicketRow
 
 _EVENTS = Codec(Event, EventRow)
-_HEAD = HeadRow.__table__  # type: ignore[attr-defined]  # set by SQLModel on table models
-_TICKETS = TicketRow.__table__  # type: ignore[attr-defined]  # set by SQLModel on table models
+_HEAD = columns_of(HeadRow)
+
+_ADD = insert(_EVENTS.table)
+_TOUCH = swap(columns_of(TicketRow), "id")
+_READ_HEAD = select(_HEAD.c.seq, _HEAD.c.mac).where(_HEAD.c.id == 1)
+_WRITE_HEAD = update(_HEAD).where(_HEAD.c.id == 1)
+_AFTER = (
+    select(_EVENTS.table)
+    .where(_EVENTS.table.c.seq > bindparam("seq"))
+    .order_by(_EVENTS.table.c.seq)
+    .limit(bindparam("limit", type_=Integer))
+)
+_OF_TICKET = rows_where(_EVENTS.table, ticket="ticket").order_by(_EVENTS.table.c.seq)
 
 GENESIS = "0" * 64
 
@@ -30,7 +41,7 @@ def link(key: bytes, previous: str, values: Mapping[Any, Any]) -> str:
     """The MAC of one entry: over its place, the entry before it, and all it says."""
     said = {
         "seq": values["seq"],
-        "at": values["at"].isoformat(),
+        "at": values["at"].astimezone(UTC).isoformat(),
         "kind": str(values["kind"]),
         "ticket": values["ticket"],
         "order": values["order"],
@@ -71,10 +82,9 @@ class Journal:
             "data": {name: str(value) for name, value in data.items() if value is not None},
         }
         values["mac"] = link(self._key, previous, values)
-        self._connection.execute(insert(_EVENTS.table), values)
+        self._connection.execute(_ADD, values)
         if ticket is not None:
-            touch = update(_TICKETS).where(_TICKETS.c.id == ticket)
-            self._connection.execute(touch, {"touched": seq + 1})
+            self._connection.execute(_TOUCH, {"was_id": ticket, "touched": seq + 1})
         self._head = (seq + 1, values["mac"])
         return seq + 1
 
@@ -82,7 +92,7 @@ class Journal:
         """Write the new head; called once, before the commit."""
         if self._head is not None:
             seq, mac = self._head
-            self._connection.execute(update(_HEAD).where(_HEAD.c.id == 1), {"seq": seq, "mac": mac})
+            self._connection.execute(_WRITE_HEAD, {"seq": seq, "mac": mac})
 
     def head(self) -> tuple[int, str]:
         """Sequence number and MAC of the newest entry."""
@@ -90,14 +100,12 @@ class Journal:
 
     def after(self, seq: int, limit: int = 500) -> Sequence[Event]:
         """Entries after this one, oldest first."""
-        query = select(_EVENTS.table).where(_EVENTS.table.c.seq > seq)
-        rows = self._connection.execute(query.order_by(_EVENTS.table.c.seq).limit(limit))
+        rows = self._connection.execute(_AFTER, {"seq": seq, "limit": limit})
         return [_EVENTS.record(row) for row in rows.mappings()]
 
     def of_ticket(self, ticket: str) -> Sequence[Event]:
         """Everything recorded about one ticket, oldest first."""
-        query = select(_EVENTS.table).where(_EVENTS.table.c.ticket == ticket)
-        rows = self._connection.execute(query.order_by(_EVENTS.table.c.seq))
+        rows = self._connection.execute(_OF_TICKET, {"ticket": ticket})
         return [_EVENTS.record(row) for row in rows.mappings()]
 
     def count(self, kind: EventKind) -> int:

@@ -6,15 +6,26 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select
 
 from execution.errors import Corrupt
-from execution.store.records import Codec
-from execution.tables import FillRow, OrderRow
+from execution.store.records import Codec, rows_in, rows_where, swap
+from execution.tables import FillRow, OrderRow, Utc
 from execution.types import Fill, Order, OrderState
 
 _ORDERS = Codec(Order, OrderRow)
 _FILLS = Codec(Fill, FillRow)
+
+_ADD_ORDER, _ADD_FILL = insert(_ORDERS.table), insert(_FILLS.table)
+_ORDER = rows_where(_ORDERS.table, id="id")
+_OF_TICKET = rows_where(_ORDERS.table, ticket="ticket").order_by(_ORDERS.table.c.id)
+_CHANGE_ORDER = swap(_ORDERS.table, "id", "state", "attempts")
+_ENTRIES_SINCE = select(func.count()).where(
+    _ORDERS.table.c.sent_at > bindparam("moment", type_=Utc), _ORDERS.table.c.reduces.is_(False)
+)
+_BY_TIME = (_FILLS.table.c.at, _FILLS.table.c.id)
+_ALL_FILLS = select(_FILLS.table).order_by(*_BY_TIME)
+_FILLS_OF = rows_where(_FILLS.table, order="order").order_by(*_BY_TIME)
 
 
 class Orders:
@@ -25,7 +36,7 @@ class Orders:
 
     def add(self, order: Order) -> None:
         """Store a planned order; the keys (ticket, leg) and (venue, client id) allow one."""
-        self._connection.execute(insert(_ORDERS.table), _ORDERS.values(order))
+        self._connection.execute(_ADD_ORDER, _ORDERS.values(order))
 
     def change(self, before: Order, after: Order) -> None:
         """Replace an order, if it still stands as `before` says.
@@ -33,23 +44,18 @@ class Orders:
         Raises:
             Corrupt: somebody else changed it; the transaction must not go on.
         """
-        table = _ORDERS.table
-        result = self._connection.execute(
-            update(table)
-            .where(
-                table.c.id == before.id,
-                table.c.state == before.state,
-                table.c.attempts == before.attempts,
-            )
-            .values(**_ORDERS.values(after))
-        )
+        was = {
+            "was_id": before.id,
+            "was_state": before.state,
+            "was_attempts": before.attempts,
+        }
+        result = self._connection.execute(_CHANGE_ORDER, _ORDERS.values(after) | was)
         if result.rowcount != 1:
             raise Corrupt(f"order {before.id} is no longer {before.state}")
 
     def get(self, id: str) -> Order:
         """One order by id."""
-        query = select(_ORDERS.table).where(_ORDERS.table.c.id == id)
-        return _ORDERS.record(self._connection.execute(query).mappings().one())
+        return _ORDERS.record(self._connection.execute(_ORDER, {"id": id}).mappings().one())
 
     def of(self, tickets: Iterable[str]) -> dict[str, list[Order]]:
         """The orders of several tickets, oldest first."""
@@ -62,12 +68,12 @@ class Orders:
 
     def of_ticket(self, ticket: str) -> list[Order]:
         """The orders of one ticket, oldest first."""
-        return self.of([ticket]).get(ticket, [])
+        rows = self._connection.execute(_OF_TICKET, {"ticket": ticket})
+        return [_ORDERS.record(row) for row in rows.mappings()]
 
     def in_state(self, *states: OrderState) -> Sequence[Order]:
         """Orders that stand so, oldest first."""
-        query = select(_ORDERS.table).where(_ORDERS.table.c.state.in_(states))
-        rows = self._connection.execute(query.order_by(_ORDERS.table.c.id))
+        rows = self._connection.execute(rows_in(_ORDERS.table, "state", states, "id"))
         return [_ORDERS.record(row) for row in rows.mappings()]
 
     def by_client_ids(self, venue: str, ids: Iterable[str]) -> dict[str, Order]:
@@ -92,9 +98,7 @@ class Orders:
 
     def entries_since(self, moment: datetime) -> int:
         """How many orders that add exposure were sent since then."""
-        table = _ORDERS.table
-        query = select(func.count()).where(table.c.sent_at > moment, table.c.reduces.is_(False))
-        return int(self._connection.execute(query).scalar_one())
+        return int(self._connection.execute(_ENTRIES_SINCE, {"moment": moment}).scalar_one())
 
     def newest(self, *, limit: int, before: str | None = None, **equal: str) -> Sequence[Order]:
         """A page of orders, newest first, optionally only those with these column values."""
@@ -111,7 +115,7 @@ class Fills:
 
     def add(self, fill: Fill) -> None:
         """Store a fill; its key (venue, symbol, trade id) allows it once."""
-        self._connection.execute(insert(_FILLS.table), _FILLS.values(fill))
+        self._connection.execute(_ADD_FILL, _FILLS.values(fill))
 
     def known(self, venue: str, symbol: str, trade_ids: Iterable[str]) -> dict[str, Fill]:
         """Fills already booked among these trade ids."""
@@ -133,7 +137,8 @@ class Fills:
 
     def of_order(self, order: str) -> Sequence[Fill]:
         """The fills of one order, oldest first."""
-        return self._many(select(_FILLS.table).where(_FILLS.table.c.order == order))
+        rows = self._connection.execute(_FILLS_OF, {"order": order})
+        return [_FILLS.record(row) for row in rows.mappings()]
 
     def of_tickets(self, tickets: Iterable[str]) -> dict[str, list[Fill]]:
         """The fills of several tickets, oldest first."""
@@ -146,7 +151,8 @@ class Fills:
 
     def all(self) -> Sequence[Fill]:
         """Every fill, oldest first: what positions are folded from."""
-        return self._many(select(_FILLS.table))
+        rows = self._connection.execute(_ALL_FILLS)
+        return [_FILLS.record(row) for row in rows.mappings()]
 
     def newest(self, *, limit: int, before: str | None = None, **equal: str) -> Sequence[Fill]:
         """A page of fills, newest first, optionally only those with these column values."""
@@ -156,7 +162,7 @@ class Fills:
         ]
 
     def _many(self, query: Any) -> Sequence[Fill]:
-        rows = self._connection.execute(query.order_by(_FILLS.table.c.at, _FILLS.table.c.id))
+        rows = self._connection.execute(query.order_by(*_BY_TIME))
         return [_FILLS.record(row) for row in rows.mappings()]
 
 

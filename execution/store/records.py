@@ -1,12 +1,17 @@
-"""Frozen records to rows and back, so that nothing else knows how a row looks."""
+"""Frozen records to rows and back, and the statements every table shares.
+
+Statements are built once: building one costs several times what running it does, and an order waits
+for about twenty of them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
-from sqlalchemy import JSON, Table
+from sqlalchemy import JSON, Select, Table, Update, bindparam, select, update
 from sqlmodel import SQLModel
 
 R = TypeVar("R")
@@ -16,9 +21,7 @@ class Codec(Generic[R]):
     """Converts one record type to the values of one table; JSON columns hold nested records."""
 
     def __init__(self, record: type[R], row: type[SQLModel]) -> None:
-        table = row.__table__  # type: ignore[attr-defined]  # set by SQLModel on table models
-        assert isinstance(table, Table)
-        self.table = table
+        table = self.table = columns_of(row)
         self._adapter: TypeAdapter[R] = TypeAdapter(record)
         names = {column.name for column in table.columns}
         self._fields = [name for name in record.__dataclass_fields__ if name in names]  # type: ignore[attr-defined]  # records are dataclasses
@@ -37,3 +40,29 @@ class Codec(Generic[R]):
     def record(self, row: Mapping[Any, Any]) -> R:
         """The record of a row; validates, so that a damaged row is found when it is read."""
         return self._adapter.validate_python({name: row[name] for name in self._fields})
+
+
+def columns_of(row: type[SQLModel]) -> Table:
+    """The table behind a row type."""
+    table = row.__table__  # type: ignore[attr-defined]  # set by SQLModel on table models
+    assert isinstance(table, Table)
+    return table
+
+
+@cache
+def rows_where(table: Table, **columns: str) -> Select[Any]:
+    """Rows by the values of columns: each keyword is a column, its value the parameter's name."""
+    wanted = [table.c[name] == bindparam(given) for name, given in columns.items()]
+    return select(table).where(*wanted)
+
+
+@cache
+def rows_in(table: Table, column: str, values: tuple[str, ...], order: str) -> Select[Any]:
+    """Rows whose column holds one of a few known values, in order."""
+    return select(table).where(table.c[column].in_(values)).order_by(table.c[order])
+
+
+@cache
+def swap(table: Table, *columns: str) -> Update:
+    """Compare-and-swap: an update where each column still has the value given as `was_<column>`."""
+    return update(table).where(*(table.c[name] == bindparam(f"was_{name}") for name in columns))

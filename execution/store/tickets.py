@@ -7,26 +7,33 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, Integer, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlmodel import SQLModel
 
 from execution.errors import Corrupt
-from execution.store.records import Codec
+from execution.store.records import Codec, columns_of, rows_in, rows_where, swap
 from execution.tables import SignalKeyRow, SignalRow, TicketRow, VoteRow
 from execution.types import Side, Signal, Ticket, TicketState, Vote
 
 _SIGNAL: TypeAdapter[Signal] = TypeAdapter(Signal)
 _TICKETS = Codec(Ticket, TicketRow)
 _VOTES = Codec(Vote, VoteRow)
+_SIGNALS = columns_of(SignalRow)
+_KEYS = columns_of(SignalKeyRow)
 
-
-def _table(row: type[SQLModel]) -> Any:
-    return row.__table__  # type: ignore[attr-defined]  # set by SQLModel on table models
-
-
-_SIGNALS = _table(SignalRow)
-_KEYS = _table(SignalKeyRow)
+_WAITING = (
+    select(_SIGNALS.c.body)
+    .where(_SIGNALS.c.ticket.is_(None))
+    .order_by(_SIGNALS.c.id)
+    .limit(bindparam("limit", type_=Integer))
+)
+_TAKE_SIGNAL = update(_SIGNALS).where(
+    _SIGNALS.c.id == bindparam("signal"), _SIGNALS.c.ticket.is_(None)
+)
+_TICKET = rows_where(_TICKETS.table, id="id")
+_CHANGE_TICKET = swap(_TICKETS.table, "id", "state", "revision")
+_ADD_TICKET, _ADD_VOTE = insert(_TICKETS.table), insert(_VOTES.table)
+_VOTES_OF = rows_where(_VOTES.table, ticket="ticket").order_by(_VOTES.table.c.id)
 
 
 class Signals:
@@ -86,8 +93,7 @@ class Signals:
 
     def waiting(self, limit: int = 50) -> Sequence[Signal]:
         """Signals no ticket was made of yet, oldest first."""
-        query = select(_SIGNALS.c.body).where(_SIGNALS.c.ticket.is_(None))
-        rows = self._connection.execute(query.order_by(_SIGNALS.c.id).limit(limit))
+        rows = self._connection.execute(_WAITING, {"limit": limit})
         return [_SIGNAL.validate_python(row.body) for row in rows]
 
 
@@ -105,13 +111,11 @@ class Tickets:
         """
         values = _TICKETS.values(ticket) | _columns(ticket)
         taken = self._connection.execute(
-            update(_SIGNALS)
-            .where(_SIGNALS.c.id == ticket.signal, _SIGNALS.c.ticket.is_(None))
-            .values(ticket=ticket.id)
+            _TAKE_SIGNAL, {"signal": ticket.signal, "ticket": ticket.id}
         )
         if taken.rowcount != 1:
             raise Corrupt(f"signal {ticket.signal} already has a ticket")
-        self._connection.execute(insert(_TICKETS.table), values | {"touched": 0})
+        self._connection.execute(_ADD_TICKET, values | {"touched": 0})
 
     def change(self, before: Ticket, after: Ticket) -> None:
         """Replace a ticket, if it still stands as `before` says.
@@ -119,22 +123,20 @@ class Tickets:
         Raises:
             Corrupt: somebody else changed it; the transaction must not go on.
         """
-        table = _TICKETS.table
-        result = self._connection.execute(
-            update(table)
-            .where(
-                table.c.id == before.id,
-                table.c.state == before.state,
-                table.c.revision == before.revision,
-            )
-            .values(**(_TICKETS.values(after) | _columns(after)))
-        )
+        was = {
+            "was_id": before.id,
+            "was_state": before.state,
+            "was_revision": before.revision,
+        }
+        values = _TICKETS.values(after) | _columns(after)
+        result = self._connection.execute(_CHANGE_TICKET, values | was)
         if result.rowcount != 1:
             raise Corrupt(f"ticket {before.id} is no longer {before.state}")
 
     def get(self, id: str) -> Ticket | None:
         """One ticket by its whole id."""
-        return self._one(select(_TICKETS.table).where(_TICKETS.table.c.id == id))
+        row = self._connection.execute(_TICKET, {"id": id}).mappings().first()
+        return None if row is None else _TICKETS.record(row)
 
     def recent_ids(self, limit: int = 1000) -> Sequence[str]:
         """Ids of the newest tickets: among these a short id must be clear."""
@@ -144,8 +146,7 @@ class Tickets:
 
     def in_state(self, *states: TicketState) -> Sequence[Ticket]:
         """Tickets that stand so, oldest first."""
-        query = select(_TICKETS.table).where(_TICKETS.table.c.state.in_(states))
-        return self._many(query.order_by(_TICKETS.table.c.id))
+        return self._many(rows_in(_TICKETS.table, "state", states, "id"))
 
     def count(self, *states: TicketState) -> int:
         """How many tickets stand so."""
@@ -184,11 +185,12 @@ class Tickets:
 
     def vote(self, vote: Vote) -> None:
         """Store a vote; a second one by the same person on the same revision is refused by a key."""
-        self._connection.execute(insert(_VOTES.table), _VOTES.values(vote))
+        self._connection.execute(_ADD_VOTE, _VOTES.values(vote))
 
     def votes(self, ticket: str) -> Sequence[Vote]:
         """All votes on a ticket, oldest first."""
-        return self.votes_of([ticket]).get(ticket, [])
+        rows = self._connection.execute(_VOTES_OF, {"ticket": ticket})
+        return [_VOTES.record(row) for row in rows.mappings()]
 
     def votes_of(self, tickets: Iterable[str]) -> dict[str, list[Vote]]:
         """All votes on several tickets, oldest first."""
@@ -198,10 +200,6 @@ class Tickets:
         for row in self._connection.execute(query).mappings():
             found.setdefault(row["ticket"], []).append(_VOTES.record(row))
         return found
-
-    def _one(self, query: Any) -> Ticket | None:
-        row = self._connection.execute(query).mappings().first()
-        return None if row is None else _TICKETS.record(row)
 
     def _many(self, query: Any) -> Sequence[Ticket]:
         return [_TICKETS.record(row) for row in self._connection.execute(query).mappings()]

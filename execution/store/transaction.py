@@ -13,13 +13,15 @@ from execution.errors import Corrupt
 from execution.store.chat import Chat
 from execution.store.journal import Journal
 from execution.store.orders import Fills, Orders
+from execution.store.records import columns_of
 from execution.store.tickets import Signals, Tickets
 from execution.tables import MetaRow, TradingRow
 from execution.trading import Halt, Trading
 from execution.types import TradingState
 
-_TRADING = TradingRow.__table__  # type: ignore[attr-defined]  # set by SQLModel on table models
-_META = MetaRow.__table__  # type: ignore[attr-defined]  # set by SQLModel on table models
+_TRADING = columns_of(TradingRow)
+_META = columns_of(MetaRow)
+_READ_TRADING = select(_TRADING).where(_TRADING.c.id == 1)
 _HALT: TypeAdapter[Halt | None] = TypeAdapter(Halt | None)
 
 
@@ -66,7 +68,7 @@ class Transaction:
 
     def trading(self) -> Trading:
         """Active, paused or halted."""
-        row = self._connection.execute(select(_TRADING).where(_TRADING.c.id == 1)).one()
+        row = self._connection.execute(_READ_TRADING).one()
         return Trading(
             state=TradingState(row.state),
             generation=row.generation,
