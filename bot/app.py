@@ -105,6 +105,9 @@ class App:
             SettingsError: something in the settings or on this machine does not allow to start.
             AlreadyRunning: another process works on this database.
         """
+        # Asked for before anything is made: a key, a database, a lock.
+        self._settings.require_token()
+        self._settings.require_chat_id()
         bound = listen(self._settings)
         alone = Alone(self._settings.database.url)
         ids, started_at = Ids(), now()

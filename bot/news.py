@@ -126,8 +126,10 @@ class News:
     def _picture(self, view: TicketView, short: str) -> Picture | None:
         """What a card's picture shows; None where the venue gave no candles."""
         ticket, terms = view.ticket, view.ticket.terms
-        candles = self._market.candles(ticket.venue, ticket.asked.symbol)
-        if terms is None or not candles:
+        if terms is None or ticket.venue not in self._market.feeds():
+            return None
+        candles = self._market.candles(ticket.venue, terms.symbol)
+        if not candles:
             return None
         quote = self._market.quote(ticket.venue, terms.symbol, max_age=None)
         return Picture(

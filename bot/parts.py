@@ -26,6 +26,7 @@ from bot.telegram.faces import Look
 from bot.telegram.front import Front
 from bot.telegram.intake import Intake
 from bot.vault import derive, master_key
+from execution import orders
 from execution.desk import Desk
 from execution.executor import Executor
 from execution.market import Market
@@ -33,6 +34,7 @@ from execution.migrations import upgrade
 from execution.reconcile import Reconciler
 from execution.store import Store
 from execution.trading import Brake
+from execution.types import OrderState
 from execution.venues.venue import Venue
 
 log = logging.getLogger(__name__)
@@ -126,6 +128,7 @@ def trading(settings: Settings, ids: Callable[[], str], *, started_at: datetime)
         StoreUnavailable: the database cannot be opened.
     """
     store = open_store(settings, ids)
+    _demand_venues_of_open_orders(settings, store)
     config, venues, brake = house.config(settings), house.venues(settings, now), Brake()
     market = Market(
         venues,
@@ -152,6 +155,24 @@ def trading(settings: Settings, ids: Callable[[], str], *, started_at: datetime)
         ),
         reconciler=Reconciler(store=store, market=market, venues=venues, config=config),
     )
+
+
+def _demand_venues_of_open_orders(settings: Settings, store: Store) -> None:
+    """No order of ours may be out of sight.
+
+    Raises:
+        SettingsError: a venue is gone from the settings while orders of ours may rest there.
+    """
+    open_orders = store.read_now(
+        lambda tx: tx.orders.in_state(*orders.LIVE, OrderState.PLANNED, OrderState.STUCK)
+    )
+    for venue in sorted({order.venue for order in open_orders} - set(settings.venues)):
+        store.close()
+        count = sum(1 for order in open_orders if order.venue == venue)
+        raise SettingsError(
+            f"venues.{venue}: not set up any more, but {count} of our orders may be open there;"
+            f" bring it back into {settings.path} until they have ended"
+        )
 
 
 def look(settings: Settings) -> Look:

@@ -58,9 +58,10 @@ def book(tx: Transaction, order_id: str, report: Report, trades: Sequence[Trade]
     booked = _book_trades(tx, before, trades)
     short = max(report.filled, before.reported) - booked
     closed = report.state in orders.ENDED
-    if closed and short > ZERO and before.state not in orders.ENDED:
+    if closed and short > ZERO:
         since = before.short_since or tx.now
-        if tx.now - since < WAIT_FOR_TRADES:
+        # Nothing looks at an ended order again, so it cannot wait.
+        if before.state not in orders.ENDED and tx.now - since < WAIT_FOR_TRADES:
             return _wait_for_trades(tx, before, report)
         booked += _infer(tx, before, report, short)
     applied = orders.apply_report(before, report, tx.now)
@@ -213,7 +214,7 @@ def _wait_for_trades(tx: Transaction, before: Order, report: Report) -> Order:
 def _book_trades(tx: Transaction, order: Order, trades: Sequence[Trade]) -> Decimal:
     """Store the trades not booked yet; the base amount booked for this order then."""
     known = tx.fills.known(order.venue, order.symbol, [t.trade_id for t in trades])
-    fresh = [t for t in trades if t.trade_id not in known]
+    fresh = {t.trade_id: t for t in trades if t.trade_id not in known}.values()
     if fresh:
         tx.fills.drop_inferred(order.id)
     for trade in fresh:

@@ -252,10 +252,10 @@ class Market:
 
     def _heard(self, feed: Feed) -> None:
         feed.loaded = True
-        feed.failures = 0
+        feed.failures, feed.reason = 0, None
         feed.answered_at = self._clock()
         if not feed.connected:
-            feed.connected, feed.reason = True, None
+            feed.connected = True
             self._ring()
 
     def _missed(self, feed: Feed, reason: str) -> None:

@@ -108,15 +108,24 @@ class Intake:
         self.reason = reason
 
     async def _take(self, update: Update) -> None:
-        """Do what one update asks; returns once it is committed."""
-        if update.callback_query is not None:
-            await self._tap(update.callback_query)
-        elif update.message is not None:
-            await self._message(update.message)
+        """Do what one update asks; returns once it is committed.
+
+        Raises:
+            StoreUnavailable: nothing was stored; the update is not confirmed and comes again.
+        """
+        try:
+            if update.callback_query is not None:
+                await self._tap(update.callback_query)
+            elif update.message is not None:
+                await self._message(update.message)
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # one update must not shut the door for all others
+            log.critical("update %s failed: %s", update.update_id, error, exc_info=error)
 
     async def _message(self, message: Message) -> None:
         text = (message.text or "").strip()
-        if not text.startswith("/") or message.forward_origin is not None:
+        if not text.startswith("/") or text == "/" or message.forward_origin is not None:
             return
         name, *words = text[1:].split()
         name, _, addressed = name.partition("@")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from random import Random
 
+from execution import booking
 from execution.config import Config
 from execution.errors import Corrupt, StoreUnavailable
 from execution.executor import following, opening, screening, sending
@@ -79,13 +80,30 @@ class Executor:
         market.on_change(self._bell.set)
 
     async def recover(self) -> None:
-        """What a dead process left in `sending` may or may not have arrived: it is in doubt."""
+        """Make what a dead process left behind safe to go on with.
+
+        What was `sending` may or may not have arrived: it is in doubt. A ticket whose venue is gone
+        from the settings, or is now another mode than the card said, can no longer be approved.
+        """
 
         def work(tx: Transaction) -> None:
             for order in tx.orders.in_state(OrderState.SENDING):
                 sending.in_doubt(order, "the process ended while it was being sent")(tx)
+            for ticket in tx.tickets.in_state(TicketState.PENDING, TicketState.APPROVED):
+                reason = self._no_longer(ticket)
+                if reason is not None:
+                    booking.move_ticket(tx, ticket, TicketState.CANCELED, reason=reason)
 
         await self._store.write(work)
+
+    def _no_longer(self, ticket: Ticket) -> str | None:
+        """Why a ticket of an earlier run cannot go on; None while it can."""
+        venue = self._venues.get(ticket.venue)
+        if venue is None:
+            return f"the venue {ticket.venue} is no longer set up"
+        if venue.mode is not ticket.mode:
+            return f"{ticket.venue} is {venue.mode} now, the card said {ticket.mode}"
+        return None
 
     async def run(self) -> None:
         """Work until canceled."""

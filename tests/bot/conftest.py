@@ -1,0 +1,17 @@
+"""The whole desk on doubles, for the tests of what people see and do."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.desk import FrontDesk, front_desk
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[FrontDesk]:
+    """A desk on which nothing runs yet."""
+    async with front_desk(tmp_path) as built:
+        yield built

@@ -1,0 +1,196 @@
+"""Sending, editing and answering through a real bot: what arrives, and how trouble is sorted."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+
+import pytest
+
+from bot.playground import CallbackAnswer
+from bot.telegram.chat import Gone, Later, Refused, Sent, TelegramChat
+from bot.telegram.faces import Action, Button, ButtonStyle, Face
+from tests.bot.playground.conftest import picture
+from tests.desk import ANA, GROUP, OLGA, FrontDesk
+
+GO = Button(label="Go", action=Action.APPROVE, value=Decimal(1), style=ButtonStyle.SUCCESS)
+STOP = Button(label="Stop", action=Action.REJECT)
+TOKENS = {GO: "token-1", STOP: "token-2"}
+PLAIN = Face(text="<b>Head</b> &amp; line")
+ASKING = Face(text="<b>Sure?</b>", buttons=((GO,), (STOP,)))
+
+
+@pytest.fixture
+def room(desk: FrontDesk) -> TelegramChat:
+    return desk.chat.room
+
+
+async def test_text_is_said_in_the_desks_own_chat(desk: FrontDesk, room: TelegramChat) -> None:
+    sent = await room.say(PLAIN, {})
+    (message,) = desk.said
+    assert sent == Sent(place=GROUP, number=message.id)
+    assert (message.chat_id, message.text, message.silent) == (GROUP, "Head & line", False)
+    assert message.entities == ({"type": "bold", "offset": 0, "length": 4},)
+
+
+async def test_buttons_carry_their_token_and_nothing_else(
+    desk: FrontDesk, room: TelegramChat
+) -> None:
+    await room.say(ASKING, TOKENS)
+    rows = desk.said[0].keyboard
+    assert [[(b.text, b.data, b.style) for b in row] for row in rows] == [
+        [("Go", "token-1", "success")],
+        [("Stop", "token-2", "")],
+    ]
+
+
+async def test_picture_stands_above_its_text(desk: FrontDesk, room: TelegramChat) -> None:
+    await room.say(ASKING, TOKENS, picture=picture(), silent=True)
+    (message,) = desk.said
+    assert message.photo is not None
+    assert (message.text, message.labels, message.silent) == ("Sure?", ["Go", "Stop"], True)
+
+
+async def test_message_goes_where_it_is_told_and_replies(
+    desk: FrontDesk, room: TelegramChat
+) -> None:
+    asked = desk.playground.say("hello", by=ANA, chat_id=ANA)
+    await room.say(PLAIN, {}, place=ANA, reply_to=asked.id)
+    assert (desk.said[0].chat_id, desk.said[0].reply_to) == (ANA, asked.id)
+
+
+async def test_reply_to_a_message_that_is_gone_is_said_all_the_same(
+    desk: FrontDesk, room: TelegramChat
+) -> None:
+    await room.say(PLAIN, {}, reply_to=987)
+    assert desk.said[0].reply_to is None
+
+
+@pytest.mark.parametrize("with_picture", [False, True])
+async def test_edit_changes_text_and_buttons_in_place(
+    desk: FrontDesk, room: TelegramChat, with_picture: bool
+) -> None:
+    sent = await room.say(ASKING, TOKENS, picture=picture() if with_picture else None)
+    await room.change(sent, PLAIN, {}, has_picture=with_picture)
+    (message,) = desk.said
+    assert (message.text, message.labels) == ("Head & line", [])
+    assert (message.photo is not None) == with_picture
+
+
+async def test_text_gets_its_picture_later(desk: FrontDesk, room: TelegramChat) -> None:
+    sent = await room.say(ASKING, TOKENS)
+    await room.change(sent, ASKING, TOKENS, has_picture=False, picture=picture())
+    (message,) = desk.said
+    assert message.photo is not None
+    assert (message.text, message.labels) == ("Sure?", ["Go", "Stop"])
+
+
+async def test_edit_that_changes_nothing_is_no_error(room: TelegramChat) -> None:
+    sent = await room.say(ASKING, TOKENS)
+    await room.change(sent, ASKING, TOKENS, has_picture=False)
+
+
+async def test_tap_is_answered_with_a_toast_an_alert_or_nothing(
+    desk: FrontDesk, room: TelegramChat
+) -> None:
+    await room.say(ASKING, TOKENS)
+    async with room.bot as bot:
+        for text, alert, seen in (
+            ("Done.", False, CallbackAnswer("Done.")),
+            ("Look.", True, CallbackAnswer("Look.", alert=True)),
+            ("", False, CallbackAnswer(None)),
+        ):
+            tap = desk.playground.tap(desk.said[0], "Go", by=OLGA)
+            update = (await bot.get_updates(offset=-1, timeout=5))[-1]
+            assert update.callback_query is not None
+            await room.answer(update.callback_query.id, text, alert=alert)
+            assert await tap == seen
+
+
+async def test_too_late_an_answer_to_a_tap_is_refused_for_good(room: TelegramChat) -> None:
+    with pytest.raises(Refused, match="too old"):
+        await room.answer("12345", "Done.")
+
+
+async def test_message_that_is_gone_is_told_apart(desk: FrontDesk, room: TelegramChat) -> None:
+    sent = await room.say(PLAIN, {})
+    desk.playground.chat.delete(desk.said[0])
+    with pytest.raises(Gone):
+        await room.change(sent, ASKING, TOKENS, has_picture=False)
+
+
+@pytest.mark.parametrize(
+    ("status", "description"),
+    [
+        (400, "Bad Request: chat not found"),
+        (403, "Forbidden: bot was kicked from the supergroup chat"),
+    ],
+)
+async def test_refusal_is_for_good(
+    desk: FrontDesk, room: TelegramChat, status: int, description: str
+) -> None:
+    desk.playground.faults.error("sendMessage", status=status, description=description)
+    with pytest.raises(Refused) as caught:
+        await room.say(PLAIN, {})
+    assert not isinstance(caught.value, Gone)
+
+
+@pytest.mark.parametrize(
+    ("status", "description", "seconds"),
+    [(500, "Internal Server Error", 2), (502, "Bad Gateway", 2), (401, "Unauthorized", 30)],
+)
+async def test_trouble_is_for_later(
+    desk: FrontDesk, room: TelegramChat, status: int, description: str, seconds: float
+) -> None:
+    desk.playground.faults.error("sendMessage", status=status, description=description)
+    with pytest.raises(Later) as caught:
+        await room.say(PLAIN, {})
+    assert caught.value.seconds == seconds
+    assert "123456" not in str(caught.value), "no token in what is logged"
+
+
+@pytest.mark.filterwarnings("ignore::telegram.warnings.PTBDeprecationWarning")
+async def test_pause_is_as_long_as_telegram_asked(desk: FrontDesk, room: TelegramChat) -> None:
+    desk.playground.faults.error(
+        "sendMessage", status=429, description="Too Many Requests", retry_after=17
+    )
+    with pytest.raises(Later) as caught:
+        await room.say(PLAIN, {})
+    assert caught.value.seconds == 17
+
+
+@pytest.mark.parametrize("fault", ["lose_call", "lose_answer"])
+async def test_lost_connection_is_for_later(
+    desk: FrontDesk, room: TelegramChat, fault: str
+) -> None:
+    getattr(desk.playground.faults, fault)("sendMessage")
+    with pytest.raises(Later):
+        await room.say(PLAIN, {})
+    assert len(desk.said) == (1 if fault == "lose_answer" else 0)
+
+
+async def test_calls_at_the_same_time_do_not_wait_for_each_other(
+    desk: FrontDesk, room: TelegramChat
+) -> None:
+    """The pool holds more than one connection: a slow edit does not stop an answer."""
+    sent = await room.say(PLAIN, {})
+    desk.playground.faults.hold("editMessageText")
+    slow = [
+        asyncio.create_task(
+            room.change(sent, Face(text=f"version {n}"), {}, has_picture=False)
+        )
+        for n in range(8)
+    ]
+    await room.say(PLAIN, {})
+    assert not any(task.done() for task in slow)
+    desk.playground.faults.clear()
+    await asyncio.gather(*slow)
+
+
+async def test_no_call_has_a_parameter_that_telegram_does_not_know(
+    desk: FrontDesk, room: TelegramChat
+) -> None:
+    sent = await room.say(ASKING, TOKENS, topic=5, reply_to=1, picture=picture(), silent=True)
+    await room.change(sent, PLAIN, {}, has_picture=True)
+    await room.change(sent, ASKING, TOKENS, has_picture=True, picture=picture(width=60))
+    assert desk.playground.malformed == []

@@ -1,0 +1,178 @@
+"""How updates come in: confirmed after the commit, /kill first, nothing delayed, trouble said and survived."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from execution.events import EventKind
+from execution.types import TicketState, TradingState
+from tests.desk import ANA, GROUP, OLGA, SAM, FrontDesk, front_desk
+from tests.waiting import until
+
+
+def pending(desk: FrontDesk) -> int:
+    """Updates that the bot has not confirmed."""
+    return desk.playground.chat.pending_updates()
+
+
+async def test_update_is_confirmed_only_after_its_effect_is_committed(desk: FrontDesk) -> None:
+    """While another process holds the database, nothing is confirmed; then the vote is stored, and it is."""
+    await desk.start("trading", "notifier")
+    ticket = await desk.new_ticket()
+    card = await desk.card(ticket)
+    await desk.stop("trading", "notifier")
+    desk.playground.say("/whoami", by=ANA)
+    answer = desk.playground.tap(card, card.button("Reject"), by=ANA)
+    lock = sqlite3.connect(desk.folder / "countersign.db", isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    await desk.start("intake", heard=False)
+    await desk.playground.wait_for_text("2222")
+    assert pending(desk) == 2, "they came together; the second waits for the database"
+    assert desk.playground.count("getUpdates") == 1
+    lock.execute("ROLLBACK")
+    assert (await answer).text == "Rejected. Nothing was sent."
+    assert desk.ticket(ticket.id).state is TicketState.REJECTED
+    await until(lambda: pending(desk) == 0)
+    lock.close()
+
+
+async def test_update_that_comes_again_after_a_crash_counts_once(desk: FrontDesk) -> None:
+    """Committed, then killed before it was confirmed: Telegram sends it to the next process again."""
+    await desk.start("trading", "intake", "notifier")
+    ticket = await desk.new_ticket()
+    card = await desk.card(ticket)
+    desk.playground.faults.lose_call("getUpdates")
+    answer = desk.playground.tap(card, card.button("Approve"), by=ANA)
+    await until(lambda: desk.ticket(ticket.id).state is TicketState.DONE)
+    assert (await answer).text == "Approved. Checked once more, then sent."
+    assert pending(desk) == 1, "its confirmation was lost"
+    await desk.restart()
+    desk.playground.faults.clear()
+    await desk.start("trading", "intake")
+    await desk.heard()
+    assert len(desk.read(lambda tx: tx.tickets.votes(ticket.id))) == 1
+    assert len(desk.paper.accepted) == 1
+
+
+async def test_kill_that_comes_again_after_a_crash_halts_once(desk: FrontDesk) -> None:
+    await desk.start("intake")
+    desk.playground.faults.lose_call("getUpdates")
+    desk.playground.say("/kill", by=ANA)
+    await until(lambda: desk.read(lambda tx: tx.trading()).state is TradingState.HALTED)
+    assert pending(desk) == 1
+    await desk.restart()
+    desk.playground.faults.clear()
+    await desk.start("intake")
+    await desk.heard()
+    assert desk.read(lambda tx: tx.journal.count(EventKind.HALTED)) == 1
+
+
+async def test_kill_is_taken_before_everything_that_came_with_it(desk: FrontDesk) -> None:
+    await desk.start("trading", "notifier")
+    ticket = await desk.new_ticket()
+    card = await desk.card(ticket)
+    await desk.stop("trading")
+    tap = desk.playground.tap(card, card.button("Approve"), by=OLGA)
+    desk.playground.say("/status", by=OLGA)
+    desk.playground.say(" /Kill now", by=ANA)
+    await desk.start("intake", "trading")
+    assert (await tap).text == "Halted by Ana at 14:30:00."
+    assert desk.ticket(ticket.id).state is TicketState.CANCELED
+    assert desk.read(lambda tx: tx.tickets.votes(ticket.id)) == []
+    status = await desk.playground.wait_for_text("up 0 s")
+    assert "HALTED by Ana" in status.text
+    assert desk.paper.accepted == []
+
+
+@pytest.mark.parametrize("method", ["sendMessage", "answerCallbackQuery"])
+async def test_slow_answer_never_delays_the_next_update(desk: FrontDesk, method: str) -> None:
+    await desk.start("trading", "intake", "notifier")
+    first, second = await desk.new_ticket(), await desk.new_ticket(symbol="ETH/USDT")
+    cards = [await desk.card(first), await desk.card(second)]
+    desk.playground.faults.hold(method)
+    desk.playground.say("/status", by=ANA)
+    slow = desk.playground.tap(cards[0], "Reject", by=ANA)
+    await until(lambda: desk.ticket(first.id).state is TicketState.REJECTED)
+    await until(lambda: desk.playground.count(method))
+    desk.playground.tap(cards[1], "Reject", by=ANA)
+    await until(lambda: desk.ticket(second.id).state is TicketState.REJECTED)
+    await until(lambda: pending(desk) == 0)
+    assert slow.done() == (method == "sendMessage")
+    desk.playground.faults.clear()
+    await slow
+    await desk.playground.wait_for_text("up 0 s")
+
+
+TROUBLES = [
+    ({"status": 401, "description": "Unauthorized"},
+     "Telegram refuses the bot's token; get a new one from @BotFather."),
+    ({"status": 409, "description": "Conflict: terminated by other getUpdates request"},
+     "Another process reads this bot's updates; stop it, or use another bot."),
+    ({"status": 502, "description": "Bad Gateway"}, "Telegram does not answer: NetworkError."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("answer", "reason"), TROUBLES)
+async def test_trouble_with_telegram_is_said_and_recovered_from(
+    desk: FrontDesk, answer: dict[str, object], reason: str
+) -> None:
+    desk.playground.faults.error("getUpdates", **answer)  # type: ignore[arg-type]
+    await desk.start("intake", heard=False)
+    await until(lambda: desk.chat.intake.reason == reason)
+    desk.playground.say("/whoami", by=ANA)
+    desk.playground.faults.clear()
+    await desk.playground.wait_for_text("2222")
+    assert desk.chat.intake.reason is None
+
+
+async def test_lost_connection_is_said_and_recovered_from(desk: FrontDesk) -> None:
+    assert desk.chat.intake.reason == "not connected yet"
+    desk.playground.faults.lose_call()
+    await desk.start("intake", heard=False)
+    await until(lambda: (desk.chat.intake.reason or "").startswith("Telegram does not answer: "))
+    desk.playground.say("/kill", by=ANA)
+    desk.playground.faults.clear()
+    await until(lambda: desk.read(lambda tx: tx.trading()).state is TradingState.HALTED)
+    assert desk.chat.intake.reason is None
+
+
+async def test_second_reader_of_the_same_bot_is_told_apart_and_outlived(tmp_path: Path) -> None:
+    """A rolling deploy: two processes poll for a moment, then the old one ends."""
+    async with front_desk(tmp_path) as desk:
+        await desk.start("intake")
+        await desk.chat.room.bot.get_updates(timeout=0)
+        expected = "Another process reads this bot's updates; stop it, or use another bot."
+        await until(lambda: desk.chat.intake.reason == expected)
+        await until(lambda: desk.chat.intake.reason is None)
+
+
+async def test_database_that_fails_leaves_the_update_for_later(desk: FrontDesk) -> None:
+    """The command is not lost: it is not confirmed, and done when the database is back."""
+    await desk.start("intake")
+    raw = sqlite3.connect(desk.folder / "countersign.db", isolation_level=None)
+    raw.execute("ALTER TABLE trading RENAME TO aside")
+    desk.playground.say("/kill", by=ANA)
+    await until(lambda: "database" in (desk.chat.intake.reason or ""))
+    assert pending(desk) == 1
+    raw.execute("ALTER TABLE aside RENAME TO trading")
+    raw.close()
+    await until(lambda: desk.read(lambda tx: tx.trading()).state is TradingState.HALTED)
+    await until(lambda: pending(desk) == 0)
+
+
+async def test_every_tap_is_answered_and_every_call_is_valid(desk: FrontDesk) -> None:
+    """Whatever is tapped by whomever, the phone's spinner ends; nothing is asked that the Bot API does not have."""
+    await desk.start("trading", "intake", "notifier")
+    ticket = await desk.new_ticket()
+    card = await desk.card(ticket)
+    for button in ("Why", "Edit", "½", "Approve", "Reject"):
+        for by in (SAM, OLGA):
+            await desk.tap(card, button, by=by)
+    for text in ("/status", "/help", "/whoami", "/cancel x", "/kill", "/resume", "/nonsense"):
+        desk.playground.say(text, by=OLGA)
+    await desk.heard()
+    assert desk.playground.malformed == []
+    assert all(message.chat_id == GROUP for message in desk.said)

@@ -1,0 +1,533 @@
+"""`/api` over HTTP: who gets in, every shape field by field, pages and filters, kill and resume."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+
+from bot.api import LARGEST_BODY, api
+from bot.web import web
+from execution.events import EventKind
+from execution.types import OrderState, TicketState, TradingState
+from tests.desk import ANA, FrontDesk
+from tests.waiting import until
+
+D = Decimal
+CONTROL = "a-control-token-of-some-length"
+Json = dict[str, Any]
+
+
+async def _nothing() -> Any:
+    raise AssertionError("these routes ask for nothing else")
+
+
+def client_of(desk: FrontDesk, *, token: str | None, given: str | None) -> httpx.AsyncClient:
+    """The routes on the real web application; `given` is what the caller sends as its token."""
+    app = web(version="1", ready=_nothing, metrics=_nothing, routers=[api(desk.front, token)])
+    headers = {} if given is None else {"Authorization": f"Bearer {given}"}
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://desk", headers=headers)
+
+
+@pytest.fixture
+async def http(desk: FrontDesk) -> AsyncIterator[httpx.AsyncClient]:
+    """Somebody who holds the control token."""
+    async with client_of(desk, token=CONTROL, given=CONTROL) as client:
+        yield client
+
+
+async def answer(http: httpx.AsyncClient, path: str, **query: Any) -> Json:
+    got = await http.get(f"/api/{path}", params=query)
+    assert got.status_code == 200, got.text
+    document: Json = got.json()
+    return document
+
+
+def problem_of(got: httpx.Response, status: int) -> Json:
+    """The problem document of an answer; nothing of our inside is in it."""
+    assert got.status_code == status, got.text
+    assert got.headers["content-type"] == "application/problem+json"
+    document: Json = got.json()
+    assert document["status"] == status
+    assert {"type", "title", "detail"} <= set(document)
+    assert "Traceback" not in got.text
+    return document
+
+
+ROUTES = [
+    ("GET", "/api/status"),
+    ("GET", "/api/tickets"),
+    ("GET", "/api/tickets/01JD4N5V8Y3QW6T1ZC9GHB7F3K"),
+    ("GET", "/api/orders"),
+    ("GET", "/api/fills"),
+    ("GET", "/api/positions"),
+    ("POST", "/api/kill"),
+    ("POST", "/api/resume"),
+]
+
+
+# --- who gets in ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+async def test_without_a_configured_token_there_is_no_such_page(
+    desk: FrontDesk, method: str, path: str
+) -> None:
+    head = desk.head()
+    for given in (None, "", "None", CONTROL):
+        async with client_of(desk, token=None, given=given) as client:
+            problem_of(await client.request(method, path), 404)
+    assert desk.head() == head
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+async def test_without_the_right_token_nobody_gets_in(
+    desk: FrontDesk, method: str, path: str
+) -> None:
+    head = desk.head()
+    for header in (
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer wrong",
+        f"Bearer {CONTROL}x",
+        f"Bearer {CONTROL[:-1]}",
+        f"Basic {CONTROL}",
+        CONTROL,
+        "Bearer \xe4\xf6\xfc",
+    ):
+        async with client_of(desk, token=CONTROL, given=None) as client:
+            headers = {} if header is None else {"Authorization": header.encode("latin-1")}
+            refused = await client.request(method, path, headers=headers)
+            problem_of(refused, 401)
+            assert refused.headers["www-authenticate"] == "Bearer"
+            assert CONTROL not in refused.text
+    assert desk.head() == head
+
+
+async def test_scheme_is_read_in_any_case(desk: FrontDesk) -> None:
+    async with client_of(desk, token=CONTROL, given=None) as client:
+        headers = {"Authorization": f"bearer {CONTROL}"}
+        assert (await client.get("/api/status", headers=headers)).status_code == 200
+
+
+# --- shapes --------------------------------------------------------------------------------------
+
+
+async def test_status_has_the_documented_shape(desk: FrontDesk, http: httpx.AsyncClient) -> None:
+    await desk.start("trading")
+    await desk.new_ticket()
+    await desk.resting_order()
+    await bought(desk)
+    desk.clock.advance(1.5)
+    status = await answer(http, "status")
+    assert list(status) == [
+        "version", "mode", "trading", "halt", "venues", "tickets", "orders", "positions",
+        "undelivered", "duplicates", "uptime_s",
+    ]  # fmt: skip
+    assert (status["mode"], status["trading"], status["halt"]) == ("paper", "active", None)
+    (venue,) = status["venues"]
+    assert venue | {"last_reconciled": None} == {
+        "name": "main",
+        "exchange": "paper",
+        "mode": "paper",
+        "connected": True,
+        "reason": None,
+        "stream": None,
+        "open_orders": 1,
+        "last_reconciled": None,
+    }
+    assert is_time(venue["last_reconciled"])
+    assert status["tickets"] == {"pending": 1}
+    assert status["orders"] == {"open": 1, "unknown": 0}
+    assert len(status["positions"]) == 1
+    assert (status["duplicates"], status["uptime_s"]) == (0, 1.5)
+    assert status["undelivered"] > 0, "no notifier runs here"
+
+
+async def test_ticket_has_the_documented_shape(desk: FrontDesk, http: httpx.AsyncClient) -> None:
+    await desk.start("trading", "intake")
+    pending = await desk.new_ticket(amount="0.01", price=D("59000.10"), note="Why not.")
+    message = desk.playground.say("a message", by=ANA)
+    await desk.tap(message, await desk.button("approve", pending), by=ANA)
+    await until(lambda: desk.ticket(pending.id).state is TicketState.WORKING)
+    order = desk.order(pending)
+    ticket = await answer(http, f"tickets/{pending.id}")
+    (listed,) = (await answer(http, "tickets"))["items"]
+    assert listed == ticket
+    (shown,) = ticket.pop("orders")
+    assert shown == (await answer(http, "orders"))["items"][0]
+    assert ticket == {
+        "id": pending.id,
+        "signal": pending.signal,
+        "source": "tv",
+        "state": "working",
+        "revision": 1,
+        "symbol": "BTC/USDT",
+        "side": "buy",
+        "type": "limit",
+        "amount": "0.01",
+        "price": "59000.1",
+        "notional": "590.001",
+        "venue": "main",
+        "mode": "paper",
+        "rule": "default",
+        "required": 1,
+        "votes": [
+            {
+                "person": f"tg:{ANA}",
+                "name": "Ana",
+                "vote": "approve",
+                "revision": 1,
+                "counts": True,
+                "at": "2026-11-20T14:30:00Z",
+            }
+        ],
+        "refusals": [],
+        "expires_at": "2026-11-20T14:35:00Z",
+        "created_at": "2026-11-20T14:30:00Z",
+        "reason": None,
+        "note": "Why not.",
+    }
+    assert shown["id"] == order.id
+
+
+async def test_votes_on_an_earlier_revision_do_not_count(
+    desk: FrontDesk, http: httpx.AsyncClient
+) -> None:
+    await desk.start("trading", "intake")
+    ticket = await desk.new_ticket(amount="0.01")
+    message = desk.playground.say("a message", by=ANA)
+    await desk.tap(message, await desk.button("half", ticket), by=ANA)
+    await desk.tap(message, await desk.button("reject", ticket, revision=2), by=ANA)
+    shown = await answer(http, f"tickets/{ticket.id}")
+    assert (shown["state"], shown["revision"], shown["amount"]) == ("rejected", 2, "0.005")
+    assert [(vote["revision"], vote["counts"]) for vote in shown["votes"]] == [(2, True)]
+
+
+async def test_refused_ticket_keeps_what_it_asked_for(
+    desk: FrontDesk, http: httpx.AsyncClient
+) -> None:
+    await desk.start("trading")
+    refused = await desk.new_ticket(amount="0.9")
+    shown = await answer(http, f"tickets/{refused.id}")
+    assert (shown["state"], shown["amount"], shown["symbol"]) == ("refused", "0.9", "BTC/USDT")
+    (refusal,) = shown["refusals"]
+    assert (set(refusal), refusal["code"]) == ({"code", "text"}, "MAX_ORDER_NOTIONAL")
+    unsized = await desk.new_ticket(symbol="NO/SUCH")
+    shown = await answer(http, f"tickets/{unsized.id}")
+    assert [r["code"] for r in shown["refusals"]] == ["UNKNOWN_SYMBOL"]
+    assert (shown["symbol"], shown["amount"], shown["orders"]) == ("NO/SUCH", None, [])
+
+
+async def test_order_fill_and_position_have_the_documented_shape(
+    desk: FrontDesk, http: httpx.AsyncClient
+) -> None:
+    await desk.start("trading")
+    ticket = await bought(desk)
+    order = desk.order(ticket)
+    (shown,) = (await answer(http, "orders"))["items"]
+    assert shown == {
+        "id": order.id,
+        "ticket": ticket.id,
+        "leg": "entry",
+        "client_order_id": order.client_order_id,
+        "venue_order_id": "1",
+        "state": "filled",
+        "venue": "main",
+        "symbol": "BTC/USDT",
+        "side": "buy",
+        "type": "limit",
+        "amount": "0.01",
+        "price": "60060.01",
+        "time_in_force": "GTC",
+        "filled": "0.01",
+        "average": "60000.01",
+        "reason": None,
+        "created_at": "2026-11-20T14:30:00Z",
+        "sent_at": "2026-11-20T14:30:00Z",
+        "ended_at": "2026-11-20T14:30:00Z",
+    }
+    (fill,) = (await answer(http, "fills"))["items"]
+    assert fill == {
+        "id": fill["id"],
+        "order": order.id,
+        "ticket": ticket.id,
+        "venue": "main",
+        "symbol": "BTC/USDT",
+        "side": "buy",
+        "amount": "0.01",
+        "price": "60000.01",
+        "fee": fill["fee"],
+        "fee_currency": fill["fee_currency"],
+        "at": "2026-11-20T14:30:00Z",
+        "inferred": False,
+    }
+    assert D(fill["fee"]) > 0
+    listed = await answer(http, "positions")
+    (position,) = listed["items"]
+    assert listed["next"] is None
+    assert (await answer(http, "status"))["positions"] == [position]
+    assert list(position) == [
+        "venue", "symbol", "amount", "average", "mark", "mark_age_s", "unrealized",
+        "realized_today", "stop", "currency",
+    ]  # fmt: skip
+    assert (position["venue"], position["symbol"], position["currency"]) == (
+        "main", "BTC/USDT", "USDT",
+    )  # fmt: skip
+    assert (position["mark"], position["stop"]) == ("60000", None)
+    assert D(position["amount"]) > 0
+
+
+async def bought(desk: FrontDesk) -> Any:
+    """A ticket that was filled at once."""
+    ticket = await desk.new_ticket(source="straight", amount="0.01")
+    await until(lambda: desk.ticket(ticket.id).state is TicketState.DONE)
+    return desk.ticket(ticket.id)
+
+
+def is_time(text: str) -> bool:
+    """ISO 8601 in UTC."""
+    return text.endswith("Z") and datetime.fromisoformat(text).utcoffset() == timedelta(0)
+
+
+NUMBERS = {"amount", "price", "notional", "filled", "average", "fee", "mark", "unrealized",
+           "realized_today"}  # fmt: skip
+TIMES = {"at", "created_at", "sent_at", "ended_at", "expires_at", "last_reconciled"}
+
+
+async def test_numbers_are_exact_text_and_times_are_utc_everywhere(
+    desk: FrontDesk, http: httpx.AsyncClient
+) -> None:
+    await desk.start("trading")
+    await desk.new_ticket()
+    await bought(desk)
+
+    def walk(value: Any, name: str = "") -> None:
+        if isinstance(value, dict):
+            for inner_name, inner in value.items():
+                walk(inner, inner_name)
+        elif isinstance(value, list):
+            for inner in value:
+                walk(inner, name)
+        elif name in NUMBERS and value is not None:
+            assert isinstance(value, str), name
+            assert D(value).is_finite()
+            assert "E" not in value.upper()
+        elif name in TIMES and value is not None:
+            assert is_time(value), name
+
+    for path in ("status", "tickets", "orders", "fills", "positions"):
+        walk(await answer(http, path))
+
+
+# --- pages and filters ---------------------------------------------------------------------------
+
+
+async def test_lists_are_paged_newest_first(desk: FrontDesk, http: httpx.AsyncClient) -> None:
+    await desk.start("trading")
+    made = []
+    for n in range(5):
+        ticket = await desk.new_ticket(source="straight", amount=f"0.00{n + 1}")
+        await until(lambda t=ticket: desk.ticket(t.id).state is TicketState.DONE)
+        made.append(ticket.id)
+    for path, of in (("tickets", "id"), ("orders", "ticket"), ("fills", "ticket")):
+        seen: list[str] = []
+        cursor: Json = {}
+        for size in (2, 2, 1):
+            page = await answer(http, path, limit=2, **cursor)
+            assert len(page["items"]) == size
+            seen += [item[of] for item in page["items"]]
+            cursor = {"cursor": page["next"]}
+        assert page["next"] is None
+        assert seen == made[::-1]
+        whole = await answer(http, path)
+        assert [item[of] for item in whole["items"]] == made[::-1]
+        assert whole["next"] is None
+
+
+async def test_last_page_that_is_exactly_full_leads_to_an_empty_one(
+    desk: FrontDesk, http: httpx.AsyncClient
+) -> None:
+    await desk.start("trading")
+    await desk.new_ticket()
+    page = await answer(http, "tickets", limit=1)
+    after = await answer(http, "tickets", limit=1, cursor=page["next"])
+    assert after == {"items": [], "next": None}
+
+
+async def test_lists_are_filtered(desk: FrontDesk, http: httpx.AsyncClient) -> None:
+    await desk.start("trading")
+    done = await bought(desk)
+    pending = await desk.new_ticket(symbol="ETH/USDT")
+
+    async def ids(path: str, of: str, **query: str) -> list[str]:
+        return [item[of] for item in (await answer(http, path, **query))["items"]]
+
+    assert await ids("tickets", "id", state="pending") == [pending.id]
+    assert await ids("tickets", "id", symbol="BTC/USDT") == [done.id]
+    assert await ids("tickets", "id", signal=pending.signal) == [pending.id]
+    assert await ids("tickets", "id", venue="main") == [pending.id, done.id]
+    assert await ids("tickets", "id", venue="other") == []
+    assert await ids("tickets", "id", state="done", symbol="ETH/USDT") == []
+    for path in ("orders", "fills"):
+        assert await ids(path, "ticket", signal=done.signal) == [done.id]
+        assert await ids(path, "ticket", signal=pending.signal) == []
+        assert await ids(path, "ticket", signal="unknown") == []
+        assert await ids(path, "ticket", symbol="BTC/USDT", venue="main") == [done.id]
+        assert await ids(path, "ticket", symbol="ETH/USDT") == []
+    assert await ids("orders", "ticket", state="filled") == [done.id]
+    assert await ids("orders", "ticket", state="working") == []
+
+
+@pytest.mark.parametrize("path", ["tickets", "orders", "fills"])
+async def test_limit_is_from_one_to_a_thousand(http: httpx.AsyncClient, path: str) -> None:
+    for limit in (1, 1000):
+        assert (await http.get(f"/api/{path}", params={"limit": limit})).status_code == 200
+    for wrong in ("0", "1001", "-1", "many", "1.5", ""):
+        got = await http.get(f"/api/{path}", params={"limit": wrong})
+        assert problem_of(got, 422)["field"] == "limit"
+
+
+@pytest.mark.parametrize("path", ["tickets", "orders"])
+async def test_unknown_state_is_named(http: httpx.AsyncClient, path: str) -> None:
+    got = await http.get(f"/api/{path}", params={"state": "happy"})
+    assert problem_of(got, 422)["field"] == "state"
+
+
+async def test_every_state_can_be_asked_for(http: httpx.AsyncClient) -> None:
+    for path, states in (("tickets", TicketState), ("orders", OrderState)):
+        for state in states:
+            assert (await answer(http, path, state=str(state)))["items"] == []
+
+
+async def test_unknown_ticket_and_unknown_route_are_not_found(http: httpx.AsyncClient) -> None:
+    assert problem_of(await http.get("/api/tickets/unknown"), 404)["field"] == "id"
+    problem_of(await http.get("/api/nonsense"), 404)
+    problem_of(await http.delete("/api/tickets"), 405)
+
+
+@pytest.mark.parametrize(
+    "cursor", ["x", "0", "~", "' OR 1=1 --", "01JD4N5V8Y3QW6T1ZC9GHB7F3K", "😀"]
+)
+async def test_any_cursor_is_just_a_place_in_the_list(
+    http: httpx.AsyncClient, cursor: str
+) -> None:
+    assert (await answer(http, "tickets", cursor=cursor))["next"] is None
+
+
+# --- kill and resume -----------------------------------------------------------------------------
+
+
+async def test_kill_answers_after_the_commit(desk: FrontDesk, http: httpx.AsyncClient) -> None:
+    got = await http.post("/api/kill", json={"reason": "wrong feed"})
+    assert got.status_code == 202
+    assert got.json() == {
+        "halt": {
+            "by": "api",
+            "at": "2026-11-20T14:30:00Z",
+            "reason": "wrong feed",
+            "verified": False,
+        }
+    }
+    assert desk.read(lambda tx: tx.trading()).state is TradingState.HALTED
+    status = await answer(http, "status")
+    assert (status["trading"], status["halt"]) == ("halted", got.json()["halt"])
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"flatten": false}'])
+async def test_kill_needs_no_words(
+    desk: FrontDesk, http: httpx.AsyncClient, body: bytes
+) -> None:
+    assert (await http.post("/api/kill", content=body)).status_code == 202
+    assert desk.read(lambda tx: tx.trading()).state is TradingState.HALTED
+
+
+async def test_second_kill_keeps_the_first(desk: FrontDesk, http: httpx.AsyncClient) -> None:
+    first = await http.post("/api/kill", json={"reason": "one"})
+    head = desk.head()
+    desk.clock.advance(60)
+    second = await http.post("/api/kill", json={"reason": "two"})
+    assert (second.status_code, second.json()) == (202, first.json())
+    assert desk.head() == head
+    assert desk.read(lambda tx: tx.journal.count(EventKind.HALTED)) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "field"),
+    [
+        (b'{"flatten": true}', 422, "flatten"),
+        (b'{"flaten": false}', 422, "flaten"),
+        (b'{"reason": 5}', 422, "reason"),
+        (b'{"reason": "' + b"x" * 201 + b'"}', 422, "reason"),
+        (b"[]", 422, "body"),
+        (b"{", 422, "body"),
+        (b"\xff", 422, "body"),
+        (b" " * (LARGEST_BODY + 1), 413, None),
+    ],
+)
+async def test_kill_with_a_wrong_body_says_which_field_and_halts_nothing(
+    desk: FrontDesk,
+    http: httpx.AsyncClient,
+    body: bytes,
+    status: int,
+    field: str | None,
+) -> None:
+    head = desk.head()
+    assert problem_of(await http.post("/api/kill", content=body), status).get("field") == field
+    assert desk.head() == head
+
+
+async def test_resume_answers_the_plan_once_the_halt_is_proved(
+    desk: FrontDesk, http: httpx.AsyncClient
+) -> None:
+    await desk.start("trading")
+    await http.post("/api/kill")
+    early = problem_of(await http.post("/api/resume"), 409)
+    assert "not done yet" in early["detail"]
+
+    def proved() -> bool:
+        desk.clock.advance(1)
+        return desk.read(lambda tx: tx.journal.count(EventKind.HALT_VERIFIED)) == 1
+
+    await until(proved, timeout_s=8)
+    got = await http.post("/api/resume")
+    assert got.status_code == 200
+    assert got.json()["trading"] == "active"
+    assert got.json()["plan"][0] == (
+        "New signals become tickets again, and approved ones are sent."
+    )
+    assert desk.read(lambda tx: tx.trading()).state is TradingState.ACTIVE
+    again = problem_of(await http.post("/api/resume"), 409)
+    assert again["detail"] == "Trading is already active."
+
+
+async def test_what_was_done_by_token_is_journaled_as_api(
+    desk: FrontDesk, http: httpx.AsyncClient
+) -> None:
+    await http.post("/api/kill")
+    events = desk.read(lambda tx: tx.journal.after(0))
+    assert [(str(e.kind), e.actor) for e in events] == [("halted", "api")]
+
+
+BROKEN: list[Callable[[httpx.AsyncClient], Any]] = [
+    lambda http: http.get("/api/tickets"),
+    lambda http: http.get("/api/status"),
+]
+
+
+@pytest.mark.parametrize("ask", BROKEN, ids=["tickets", "status"])
+async def test_database_that_fails_is_a_problem_without_our_inside(
+    desk: FrontDesk,
+    http: httpx.AsyncClient,
+    ask: Callable[[httpx.AsyncClient], Any],
+) -> None:
+    await desk.side.store.write(lambda tx: tx._connection.exec_driver_sql("DROP TABLE tickets"))
+    document = problem_of(await ask(http), 503)
+    assert "tickets" not in document["detail"] or "no such table" in document["detail"]

@@ -1,0 +1,248 @@
+"""Which rule an order meets, who may do what, and what a vote's fingerprint covers."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import timedelta, timezone
+from decimal import Decimal, localcontext
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from execution.approval import DEFAULT_RULE, Policy, Role, Rule, When, fingerprint
+from execution.types import Mode, OrderType, Side, Target, Terms, TimeInForce
+from tests.execution.builders import NOW, terms
+
+D = Decimal
+FIVE_FIFTY = timezone(timedelta(hours=5, minutes=50))
+
+
+def rule_for(rules: list[Rule], met: Terms, *, source: str = "tv", strategy: str = "") -> str:
+    """The name of the rule these terms meet."""
+    policy = Policy(people={}, rules=rules)
+    return policy.rule_for(met, source=source, strategy=strategy or None).name
+
+
+class TestWhen:
+    @pytest.mark.parametrize(
+        ("value", "below", "start"),
+        [("49.999999", True, False), ("50", False, True), ("50.000001", False, True)],
+    )
+    def test_below_excludes_its_bound_and_from_includes_it(
+        self, value: str, below: bool, start: bool
+    ) -> None:
+        met = terms(value=D(value))
+
+        assert When(notional_below=D(50)).matches(met, source="tv", strategy=None) is below
+        assert When(notional_from=D(50)).matches(met, source="tv", strategy=None) is start
+
+    def test_what_cannot_be_valued_is_never_small_and_may_be_large(self) -> None:
+        unknown = terms(value=None)
+
+        assert not When(notional_below=D(50)).matches(unknown, source="tv", strategy=None)
+        assert When(notional_from=D(50)).matches(unknown, source="tv", strategy=None)
+
+    def test_a_range_holds_both_bounds(self) -> None:
+        middle = When(notional_from=D(50), notional_below=D(60))
+
+        values = [D(49), D(50), D(59), D(60)]
+        met = [middle.matches(terms(value=v), source="tv", strategy=None) for v in values]
+
+        assert met == [False, True, True, False]
+
+    def test_without_keys_it_matches_all(self) -> None:
+        assert When().matches(terms(value=None), source="", strategy=None)
+
+    @pytest.mark.parametrize(
+        ("when", "other"),
+        [
+            ({"symbols": {"BTC/USDT", "ETH/USDT"}}, {"symbols": {"ETH/USDT"}}),
+            ({"sides": {Side.BUY}}, {"sides": {Side.SELL}}),
+            ({"sources": {"tv", "desk"}}, {"sources": {"desk"}}),
+            ({"venues": {"main"}}, {"venues": {"other"}}),
+            ({"modes": {Mode.PAPER, Mode.LIVE}}, {"modes": {Mode.LIVE}}),
+            ({"strategies": {"breakout"}}, {"strategies": {"mean"}}),
+        ],
+        ids=lambda keys: next(iter(keys)),
+    )
+    def test_a_key_holds_when_one_of_its_values_does(
+        self, when: dict[str, Any], other: dict[str, Any]
+    ) -> None:
+        def holds(keys: dict[str, Any]) -> bool:
+            made = When(**{name: frozenset(values) for name, values in keys.items()})
+            return made.matches(terms(), source="tv", strategy="breakout")
+
+        assert holds(when)
+        assert not holds(other)
+        assert not holds({"symbols": {"BTC/USDT"}, "sources": {"tv"}} | other), "keys are joined"
+
+    def test_a_rule_about_strategies_does_not_meet_a_signal_without_one(self) -> None:
+        assert not When(strategies=frozenset({"x"})).matches(terms(), source="tv", strategy=None)
+
+
+class TestRuleFor:
+    def test_the_first_match_decides(self) -> None:
+        small = Rule(name="small", when=When(notional_below=D(200)))
+        tv = Rule(name="tv", when=When(sources=frozenset({"tv"})))
+
+        assert rule_for([small, tv], terms()) == "small"
+        assert rule_for([tv, small], terms()) == "tv"
+        assert rule_for([tv, small], terms(), source="desk") == "small"
+
+    @pytest.mark.parametrize("place", [0, 1, 2])
+    def test_a_block_wins_wherever_it_stands(self, place: int) -> None:
+        rules = [Rule(name="free", required=0), Rule(name="any")]
+        rules.insert(place, Rule(name="never", block=True))
+
+        assert rule_for(rules, terms()) == "never"
+
+    def test_a_block_that_is_not_met_blocks_nothing(self) -> None:
+        never = Rule(name="never", block=True, when=When(symbols=frozenset({"DOGE/USDT"})))
+
+        assert rule_for([never, Rule(name="any")], terms()) == "any"
+        assert rule_for([never], terms()) == "default"
+
+    def test_without_a_match_one_approval_is_needed(self) -> None:
+        assert rule_for([], terms()) == "default"
+        assert (DEFAULT_RULE.required, DEFAULT_RULE.block) == (1, False)
+
+
+MAY = {"owner": "viewer approver owner", "approver": "viewer approver", "viewer": "viewer"}
+
+
+class TestRoles:
+    @pytest.mark.parametrize("asked", Role)
+    @pytest.mark.parametrize("held", Role)
+    def test_a_later_role_includes_the_earlier_ones(self, held: Role, asked: Role) -> None:
+        policy = Policy(people={"tg:1": held})
+
+        assert policy.may("tg:1", asked) is (asked in MAY[held].split())
+
+    @pytest.mark.parametrize("person", ["tg:2", "1", "", "TG:1", "tg:1 "])
+    def test_nobody_else_may_do_anything(self, person: str) -> None:
+        assert not Policy(people={"tg:1": Role.OWNER}).may(person, Role.VIEWER)
+
+
+FULL = terms(
+    price=D(100),
+    stop_price=D(98),
+    good_till=NOW,
+    stop_loss=D(95),
+    take_profit=(Target(price=D(110), share=D("0.5")), Target(price=D(120), share=D("0.5"))),
+)
+OTHER: dict[str, Any] = {
+    "venue": "other",
+    "mode": Mode.LIVE,
+    "symbol": "ETH/USDT",
+    "side": Side.SELL,
+    "type": OrderType.MARKET,
+    "amount": D("1.000000000000000000000000000001"),
+    "price": None,
+    "worst_price": D("101.01"),
+    "reference": D("100.01"),
+    "notional": D("100.99"),
+    "value": None,
+    "time_in_force": TimeInForce.IOC,
+    "rests_for": timedelta(seconds=30, microseconds=1),
+    "stop_price": D("98.01"),
+    "good_till": NOW + timedelta(microseconds=1),
+    "post_only": True,
+    "reduce_only": True,
+    "reduces": True,
+    "from_holdings": D("0.001"),
+    "stop_loss": D("95.01"),
+    "take_profit": FULL.take_profit[::-1],
+}
+RULE = Rule(name="rule", when=When(notional_from=D(10), symbols=frozenset({"BTC/USDT"})))
+OTHER_RULE: dict[str, Any] = {
+    "name": "another",
+    "when": When(notional_from=D(10)),
+    "required": 2,
+    "block": True,
+}
+OTHER_WHEN: dict[str, Any] = {
+    "notional_below": D(1000),
+    "notional_from": D("10.1"),
+    "symbols": frozenset({"BTC/USDT", "ETH/USDT"}),
+    "sides": frozenset({Side.BUY}),
+    "sources": frozenset({"tv"}),
+    "venues": frozenset({"main"}),
+    "modes": frozenset({Mode.PAPER}),
+    "strategies": frozenset({"breakout"}),
+}
+
+
+def mark(of: Terms = FULL, *, rule: Rule = RULE, required: int = 1) -> str:
+    """The fingerprint."""
+    return fingerprint(of, rule=rule, required=required)
+
+
+class TestFingerprint:
+    def test_every_field_has_another_value_to_be_tried_with(self) -> None:
+        """A new field must be added here, and so cannot be left out of the fingerprint unseen."""
+        assert set(OTHER) == {field.name for field in dataclasses.fields(Terms)}
+        assert set(OTHER_RULE) == {field.name for field in dataclasses.fields(Rule)}
+        assert set(OTHER_WHEN) == {field.name for field in dataclasses.fields(When)}
+
+    @pytest.mark.parametrize("name", OTHER)
+    def test_any_other_term_is_another_fingerprint(self, name: str) -> None:
+        assert getattr(FULL, name) != OTHER[name]
+        assert mark(FULL.evolve(**{name: OTHER[name]})) != mark()
+
+    @pytest.mark.parametrize("name", OTHER_RULE)
+    def test_any_other_content_of_the_rule_is_another_fingerprint(self, name: str) -> None:
+        assert mark(rule=RULE.evolve(**{name: OTHER_RULE[name]})) != mark()
+
+    @pytest.mark.parametrize("name", OTHER_WHEN)
+    def test_any_other_condition_of_the_rule_is_another_fingerprint(self, name: str) -> None:
+        other = RULE.when.evolve(**{name: OTHER_WHEN[name]})
+
+        assert mark(rule=RULE.evolve(when=other)) != mark()
+
+    def test_another_number_of_votes_is_another_fingerprint(self) -> None:
+        assert mark(required=2) != mark(required=1)
+
+    def test_equal_terms_have_equal_fingerprints_however_they_are_written(self) -> None:
+        written = FULL.evolve(
+            amount=D("1.000"),
+            price=D("1E+2"),
+            from_holdings=D("-0.00"),
+            good_till=NOW.astimezone(FIVE_FIFTY),
+            rests_for=timedelta(milliseconds=30_000),
+        )
+
+        assert written == FULL
+        assert mark(written) == mark()
+        assert mark(terms(amount=D("0.10"))) == mark(terms(amount=D("0.1")))
+
+    @given(
+        one=st.decimals(allow_nan=False, allow_infinity=False, min_value=0, max_value=10**15),
+        two=st.decimals(allow_nan=False, allow_infinity=False, min_value=0, max_value=10**15),
+    )
+    def test_amounts_have_the_same_fingerprint_exactly_when_they_are_equal(
+        self, one: Decimal, two: Decimal
+    ) -> None:
+        same = mark(terms(amount=one)) == mark(terms(amount=two))
+
+        assert same == (one == two)
+
+    def test_the_order_in_which_a_set_was_written_does_not_matter(self) -> None:
+        names = [f"S{n}/USDT" for n in range(40)]
+        forward = Rule(name="r", when=When(symbols=frozenset(names)))
+        backward = Rule(name="r", when=When(symbols=frozenset(reversed(names))))
+
+        assert mark(rule=forward) == mark(rule=backward)
+
+    def test_it_does_not_lean_on_the_processs_decimal_context(self) -> None:
+        """Another library may change it for the whole process, between the vote and the order."""
+        precise = terms(amount=D("12345.6789"))
+        before = mark(precise)
+
+        with localcontext(prec=3):
+            assert mark(precise) == before
+
+    def test_it_is_a_sha_256_in_hexadecimal(self) -> None:
+        assert len(mark()) == 64
+        assert set(mark()) <= set("0123456789abcdef")

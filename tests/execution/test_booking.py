@@ -1,0 +1,265 @@
+"""What reports and trades do to a stored order and its fills; on a real database."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from execution.events import EventKind
+from execution.store import Store
+from execution.types import OrderState, TicketState
+from tests.clock import Clock
+from tests.execution.bookkeeping import Desk
+from tests.execution.builders import NOW
+from tests.execution.rows import report, trade
+
+D = Decimal
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def desk(store: Store) -> Desk:
+    return Desk(store)
+
+
+class TestFills:
+    def test_a_trade_is_booked_once_however_often_it_is_shown(self, desk: Desk) -> None:
+        desk.place()
+        for _ in range(3):
+            desk.book(report("working", "0.4"), trade("t1", "0.4"))
+
+        assert desk.filled == D("0.4")
+        assert desk.told == ["fill"]
+
+    def test_a_trade_that_stands_twice_in_one_answer_is_booked_once(self, desk: Desk) -> None:
+        """As when the pages of an exchange overlap."""
+        desk.place()
+        desk.book(report("working", "0.4"), trade("t1", "0.4"), trade("t1", "0.4"))
+
+        assert desk.filled == D("0.4")
+
+    def test_a_fill_is_what_the_venue_says_of_the_trade(self, desk: Desk) -> None:
+        desk.place()
+        at = NOW - SECOND
+        shown = trade("t1", "0.4", "99.5", fee=D("0.0004"), fee_currency="BTC", at=at)
+        desk.book(report("working", "0.4"), shown)
+
+        (booked,) = desk.fills
+        assert (booked.trade_id, booked.amount, booked.price) == ("t1", D("0.4"), D("99.5"))
+        assert (booked.fee, booked.fee_currency, booked.at) == (D("0.0004"), "BTC", at)
+        assert (booked.order, booked.ticket, booked.inferred) == ("O1", "T1", False)
+        assert desk.said(EventKind.FILL) == {"fill": booked.id, "amount": "0.4", "price": "99.5"}
+
+    def test_each_look_adds_what_is_new(self, desk: Desk) -> None:
+        desk.place()
+        first, second = trade("t1", "0.4"), trade("t2", "0.6", "100.2")
+        desk.book(report("working", "0.4"), first)
+        desk.book(report("filled", "1"), first, second)
+
+        assert [f.trade_id for f in desk.fills] == ["t1", "t2"]
+        assert desk.told == ["fill", "fill", "order_filled", "ticket_done"]
+
+    def test_a_trade_that_reads_differently_later_is_kept_as_it_was_and_told(
+        self, desk: Desk
+    ) -> None:
+        desk.place()
+        desk.book(report("working", "0.4"), trade("t1", "0.4"))
+        desk.book(report("working", "0.4"), trade("t1", "0.5", "101"))
+
+        assert [(f.amount, f.price) for f in desk.fills] == [(D("0.4"), D(100))]
+        assert desk.said(EventKind.FILL_CONFLICT) == {
+            "trade": "t1",
+            "booked": "0.4 at 100",
+            "shown": "0.5 at 101",
+        }
+
+    def test_more_filled_than_ordered_is_booked_and_told_once(self, desk: Desk) -> None:
+        desk.place()
+        trades = [trade("t1", "0.7"), trade("t2", "0.5")]
+        desk.book(report("working", "0.7"), trades[0])
+        assert "overfill" not in desk.told
+
+        for _ in range(2):
+            desk.book(report("filled", "1.2"), *trades)
+
+        assert desk.filled == D("1.2")
+        assert desk.said(EventKind.OVERFILL) == {"by": "1.2"}
+
+    def test_exactly_what_was_ordered_is_no_overfill(self, desk: Desk) -> None:
+        desk.place()
+        desk.book(report("filled", "1"), trade("t1", "0.7"), trade("t2", "0.3"))
+
+        assert "overfill" not in desk.told
+
+
+class TestWaitingForTrades:
+    def test_a_closed_order_waits_for_trades_that_are_not_shown_yet(self, desk: Desk) -> None:
+        desk.place()
+        waiting = desk.book(report("filled", "1"))
+
+        assert (waiting.state, waiting.reported) == (OrderState.WORKING, D(1))
+        assert (waiting.short_since, waiting.venue_order_id) == (NOW, "v1")
+        assert waiting.next_look_at == NOW + SECOND / 2
+        assert (desk.fills, desk.told) == ([], [])
+
+    def test_after_five_seconds_what_it_claims_is_inferred(self, desk: Desk, clock: Clock) -> None:
+        desk.place()
+        desk.book(report("filled", "1", average=D("99.9")), trade("t1", "0.4"))
+        clock.advance(4.999999)
+        desk.book(report("filled", "1", average=D("99.9")), trade("t1", "0.4"))
+        assert (desk.order.state, desk.filled) == (OrderState.WORKING, D("0.4"))
+
+        clock.advance(0.000001)
+        desk.book(report("filled", "1", average=D("99.9")), trade("t1", "0.4"))
+
+        assert [(f.amount, f.price, f.inferred) for f in desk.fills] == [
+            (D("0.4"), D(100), False),
+            (D("0.6"), D("99.9"), True),
+        ]
+        assert desk.fills[1].trade_id == "inf:c1:1"
+        assert (desk.fills[1].fee, desk.fills[1].fee_currency) == (D(0), None)
+        assert (desk.order.state, desk.order.short_since) == (OrderState.FILLED, None)
+        assert desk.ticket.state is TicketState.DONE
+
+    @pytest.mark.parametrize(
+        ("known", "price"),
+        [
+            ({"average": D("99.9"), "price": D("100.4")}, "99.9"),
+            ({"average": None, "price": D("100.4")}, "100.4"),
+            ({"average": None, "price": None}, "100.5"),
+        ],
+    )
+    def test_it_is_inferred_at_the_best_price_known(
+        self, desk: Desk, clock: Clock, known: dict[str, Any], price: str
+    ) -> None:
+        desk.place()
+        for _ in range(2):
+            desk.book(report("filled", "1", **known))
+            clock.advance(5)
+
+        assert [f.price for f in desk.fills] == [D(price)]
+
+    def test_trades_that_come_in_time_are_booked_and_nothing_is_inferred(
+        self, desk: Desk, clock: Clock
+    ) -> None:
+        desk.place()
+        desk.book(report("filled", "1"))
+        clock.advance(60)
+        desk.book(report("filled", "1"), trade("t1", "1"))
+
+        assert [(f.trade_id, f.inferred) for f in desk.fills] == [("t1", False)]
+        assert desk.order.state is OrderState.FILLED
+
+    def test_an_open_order_is_not_inferred_however_long_its_trades_are_missing(
+        self, desk: Desk, clock: Clock
+    ) -> None:
+        desk.place()
+        for _ in range(3):
+            desk.book(report("working", "0.5"))
+            clock.advance(60)
+
+        assert (desk.fills, desk.order.reported) == ([], D("0.5"))
+        assert desk.order.state is OrderState.WORKING
+
+    def test_a_canceled_order_with_a_part_filled_waits_too(self, desk: Desk, clock: Clock) -> None:
+        desk.place("canceling")
+        desk.book(report("canceled", "0.3"))
+        assert desk.order.state is OrderState.CANCELING
+
+        desk.book(report("canceled", "0.3"), trade("t1", "0.3"))
+        assert (desk.order.state, desk.filled) == (OrderState.CANCELED, D("0.3"))
+
+
+class TestInferredFills:
+    @pytest.fixture
+    def inferred(self, desk: Desk, clock: Clock) -> Desk:
+        """An order that ended with its whole fill inferred."""
+        desk.place()
+        for _ in range(2):
+            desk.book(report("filled", "1", average=D("99.9")))
+            clock.advance(5)
+        assert [f.inferred for f in desk.fills] == [True]
+        return desk
+
+    def test_the_real_trades_take_their_place(self, inferred: Desk) -> None:
+        inferred.book(report("filled", "1"), trade("t1", "0.4"), trade("t2", "0.6"))
+
+        assert [(f.trade_id, f.inferred) for f in inferred.fills] == [("t1", False), ("t2", False)]
+        assert inferred.filled == D(1)
+
+    def test_a_part_of_the_real_trades_does_not_lower_what_was_filled(self, inferred: Desk) -> None:
+        inferred.book(report("filled", "1"), trade("t1", "0.4"))
+        assert [(f.amount, f.inferred) for f in sorted(inferred.fills, key=lambda f: f.amount)] == [
+            (D("0.4"), False),
+            (D("0.6"), True),
+        ]
+
+        inferred.book(report("filled", "1"), trade("t1", "0.4"), trade("t2", "0.6"))
+        assert [f.inferred for f in inferred.fills] == [False, False]
+        assert inferred.filled == D(1)
+
+    def test_seeing_the_same_again_infers_nothing_more(self, inferred: Desk) -> None:
+        told = inferred.told
+        inferred.book(report("filled", "1", average=D("99.9")))
+
+        assert (inferred.filled, inferred.told) == (D(1), told)
+
+
+class TestAnOrder:
+    def test_one_that_was_in_doubt_and_is_found_works_on(self, desk: Desk, clock: Clock) -> None:
+        desk.place("in_doubt", doubted_at=NOW, looks=2, next_look_at=NOW)
+        clock.advance(3)
+        found = desk.book(report("working"))
+
+        assert (found.state, found.doubted_at, found.looks) == (OrderState.WORKING, None, 0)
+        assert found.next_look_at == clock.now + SECOND
+        assert desk.said(EventKind.ORDER_WORKING) == {"found": "True"}
+
+    def test_one_that_ended_is_not_looked_at_again(self, desk: Desk) -> None:
+        desk.place(next_look_at=NOW)
+        ended = desk.book(report("canceled"))
+
+        assert (ended.next_look_at, ended.ended_at) == (None, NOW)
+        assert desk.said(EventKind.ORDER_CANCELED) == {}
+
+    def test_a_look_that_shows_nothing_new_is_not_told(self, desk: Desk) -> None:
+        desk.place()
+        desk.book(report("working"))
+
+        assert desk.told == []
+
+    def test_one_that_rises_from_its_end_is_told_as_that(self, desk: Desk) -> None:
+        desk.place("absent", ticket="failed", ended_at=NOW)
+        risen = desk.book(report("working", venue_order_id="v7"))
+
+        assert (risen.state, risen.ended_at, risen.venue_order_id) == (
+            OrderState.WORKING,
+            None,
+            "v7",
+        )
+        assert desk.said(EventKind.ORDER_WORKING) == {"resurrected": "True"}
+
+    @pytest.mark.parametrize(
+        ("state", "to"),
+        [
+            ("planned", "sending"),
+            ("sending", "planned"),
+            ("sending", "in_doubt"),
+            ("in_doubt", "stuck"),
+            ("in_doubt", "absent"),
+            ("working", "canceling"),
+            ("working", "canceled"),
+            ("sending", "rejected"),
+            ("planned", "denied"),
+        ],
+    )
+    def test_each_move_is_told_with_its_reason(self, desk: Desk, state: str, to: str) -> None:
+        desk.place(state)
+        desk.move(to, reason="why", attempts=4)
+
+        word = EventKind.ORDER_NOT_SENT if to == "planned" else EventKind(f"order_{to}")
+        assert desk.said(word) == {"reason": "why"}
+        assert (desk.order.state, desk.order.attempts) == (to, 4)

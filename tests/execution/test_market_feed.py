@@ -1,0 +1,233 @@
+"""What keeps a venue's feed fresh, and when the venue counts as lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from execution.errors import Corrupt, VenueUnavailable
+from tests.clock import Clock
+from tests.execution.builders import NOW
+from tests.execution.watched import Desk
+from tests.virtual_time import run_virtually
+
+D = Decimal
+BTC, EUR = "BTC/USDT", "EUR/USDT"
+
+
+@pytest.fixture
+def desk(tmp_path: Path, clock: Clock) -> Desk:
+    return Desk(tmp_path, clock)
+
+
+class TestPreparing:
+    async def test_a_ticket_gets_its_price_its_rate_its_balances_and_its_bars(
+        self, desk: Desk
+    ) -> None:
+        await desk.see()
+        await desk.market.prepare("main", "BTC/EUR", equity=False)
+
+        assert sorted(desk.venue.asked) == ["BTC/EUR", EUR, "balances", "candles"]
+        assert desk.market.quote("main", "BTC/EUR") is not None
+        assert desk.rate("EUR") is not None
+        assert desk.feed.watched == {"BTC/EUR", EUR}, "and from now on they are kept fresh"
+
+    async def test_what_a_share_of_equity_needs_is_priced_too(
+        self, tmp_path: Path, clock: Clock
+    ) -> None:
+        desk = Desk(tmp_path, clock, opening={"USDT": D(1000), "SOL": D(1), "AIRDROP": D(1)})
+        await desk.see()
+        await desk.market.prepare("main", BTC, equity=False)
+        assert desk.market.equity("main") is None
+
+        await desk.market.prepare("main", BTC, equity=True)
+        assert desk.market.equity("main") is not None
+
+    async def test_a_market_nobody_has_leaves_the_venue_to_say_so(self, desk: Desk) -> None:
+        await desk.see()
+
+        with pytest.raises(VenueUnavailable, match="DOGE/USDT"):
+            await desk.market.prepare("main", "DOGE/USDT", equity=False)
+
+    async def test_a_venue_that_does_not_answer_is_an_error(self, desk: Desk) -> None:
+        await desk.see()
+        desk.venue.faults.unreachable = True
+
+        with pytest.raises(VenueUnavailable):
+            await desk.market.prepare("main", BTC, equity=True)
+
+
+class TestWatching:
+    async def test_what_is_watched_brings_the_rate_of_its_quote_asset(self, desk: Desk) -> None:
+        await desk.see()
+        desk.market.watch({"main": ["BTC/EUR"], "elsewhere": [BTC]})
+        assert desk.feed.watched == {"BTC/EUR", EUR}
+
+        desk.market.watch({"main": [BTC, "DOGE/USDT"]})
+        assert desk.feed.watched == {BTC, "DOGE/USDT"}
+
+        desk.market.watch({})
+        assert desk.feed.watched == frozenset()
+
+    async def test_only_something_new_wakes_the_feed(self, desk: Desk) -> None:
+        await desk.see()
+        desk.market.watch({"main": [BTC]})
+        assert desk.feed.wake.is_set()
+
+        desk.feed.wake.clear()
+        desk.market.watch({"main": [BTC]})
+        desk.market.watch({"main": []})
+        assert not desk.feed.wake.is_set()
+
+    def test_the_market_says_what_it_was_built_with(self, desk: Desk) -> None:
+        assert desk.market.currency == "USDT"
+        assert desk.market.feeds() == {"main": desk.feed}
+
+
+def at_the_loop() -> datetime:
+    """The time of the virtual loop, as a clock."""
+    return NOW + timedelta(seconds=asyncio.get_running_loop().time())
+
+
+def live(path: Path, scene: Callable[[Desk], Coroutine[Any, Any, None]]) -> None:
+    """Play a scene with a desk whose feed is running, in virtual time."""
+
+    async def play() -> None:
+        desk = Desk(path, at_the_loop)
+        running = asyncio.create_task(desk.market.run("main"))
+        try:
+            await scene(desk)
+            assert not running.done()
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            await desk.venue.close()
+
+    run_virtually(play())
+
+
+class TestRunning:
+    def test_it_connects_and_rings(self, tmp_path: Path) -> None:
+        async def scene(desk: Desk) -> None:
+            assert (desk.feed.loaded, desk.feed.connected) == (False, False)
+            assert desk.feed.reason == "not connected yet"
+
+            await asyncio.sleep(0.1)
+            assert (desk.feed.loaded, desk.feed.connected, desk.feed.reason) == (True, True, None)
+            assert (desk.feed.answered_at, desk.bells) == (NOW, 1)
+
+        live(tmp_path, scene)
+
+    def test_what_is_watched_is_asked_every_second_and_the_first_time_at_once(
+        self, tmp_path: Path
+    ) -> None:
+        async def scene(desk: Desk) -> None:
+            await asyncio.sleep(0.5)
+            assert BTC not in desk.venue.asked
+            desk.market.watch({"main": [BTC]})
+
+            await asyncio.sleep(0.1)
+            assert desk.venue.asked.count(BTC) == 1
+            await asyncio.sleep(4)
+            assert desk.venue.asked.count(BTC) == 5
+            quote = desk.market.quote("main", BTC)
+            assert quote is not None
+            assert at_the_loop() - quote.at < timedelta(seconds=1)
+
+        live(tmp_path, scene)
+
+    def test_with_nothing_to_watch_the_balances_are_its_sign_of_life(self, tmp_path: Path) -> None:
+        async def scene(desk: Desk) -> None:
+            await asyncio.sleep(40)
+
+            assert set(desk.venue.asked) == {"balances"}
+            assert 3 <= len(desk.venue.asked) <= 4
+            assert desk.feed.connected
+
+        live(tmp_path, scene)
+
+    def test_a_venue_that_cannot_be_opened_is_tried_again_ever_more_slowly(
+        self, tmp_path: Path
+    ) -> None:
+        async def scene(desk: Desk) -> None:
+            desk.venue.faults.unreachable = True
+            await asyncio.sleep(100)
+            assert desk.venue.opened_at == [0, 1, 3, 7, 15, 30, 60, 90]
+            assert desk.feed.reason == "main cannot be reached"
+            assert (desk.feed.failures, desk.feed.loaded, desk.feed.connected) == (8, False, False)
+            assert desk.bells == 8
+
+            desk.venue.faults.unreachable = False
+            await asyncio.sleep(30)
+            assert (desk.feed.failures, desk.feed.reason) == (0, None)
+            assert (desk.feed.loaded, desk.feed.connected) == (True, True)
+
+        live(tmp_path, scene)
+
+    def test_a_venue_is_lost_after_three_failures_and_found_again_with_one_answer(
+        self, tmp_path: Path
+    ) -> None:
+        async def scene(desk: Desk) -> None:
+            desk.market.watch({"main": [BTC]})
+            await asyncio.sleep(0.5)
+            assert desk.bells == 1
+
+            desk.venue.faults.unreachable = True
+            await asyncio.sleep(2)
+            assert (desk.feed.failures, desk.feed.connected, desk.bells) == (2, True, 1)
+            await asyncio.sleep(1)
+            assert (desk.feed.failures, desk.feed.connected, desk.bells) == (3, False, 2)
+            assert desk.feed.reason == "main cannot be reached"
+            assert desk.feed.loaded, "its markets are still known"
+            await asyncio.sleep(60)
+            assert desk.bells == 2, "said once"
+
+            desk.venue.faults.unreachable = False
+            await asyncio.sleep(1)
+            assert (desk.feed.failures, desk.feed.connected, desk.bells) == (0, True, 3)
+            assert desk.feed.reason is None
+
+        live(tmp_path, scene)
+
+    def test_failures_with_an_answer_between_them_do_not_add_up(self, tmp_path: Path) -> None:
+        async def scene(desk: Desk) -> None:
+            desk.market.watch({"main": [BTC]})
+            await asyncio.sleep(0.5)
+            for _ in range(5):
+                desk.venue.faults.unreachable = True
+                await asyncio.sleep(2)
+                desk.venue.faults.unreachable = False
+                await asyncio.sleep(1)
+
+            assert (desk.feed.connected, desk.bells) == (True, 1)
+
+        live(tmp_path, scene)
+
+    def test_a_miss_that_is_over_leaves_no_reason(self, tmp_path: Path) -> None:
+        async def scene(desk: Desk) -> None:
+            desk.market.watch({"main": [BTC]})
+            await asyncio.sleep(0.5)
+            desk.venue.faults.unreachable = True
+            await asyncio.sleep(1)
+            desk.venue.faults.unreachable = False
+            await asyncio.sleep(1)
+
+            assert (desk.feed.connected, desk.feed.reason) == (True, None)
+
+        live(tmp_path, scene)
+
+    def test_what_is_no_outage_is_not_hidden(self, tmp_path: Path) -> None:
+        async def play() -> None:
+            desk = Desk(tmp_path, at_the_loop)
+            desk.venue.ill["balances"] = Corrupt("the books contradict themselves")
+            with pytest.raises(Corrupt, match="contradict"):
+                await desk.market.run("main")
+            await desk.venue.close()
+
+        run_virtually(play())
