@@ -164,18 +164,14 @@ def _changes(router: APIRouter, front: Front) -> None:
             first = error.errors()[0]
             field = ".".join(str(part) for part in first["loc"]) or "body"
             return problem(422, str(first["msg"]), field=field)
-        if asked.flatten:
-            return problem(
-                422,
-                "Flattening is not built yet in this version.",
-                field="flatten",
-                fix="Leave it out: kill halts and cancels; close positions at the exchange.",
-            )
         try:
             trading = await front.desk.halt(person=API, reason=asked.reason)
         except StoreUnavailable as error:
             return problem(503, f"{error} Trading is stopped in this process all the same.")
-        return JSONResponse({"halt": shapes.halt_json(trading)}, status_code=202)
+        answer: Json = {"halt": shapes.halt_json(trading)}
+        if asked.flatten:
+            answer["flatten"] = "not built yet in this version: positions stay open"
+        return JSONResponse(answer, status_code=202)
 
     @router.post("/resume", response_model=None)
     async def resume() -> Response:

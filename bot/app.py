@@ -12,6 +12,7 @@ import logging
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Generator
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -28,11 +29,13 @@ from bot.parts import VERSION, Chat, Ids, Trading, now
 from bot.settings import Settings, SettingsError
 from bot.telegram.front import Front
 from bot.web import web
-from execution.errors import StoreUnavailable
+from execution.errors import StoreUnavailable, VenueMisconfigured
 from execution.events import EventKind
 
 log = logging.getLogger(__name__)
 
+REMEMBERED = timedelta(minutes=1)
+"""How long /readyz tells of a task that failed and was started again."""
 CALM = 1.0
 """Seconds before a task of ours that failed is started again."""
 LAST_REQUESTS = 2
@@ -93,8 +96,9 @@ class App:
         self._settings = settings
         self._page = page
         self._ending = ending
-        self._troubles: dict[str, str] = {}
+        self._troubles: dict[str, tuple[datetime, str]] = {}
         self._stop = asyncio.Event()
+        self._misconfigured: SettingsError | None = None
 
     async def run(self, *beside: Callable[[Trading], Coroutine[Any, Any, None]]) -> None:
         """Start everything, run until a signal asks to stop, stop everything.
@@ -149,6 +153,8 @@ class App:
         ticks.shutdown(wait=False)
         await _end(side, chat, tasks, serving, self._ending)
         alone.release()
+        if self._misconfigured is not None:
+            raise self._misconfigured
 
     def stop(self) -> None:
         """Ask it to stop, as SIGTERM does."""
@@ -160,9 +166,15 @@ class App:
             try:
                 await work()
                 return
+            except VenueMisconfigured as error:
+                self._misconfigured = SettingsError(
+                    f"venues.{name.removeprefix('market ')}.{error}"
+                )
+                self._stop.set()
+                return
             except Exception as error:  # the last boundary: a dead task is silent
                 log.critical("%s failed and is started again: %s", name, error, exc_info=error)
-                self._troubles[name] = f"failed: {type(error).__name__}"
+                self._troubles[name] = (now(), f"failed: {type(error).__name__}")
                 await asyncio.sleep(CALM)
 
     def _server(self, app: FastAPI) -> Server:
@@ -213,7 +225,8 @@ class App:
             states["database"] = str(error)
         for name, feed in side.market.feeds().items():
             states[f"venue {name}"] = None if feed.connected else feed.reason
-        return states | dict(self._troubles)
+        fresh = {n: text for n, (at, text) in self._troubles.items() if now() - at < REMEMBERED}
+        return states | fresh
 
 
 def _forever(side: Trading, chat: Chat) -> dict[str, Work]:

@@ -114,9 +114,12 @@ def _venue(name: str, venue: VenueSettings, beside: Path, clock: Callable[[], da
             ("password", venue.password),
         )
     }
-    return ExchangeVenue(
-        name, venue.exchange, venue.mode, **secrets, overrides=venue.ccxt, clock=clock
-    )
+    try:
+        return ExchangeVenue(
+            name, venue.exchange, venue.mode, **secrets, overrides=venue.ccxt, clock=clock
+        )
+    except ValueError as error:
+        raise SettingsError(f"venues.{name}.{error}") from None
 
 
 def _rule(rule: RuleSettings) -> Rule:

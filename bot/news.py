@@ -49,7 +49,7 @@ class News:
             return self._about_ticket(tx, event)
         mode = reports.gravest(self._market)
         if event.kind is EventKind.HALTED:
-            return Message(face=self.halt(tx), subject=f"halt:{event.seq}")
+            return self._about_halt(tx, event)
         if event.kind is EventKind.HALT_NOT_DONE:
             return _once(event, messages.not_done(mode, event.data["left"]))
         if event.kind is EventKind.RESUMED:
@@ -80,6 +80,15 @@ class News:
             for sweep in reports.sweeps(tx, self._market)
         ]
         return messages.halted(reports.gravest(self._market), halt, sweeps, self._look)
+
+    def _about_halt(self, tx: Transaction, event: Event) -> Message:
+        """The checklist; of a halt that was lifted before it could be told, only that it was."""
+        halt = tx.trading().halt
+        if halt is not None and halt.at == event.at:
+            return Message(face=self.halt(tx), subject=f"halt:{event.seq}")
+        at = figures.clock_time(event.at, self._look.zone)
+        text = f"Halted by {event.data['name']} at {at}, and resumed since."
+        return _once(event, replies.told(reports.gravest(self._market), text))
 
     def _about_venue(self, tx: Transaction, event: Event) -> Message | None:
         views = reports.venue_views(tx, self._market)

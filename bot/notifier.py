@@ -20,7 +20,7 @@ from bot.telegram.chat import Gone, Later, Refused, Sent, TelegramChat, Tokens
 from bot.telegram.faces import Face
 from bot.telegram.tokens import tokens_for
 from execution.errors import StoreUnavailable
-from execution.events import Event, EventKind
+from execution.events import Event
 from execution.store import Store, Transaction
 from execution.store.chat import Post
 from execution.types import Mode
@@ -80,7 +80,7 @@ class Notifier:
                 if message is None:
                     last_silent = event.seq
                     continue
-                if event.kind is EventKind.TICKET_REFUSED and await self._coalesced(event):
+                if "codes" in event.data and await self._coalesced(event):
                     last_silent = event.seq
                     continue
                 await self._send(event, message)

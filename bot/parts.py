@@ -120,15 +120,18 @@ class Chat:
         await self.room.close()
 
 
-def trading(settings: Settings, ids: Callable[[], str], *, started_at: datetime) -> Trading:
-    """The trading side.
+def trading(
+    settings: Settings, ids: Callable[[], str], *, started_at: datetime, halting: bool = False
+) -> Trading:
+    """The trading side. `halting` is for whoever only wants to stop: it never stands in the way.
 
     Raises:
         SettingsError: a setting does not allow it.
         StoreUnavailable: the database cannot be opened.
     """
     store = open_store(settings, ids)
-    _demand_venues_of_open_orders(settings, store)
+    if not halting:
+        _demand_venues_of_open_orders(settings, store)
     config, venues, brake = house.config(settings), house.venues(settings, now), Brake()
     market = Market(
         venues,

@@ -44,7 +44,7 @@ class Report:
 
 def status(settings: Settings) -> Report:
     """How things stand, by what is stored; only the running process knows its connections."""
-    side = parts.trading(settings, Ids(), started_at=now())
+    side = parts.trading(settings, Ids(), started_at=now(), halting=True)
     try:
         view = side.store.read_now(partial(_status, side, settings))
     finally:
@@ -73,7 +73,7 @@ def resume(settings: Settings, person: str) -> Report:
     """Trade again; a running process notices at once."""
 
     async def work() -> Report:
-        side = parts.trading(settings, Ids(), started_at=now())
+        side = parts.trading(settings, Ids(), started_at=now(), halting=True)
         try:
             trading = await side.desk.resume(person=Person(id=person, name=person))
         finally:
@@ -98,7 +98,7 @@ def verify(settings: Settings) -> Report:
 
 
 async def _kill(settings: Settings, person: str, reason: str, say: Callable[[str], None]) -> Report:
-    side = parts.trading(settings, Ids(), started_at=now())
+    side = parts.trading(settings, Ids(), started_at=now(), halting=True)
     lock = Alone(settings.database.url)
     tasks: list[asyncio.Task[None]] = []
     try:

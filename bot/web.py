@@ -30,7 +30,9 @@ def web(
     home: bool = True,
 ) -> FastAPI:
     """The application. `home` is off where another page takes `/`, as in the demo."""
-    app = FastAPI(title="Countersign", version=version, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Countersign", version=version, docs_url=None, redoc_url=None, openapi_url=None
+    )
     app.add_exception_handler(HTTPException, http_problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Exception, _broken)

@@ -191,7 +191,6 @@ def revised(
     *,
     policy: Policy,
     at: datetime,
-    expires_in: timedelta,
     reason: str,
     moved_from: Decimal | None = None,
 ) -> Ticket:
@@ -208,7 +207,7 @@ def revised(
         rule=rule.name,
         required=required,
         fingerprint=fingerprint(terms, rule=rule, required=required),
-        expires_at=at + expires_in,
+        expires_at=at + ticket.waits,
         previous_reference=moved_from,
         decided_at=None,
     )

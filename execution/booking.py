@@ -108,6 +108,26 @@ def move_ticket(tx: Transaction, ticket: Ticket, to: TicketState, *, reason: str
     return after
 
 
+def sweep(tx: Transaction, *, actor: str) -> None:
+    """Carry out a halt on what is stored: void tickets, deny what is planned, ask for cancels.
+
+    Does nothing where that is done; a halt is committed before, so a crash between is made good by
+    whoever proves the halt.
+    """
+    state = tx.trading()
+    assert state.halt is not None, "only a halt sweeps"
+    waiting = tx.tickets.in_state(TicketState.PENDING, TicketState.APPROVED)
+    for ticket in waiting:
+        move_ticket(tx, ticket, TicketState.CANCELED, reason=HALTED)
+    planned = tx.orders.in_state(OrderState.PLANNED)
+    for order in (*planned, *tx.orders.in_state(*orders.LIVE, OrderState.STUCK)):
+        request_cancel(tx, order, actor=actor, reason=HALTED)
+    count = len(waiting) + len(planned)
+    if count:
+        voided = state.halt.evolve(voided=state.halt.voided + count)
+        tx.set_trading(state, state.evolve(halt=voided))
+
+
 def refuse(tx: Transaction, ticket: Ticket, refusals: tuple[Refusal, ...]) -> Ticket:
     """A rule objects to what people approved: nothing is sent, the ticket ends with the reasons."""
     with_reasons = ticket.evolve(refusals=refusals)
@@ -132,7 +152,6 @@ def revise(
         terms,
         policy=policy,
         at=tx.now,
-        expires_in=policy.expires_after,
         reason=reason,
         moved_from=moved_from,
     )
@@ -147,6 +166,26 @@ def revise(
         fingerprint=after.fingerprint,
     )
     return after
+
+
+def follow_rules(tx: Transaction, ticket: Ticket, policy: Policy) -> None:
+    """A ticket whose rule is another one today is asked again, or blocked."""
+    if ticket.terms is None:
+        return
+    rule = policy.rule_for(ticket.terms, source=ticket.source, strategy=ticket.strategy)
+    now = approval.fingerprint(ticket.terms, rule=rule, required=ticket.required)
+    if rule.block:
+        refuse(tx, ticket, (Refusal(code="BLOCKED", text=f"The rule {rule.name} blocks this."),))
+    elif now != ticket.fingerprint:
+        revise(
+            tx,
+            ticket,
+            ticket.terms,
+            policy=policy,
+            kind=EventKind.TICKET_REVISED,
+            actor="desk",
+            reason="the rules changed",
+        )
 
 
 def ask_again(tx: Transaction, ticket: Ticket, terms: Terms, *, policy: Policy) -> Ticket:
@@ -184,6 +223,9 @@ def request_cancel(tx: Transaction, order: Order, *, actor: str, reason: str) ->
 
 
 POLL = timedelta(seconds=1)
+ASK_FOR_TRADES_AGAIN = timedelta(seconds=30)
+"""How often an ended order with inferred fills is asked about, and for how long."""
+TRADES_MAY_COME_FOR = timedelta(minutes=10)
 
 
 def _unfilled_end(order: Order) -> TicketState:
@@ -196,7 +238,12 @@ def _unfilled_end(order: Order) -> TicketState:
 
 
 def _next_poll(tx: Transaction, order: Order) -> datetime | None:
-    return None if order.state in orders.ENDED else tx.now + POLL
+    """When to look again: an ended order only for the trades that were inferred meanwhile."""
+    if order.state not in orders.ENDED:
+        return tx.now + POLL
+    inferred = any(fill.inferred for fill in tx.fills.of_order(order.id))
+    young = order.ended_at is None or tx.now - order.ended_at < TRADES_MAY_COME_FOR
+    return tx.now + ASK_FOR_TRADES_AGAIN if inferred and young else None
 
 
 def _wait_for_trades(tx: Transaction, before: Order, report: Report) -> Order:

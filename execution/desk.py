@@ -17,7 +17,7 @@ from execution import approval, booking, orders, trading
 from execution.approval import Role
 from execution.booking import HALTED
 from execution.config import Config
-from execution.errors import Duplicate, NotAllowed
+from execution.errors import Duplicate, NotAllowed, NotPossible
 from execution.events import EventKind
 from execution.market import Market
 from execution.snapshots import Moment, recheck, resize
@@ -208,7 +208,12 @@ class Desk:
                 return Answer(outcome=Outcome.CANCELED, ticket=after)
             live = [o for o in tx.orders.of_ticket(ticket_id) if o.state not in orders.ENDED]
             for order in live:
-                booking.request_cancel(tx, order, actor=person.id, reason=reason)
+                if order.state is OrderState.STUCK and self.may(person, Role.OWNER):
+                    # Nothing could be proved within the budget: an owner's word ends it.
+                    ended = f"ended by {person.name}"
+                    booking.move_order(tx, order, OrderState.ABSENT, reason=ended)
+                else:
+                    booking.request_cancel(tx, order, actor=person.id, reason=reason)
             outcome = Outcome.CANCELED if live else Outcome.ENDED
             return Answer(outcome=outcome, ticket=tx.tickets.get(ticket_id))
 
@@ -244,36 +249,41 @@ class Desk:
         self._demand(person, Role.APPROVER)
         self._brake.pull()
 
-        def work(tx: Transaction) -> Trading:
+        def commit(tx: Transaction) -> bool:
             before = tx.trading()
             if before.state is TradingState.HALTED:
-                return before
-            voided = _void(tx)
-            halt = Halt(by=person.id, name=person.name, at=tx.now, reason=reason, voided=voided)
-            after = trading.halted(before, halt)
-            tx.set_trading(before, after)
+                return False
+            halt = Halt(by=person.id, name=person.name, at=tx.now, reason=reason)
+            tx.set_trading(before, trading.halted(before, halt))
             tx.journal.add(
                 EventKind.HALTED, tx.now, actor=person.id, name=person.name, reason=reason or None
             )
-            for order in tx.orders.in_state(*orders.LIVE, *orders.UNKNOWN):
-                booking.request_cancel(tx, order, actor=person.id, reason=HALTED)
-            return after
+            return True
 
-        after = await self._store.write(work)
+        def sweep(tx: Transaction) -> Trading:
+            booking.sweep(tx, actor=person.id)
+            return tx.trading()
+
+        await self._store.write(commit)
         self._brake.committed()
-        return after
+        # Apart from the halt itself, so that nothing that is stored can stand in its way.
+        return await self._store.write(sweep)
 
-    async def resume(self, *, person: Person) -> Trading:
+    async def resume(self, *, person: Person, generation: int | None = None) -> Trading:
         """Trade again; pending tickets were voided and stay so, canceled orders stay canceled.
+
+        `generation` is of the state the person saw; another halt since then is not lifted.
 
         Raises:
             NotAllowed: this person is no owner.
-            NotPossible: trading is active, or the halt is not verified yet.
+            NotPossible: trading is active, halted anew, or the halt is not verified yet.
         """
         self._demand(person, Role.OWNER)
 
         def work(tx: Transaction) -> Trading:
             before = tx.trading()
+            if generation is not None and generation != before.generation:
+                raise NotPossible("That changed since: type /resume again.")
             after = trading.resumed(before)
             tx.set_trading(before, after)
             tx.journal.add(EventKind.RESUMED, tx.now, actor=person.id, name=person.name)
@@ -412,18 +422,6 @@ def _answered(tx: Transaction, ticket: Ticket) -> Answer:
     if halt is not None and ticket.reason == HALTED:
         return Answer(outcome=Outcome.HALTED, ticket=ticket, name=halt.name, at=halt.at)
     return Answer(outcome=Outcome.ENDED, ticket=ticket, at=ticket.decided_at)
-
-
-def _void(tx: Transaction) -> int:
-    """Void every ticket nothing was sent for, and deny what was planned; how many tickets."""
-    count = 0
-    for ticket in tx.tickets.in_state(TicketState.PENDING, TicketState.APPROVED):
-        booking.move_ticket(tx, ticket, TicketState.CANCELED, reason=HALTED)
-        count += 1
-    for order in tx.orders.in_state(OrderState.PLANNED):
-        booking.request_cancel(tx, order, actor="desk", reason=HALTED)
-        count += 1
-    return count
 
 
 def _again(signal: Signal, tx: Transaction, value: Decimal | None) -> Signal:

@@ -7,6 +7,7 @@
         NotPossible         it cannot be done as things stand: expired, answered, halted
         Duplicate           the same thing was already received
       VenueError            what a venue call ended in
+        VenueMisconfigured  its settings can never work: stop, and say which
         NotSent             it certainly did not reach the venue: try again, same id
         VenueRefused        the venue's definite no
         OutcomeUnknown      it may or may not have happened: look it up, never send again
@@ -56,6 +57,10 @@ class Duplicate(Told):
 
 class VenueError(CountersignError):
     """The venue call failed."""
+
+
+class VenueMisconfigured(VenueError):
+    """The venue's settings cannot work."""
 
 
 class NotSent(VenueError):

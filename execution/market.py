@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from execution.errors import VenueError, VenueUnavailable
+from execution.errors import VenueError, VenueMisconfigured, VenueUnavailable
 from execution.types import Candle, Instrument, Quote
 from execution.venues.venue import Balance, Venue
 
@@ -49,6 +49,8 @@ class Feed:
     quotes: dict[str, Quote] = field(default_factory=dict)
     balances: Mapping[str, Balance] = field(default_factory=dict)
     balances_at: datetime | None = None
+    balances_due: bool = False
+    """Something was sent or filled since: they are asked for again at the next turn."""
     candles: dict[str, tuple[datetime, Sequence[Candle]]] = field(default_factory=dict)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -87,11 +89,13 @@ class Market:
 
     def instrument(self, venue: str, symbol: str) -> Instrument | None:
         """The venue's facts about a market, or None where it has none of that name."""
-        return self._feeds[venue].venue.instruments().get(symbol)
+        feed = self._feeds.get(venue)
+        return None if feed is None else feed.venue.instruments().get(symbol)
 
     def quote(self, venue: str, symbol: str, *, max_age: timedelta | None = FRESH) -> Quote | None:
         """The last best bid and ask, unless it is older than `max_age`."""
-        quote = self._feeds[venue].quotes.get(symbol)
+        feed = self._feeds.get(venue)
+        quote = None if feed is None else feed.quotes.get(symbol)
         if quote is None or (max_age is not None and self._clock() - quote.at > max_age):
             return None
         return quote
@@ -154,13 +158,19 @@ class Market:
         self._bells.append(bell)
 
     async def run(self, venue: str) -> None:
-        """Connect one venue and keep its feed fresh until canceled."""
+        """Connect one venue and keep its feed fresh until canceled.
+
+        Raises:
+            VenueMisconfigured: trying again would not help.
+        """
         feed = self._feeds[venue]
         attempt = 0
         while True:
             try:
                 await feed.venue.open()
                 break
+            except VenueMisconfigured:
+                raise
             except VenueError as error:
                 feed.reason = str(error)
                 feed.failures += 1
@@ -210,7 +220,8 @@ class Market:
         """
         feed = self._feeds[venue]
         held = feed.balances_at
-        if held is None or self._clock() - held > BALANCES_HOLD:
+        if held is None or feed.balances_due or self._clock() - held > BALANCES_HOLD:
+            feed.balances_due = False
             feed.balances = await feed.venue.balances()
             feed.balances_at = self._clock()
             self._heard(feed)
@@ -230,7 +241,7 @@ class Market:
 
     def stale_balances(self, venue: str) -> None:
         """Something was sent or filled: ask for balances again at the next turn."""
-        self._feeds[venue].balances_at = None
+        self._feeds[venue].balances_due = True
 
     async def _refresh(self, feed: Feed) -> None:
         """One turn: everything watched, and a sign of life when nothing is."""
@@ -274,7 +285,8 @@ class Market:
         money = {self._currency}
         if self._currency in self._at_par:
             money |= self._at_par
-        known = self._feeds[venue].venue.instruments()
+        feed = self._feeds.get(venue)
+        known = {} if feed is None else feed.venue.instruments()
         ordered = [self._currency, *sorted(money - {self._currency})]
         found = [(f"{asset}/{unit}", False) for unit in ordered]
         found += [(f"{unit}/{asset}", True) for unit in ordered]

@@ -96,8 +96,10 @@ def apply_report(order: Order, shown: Shown, at: datetime) -> Applied:
     )
     target = shown.state
     if order.state in ENDED:
+        # Right after an end, a look that still shows it open may be the older one.
+        long_ended = order.ended_at is None or at - order.ended_at > STALE_LOOK
         news = shown.filled > order.reported or (
-            target is _S.WORKING and order.state in {_S.REJECTED, _S.ABSENT}
+            target is _S.WORKING and (long_ended or order.state in {_S.REJECTED, _S.ABSENT})
         )
         if not news or target not in MOVES[order.state]:
             return Applied(order=known, changed=reported > order.reported)
@@ -115,6 +117,8 @@ def missing(order: Order, fills: Iterable[Fill]) -> Decimal:
 
 LOOK_AGAIN = tuple(timedelta(seconds=s) for s in (0.5, 1, 2, 4, 8, 15, 30))
 """Pauses between rounds of looking for an order in doubt; the last one repeats."""
+STALE_LOOK = timedelta(seconds=5)
+"""A look may be this much older than what we know: venues show an order's changes a little late."""
 ROUNDS_FOR_ABSENCE = 3
 DOUBT_BUDGET = timedelta(minutes=10)
 """After this a person decides."""

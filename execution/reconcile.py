@@ -66,6 +66,16 @@ def compare(
     )
 
 
+@dataclass
+class Proof:
+    """How far the proof of one halt has come."""
+
+    of: int | None = None
+    """Generation of the trading state that is being proved; another one starts anew."""
+    clean_at: datetime | None = None
+    told_at: datetime | None = None
+
+
 class Reconciler:
     """Looks at every venue at start, then every `reconcile_every`, and proves halts."""
 
@@ -123,7 +133,10 @@ class Reconciler:
             if report is None:
                 continue
             risen = booking.book(tx, order.id, report, ())
-            unwanted = tx.trading().state is TradingState.HALTED or order.cancel_reason
+            state = tx.trading()
+            if state.halt is not None and state.halt.verified_at is not None:
+                tx.set_trading(state, trading.doubted(state))
+            unwanted = state.state is TradingState.HALTED or order.cancel_reason
             if risen.state is OrderState.WORKING and unwanted:
                 again = risen.evolve(cancel_requested_at=None)
                 tx.orders.change(risen, again)
@@ -133,39 +146,55 @@ class Reconciler:
 
     async def prove_halts(self) -> None:
         """Whenever the desk is halted, look until nothing of ours is left, and say so."""
-        clean_at: datetime | None = None
-        told_at: datetime | None = None
+        proof = Proof()
         while True:
             await asyncio.sleep(_HALT_STEP)
             try:
-                now, state = await self._store.read(lambda tx: (tx.now, tx.trading()))
-                if state.halt is None or state.halt.verified_at is not None:
-                    clean_at = told_at = None
-                    continue
-                if told_at is None:
-                    told_at = state.halt.at
-                    await self._store.write(_taken)
-                left = await self.left()
-                if left:
-                    clean_at = None
-                    if now - told_at >= TELL_AGAIN:
-                        await self._tell_not_done(left)
-                        told_at = now
-                elif clean_at is None:
-                    clean_at = now
-                elif now - clean_at >= BETWEEN_LOOKS:
-                    await self._verify()
+                await self._prove(proof)
             except StoreUnavailable as error:
                 log.critical("a halt cannot be proved while the database fails: %s", error)
 
+    async def _prove(self, proof: Proof) -> None:
+        """One step of proving the present halt."""
+        now, state = await self._store.read(lambda tx: (tx.now, tx.trading()))
+        if state.halt is None or state.halt.verified_at is not None:
+            proof.of = None
+            return
+        if proof.of != state.generation or proof.told_at is None:
+            proof.of, proof.clean_at, proof.told_at = state.generation, None, state.halt.at
+            await self._store.write(_taken)
+        await self._store.write(lambda tx: booking.sweep(tx, actor="desk"))
+        left = await self.left()
+        if left:
+            proof.clean_at = None
+            if now - proof.told_at >= TELL_AGAIN:
+                await self._tell_not_done(left)
+                proof.told_at = now
+        elif proof.clean_at is None:
+            proof.clean_at = now
+        elif now - proof.clean_at >= BETWEEN_LOOKS:
+            await self._verify()
+
     async def left(self) -> list[str]:
         """What of ours may still be open, one line per venue; empty when nothing is."""
-        lines = []
+        lines = await self._store.read(self._out_of_sight)
         for name in self._venues:
             line = await self._left_at(name)
             if line is not None:
                 lines.append(line)
         return lines
+
+    def _out_of_sight(self, tx: Transaction) -> list[str]:
+        """Orders of ours at venues that are not set up any more: nobody can look there."""
+        lost = [
+            order.venue
+            for order in tx.orders.in_state(*orders.LIVE, OrderState.STUCK, OrderState.PLANNED)
+            if order.venue not in self._venues
+        ]
+        return [
+            f"{lost.count(venue)} of ours may be open at {venue}, which is not set up any more"
+            for venue in sorted(set(lost))
+        ]
 
     async def _left_at(self, venue: str) -> str | None:
         def read(tx: Transaction) -> tuple[int, int, bool]:

@@ -72,6 +72,9 @@ def make_terms(
     if unfit:
         return unfit
     bound = _bound(signal, side, facts, prices)
+    if bound <= 0:
+        text = f"The price is under the step of {figure(facts.instrument.price_step)}."
+        return [_refusal("BELOW_MINIMUM", text)]
     amount = _amount(signal, side, facts, default, bound)
     if isinstance(amount, Refusal):
         return [amount]

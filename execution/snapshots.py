@@ -135,6 +135,13 @@ class Moment:
             arrival=arrival,
         )
 
+    def blocked(self, terms: Terms, ticket: Ticket) -> Refusal | None:
+        """A rule that blocks these terms; halving an order must not lead around it."""
+        rule = self.config.policy.rule_for(terms, source=ticket.source, strategy=ticket.strategy)
+        if not rule.block:
+            return None
+        return Refusal(code="BLOCKED", text=f"The rule {rule.name} blocks this.")
+
     def _in_doubt(self, venue: str, symbol: str) -> bool:
         doubtful = self.tx.orders.in_state(*orders.UNKNOWN)
         return any((o.venue, o.symbol) == (venue, symbol) for o in doubtful)
@@ -213,7 +220,7 @@ def recheck(ticket: Ticket, moment: Moment) -> Recheck:
     if refusals:
         return Recheck(refusals=refusals, quote=quote)
     if _moved_away(terms, quote, moment.config) or _does_something_else(terms, sized):
-        return _asked_again(terms, instrument, quote, moment)
+        return _asked_again(ticket, instrument, quote, moment)
     return Recheck(quote=quote)
 
 
@@ -226,7 +233,7 @@ def price_again(ticket: Ticket, moment: Moment) -> Recheck:
     quote = moment.market.quote(terms.venue, terms.symbol)
     if quote is None or instrument is None:
         return Recheck()
-    return _asked_again(terms, instrument, quote, moment)
+    return _asked_again(ticket, instrument, quote, moment)
 
 
 def resize(ticket: Ticket, amount: Decimal, moment: Moment) -> Terms | tuple[Refusal, ...]:
@@ -241,16 +248,22 @@ def resize(ticket: Ticket, amount: Decimal, moment: Moment) -> Terms | tuple[Ref
     made = resized(terms, amount, moment.facts(terms.venue, instrument, quote))
     if not isinstance(made, Terms):
         return tuple(made)
+    if blocked := moment.blocked(made, ticket):
+        return (blocked,)
     fresh = moment.market.quote(terms.venue, terms.symbol)
     if fresh is None:
         return made
     return risk.check(made, moment.snapshot(made), moment.config.limits).refusals or made
 
 
-def _asked_again(terms: Terms, instrument: Instrument, quote: Quote, moment: Moment) -> Recheck:
+def _asked_again(ticket: Ticket, instrument: Instrument, quote: Quote, moment: Moment) -> Recheck:
+    terms = ticket.terms
+    assert terms is not None, "only a ticket with terms is asked again"
     facts = moment.facts(terms.venue, instrument, quote)
     made = repriced(terms, facts, moment.config.prices)
     if isinstance(made, Terms):
+        if blocked := moment.blocked(made, ticket):
+            return Recheck(refusals=(blocked,), quote=quote)
         return Recheck(again=made, quote=quote)
     return Recheck(refusals=tuple(made), quote=quote)
 

@@ -184,6 +184,7 @@ class TicketRow(SQLModel, table=True):
     created_at: datetime = Field(sa_column=Column(Utc, nullable=False))
     expires_at: datetime | None = Field(default=None, sa_column=Column(Utc))
     fired_at: datetime = Field(sa_column=Column(Utc, nullable=False))
+    waits: timedelta = Field(sa_column=Column(Span, nullable=False))
     checks: int = Field(sa_column=Column(Integer, nullable=False))
     refusals: list[dict[str, Any]] = Field(sa_column=Column(JSON, nullable=False))
     strategy: str | None = Field(default=None, sa_column=Column(String(200)))
@@ -219,6 +220,7 @@ class OrderRow(SQLModel, table=True):
         UniqueConstraint("venue", "client_order_id"),
         Index(None, "state", "id"),
         Index(None, "venue", "symbol", "id"),
+        Index(None, "next_look_at"),
     )
 
     id: str = Field(sa_column=Column(ID, primary_key=True))

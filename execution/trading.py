@@ -58,6 +58,12 @@ def verified(trading: Trading, at: datetime) -> Trading:
     return trading.evolve(halt=trading.halt.evolve(verified_at=at))
 
 
+def doubted(trading: Trading) -> Trading:
+    """The same halt, not proved any more: something of ours turned up."""
+    assert trading.halt is not None, "only a halt can be doubted"
+    return trading.evolve(halt=trading.halt.evolve(verified_at=None))
+
+
 def resumed(trading: Trading) -> Trading:
     """Trading again.
 

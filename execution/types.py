@@ -343,6 +343,8 @@ class Ticket(Record):
     created_at: datetime
     expires_at: datetime | None
     fired_at: datetime
+    waits: timedelta = timedelta(minutes=5)
+    """How long each revision may wait for approval."""
     checks: int = 0
     """How many checks were passed when these terms were made."""
     refusals: tuple[Refusal, ...] = ()

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import sqlite3
 import tempfile
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -35,6 +36,7 @@ from execution.market import Market
 from execution.migrations import upgrade
 from execution.reconcile import Reconciler
 from execution.store import Store, Transaction
+from execution.store.chat import Button
 from execution.trading import Brake
 from execution.types import (
     Candle,
@@ -147,6 +149,7 @@ class FrontDesk:
         )
         self.paper = PaperVenue("main", self.folder / "paper.db", clock, market=self.prices)
         venues, brake = {"main": self.paper}, Brake()
+        self.brake = brake
         market = Market(venues, clock=clock, currency="USDT", at_par=("USDT", "USDC", "USD"))
         brake.follow(store.read_now(lambda tx: tx.trading()).state)
         self.side = Trading(
@@ -169,6 +172,17 @@ class FrontDesk:
         front = parts.front(self.settings, self.side, started_at=clock())
         self.front: Front = replace(front, clock=clock)
         self.chat: Chat = parts.chat(self.settings, self.side, self.front)
+
+    @contextmanager
+    def broken_database(self) -> Iterator[None]:
+        """Every write of the trading state, and every read of it, fails for as long as the block."""
+        raw = sqlite3.connect(self.folder / "countersign.db", isolation_level=None)
+        raw.execute("ALTER TABLE trading RENAME TO aside")
+        try:
+            yield
+        finally:
+            raw.execute("ALTER TABLE aside RENAME TO trading")
+            raw.close()
 
     async def close(self) -> None:
         """Stop everything and let go of it."""
@@ -241,7 +255,7 @@ class FrontDesk:
     # What happens
 
     async def accept(self, *, source: str = "tv", **fields: Any) -> Signal:
-        """A signal is received: ten minutes' worth of fields, `amount` and `notional` as its size."""
+        """A signal is received, of a buy of BTC/USDT unless `fields` say otherwise; `amount` or `notional` size it."""
         sizes = {kind: fields.pop(kind) for kind in ("amount", "notional") if kind in fields}
         size = next((Size(kind=SizeKind(k), value=D(v)) for k, v in sizes.items()), None)
         given: dict[str, Any] = {"symbol": "BTC/USDT", "side": Side.BUY, "size": size} | fields
@@ -293,11 +307,17 @@ class FrontDesk:
         self, action: str, subject: str, *, revision: int = 0, argument: str = "", place: int = GROUP
     ) -> ChatButton:
         """A button about any subject."""
-        from execution.store.chat import Button
 
         def work(tx: Transaction) -> str:
-            row = {"subject": subject, "revision": revision, "argument": argument}
-            return tx.chat.button(Button(token=tx.new_id(), place=str(place), action=action, **row))
+            button = Button(
+                token=tx.new_id(),
+                place=str(place),
+                subject=subject,
+                revision=revision,
+                action=action,
+                argument=argument,
+            )
+            return tx.chat.button(button)
 
         return ChatButton(text=action, data=await self.side.store.write(work))
 

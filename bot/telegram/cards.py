@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from bot.telegram import figures, lines
 from bot.telegram.faces import CAPTION_LIMIT, Action, Button, ButtonStyle, Face, Look
-from execution.orders import ENDED
+from execution.orders import ENDED, LIVE
 from execution.reports import TicketView
 from execution.types import (
     Order,
@@ -65,7 +65,12 @@ def _fitted(ticket: Ticket, head: list[str], facts: list[str], end: list[str]) -
 
 
 def story(view: TicketView, look: Look) -> Story:
-    """What has become of a ticket that no longer waits."""
+    """What has become of a ticket that no longer waits.
+
+    An order that turned up after its ticket had ended is what people must see.
+    """
+    if any(order.state in LIVE for order in view.orders):
+        return _working(view, look)
     return _STORIES[view.ticket.state](view, look)
 
 
@@ -233,6 +238,7 @@ def _stuck(view: TicketView, order: Order) -> Story:
         lines=(
             f"{exchange} did not show in time what became of the order.",
             f"Look there for <code>{client_id}</code>. It will not be sent again.",
+            "If it is not there, an owner ends it here with /cancel.",
             f"{lines.symbol(view)} takes no new order at {lines.place(view)} until this is known.",
         ),
         buttons=((_DETAILS,),),

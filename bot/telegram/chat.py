@@ -49,6 +49,7 @@ class Gone(Refused):
 _GONE = ("message to edit not found", "message can't be edited", "message_id_invalid")
 _SAME = "message is not modified"
 _PAUSE = 2.0
+_FORBIDDEN_PAUSE = 15.0
 POLL = 25
 """Seconds one long poll may last."""
 
@@ -215,7 +216,10 @@ class TelegramChat:
             wait = error.retry_after
             seconds = wait.total_seconds() if hasattr(wait, "total_seconds") else float(wait)
             raise Later("Telegram asked for a pause.", seconds=seconds) from error
-        except (BadRequest, Forbidden) as error:
+        except Forbidden as error:
+            # Taken out of the chat, or muted: people can mend that, so it is said when they have.
+            raise Later(f"Telegram forbids it: {error}.", seconds=_FORBIDDEN_PAUSE) from error
+        except BadRequest as error:
             text = str(error).lower()
             if any(part in text for part in _GONE):
                 raise Gone(str(error)) from error

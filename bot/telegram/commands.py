@@ -42,7 +42,12 @@ async def whoami(front: Front, asked: Asked) -> Reply:
 async def kill(front: Front, asked: Asked) -> Reply | None:
     """Halt at once. The notifier's checklist is the answer; a second kill is told of the first."""
     before = await front.store.read(lambda tx: tx.trading())
-    after = await front.desk.halt(person=asked.who.person, reason=" ".join(asked.words))
+    flatten = asked.words[:1] == ("flatten",)
+    reason = " ".join(asked.words[flatten:])
+    after = await front.desk.halt(person=asked.who.person, reason=reason)
+    if flatten:
+        text = "Halted. Flattening is not built yet in this version: positions stay open."
+        return Reply(face=replies.told(front.mode, text))
     if before.generation != after.generation or after.halt is None:
         return None
     halted = Answer(outcome=Outcome.HALTED, name=after.halt.name, at=after.halt.at)

@@ -56,8 +56,7 @@ class Intake:
                 # What has just failed is asked without waiting, to know soon that it is back.
                 updates = await self._updates(offset, POLL if self.reason is None else 0)
                 self._heard()
-                for update in sorted(updates, key=_is_no_kill):
-                    await self._take(update)
+                await self._take_all(updates)
                 offset = max([offset, *(update.update_id + 1 for update in updates)])
                 failures = 0
             except (TelegramError, StoreUnavailable) as error:
@@ -107,7 +106,21 @@ class Intake:
             log.error("%s", reason)
         self.reason = reason
 
-    async def _take(self, update: Update) -> None:
+    async def _take_all(self, updates: Sequence[Update]) -> None:
+        """Every update in its order, but a `/kill` before all others.
+
+        At its own place it counts once more, so that nothing said before it undoes it.
+        """
+        for update in updates:
+            if _is_kill(update):
+                await self._take(update)
+        for update in updates:
+            if not _is_kill(update):
+                await self._take(update)
+            elif update is not updates[0]:
+                await self._take(update, aloud=False)
+
+    async def _take(self, update: Update, *, aloud: bool = True) -> None:
         """Do what one update asks; returns once it is committed.
 
         Raises:
@@ -117,13 +130,13 @@ class Intake:
             if update.callback_query is not None:
                 await self._tap(update.callback_query)
             elif update.message is not None:
-                await self._message(update.message)
+                await self._message(update.message, aloud=aloud)
         except StoreUnavailable:
             raise
         except Exception as error:  # one update must not shut the door for all others
             log.critical("update %s failed: %s", update.update_id, error, exc_info=error)
 
-    async def _message(self, message: Message) -> None:
+    async def _message(self, message: Message, *, aloud: bool) -> None:
         text = (message.text or "").strip()
         if not text.startswith("/") or text == "/" or message.forward_origin is not None:
             return
@@ -139,7 +152,7 @@ class Intake:
         who = somebody(message.from_user, message, self._front.roles)
         asked = Asked(who=who, words=tuple(words))
         reply = await commands.run(self._front, name.lower(), asked, at_home=at_home)
-        if reply is not None:
+        if reply is not None and aloud:
             self._later(self._reply(reply, message, thread))
 
     async def _tap(self, query: CallbackQuery) -> None:
@@ -191,10 +204,9 @@ class Intake:
             log.error("an answer failed: %s", error, exc_info=error)
 
 
-def _is_no_kill(update: Update) -> bool:
-    """Sorts `/kill` before everything it came with; the rest keeps its order."""
+def _is_kill(update: Update) -> bool:
     text = update.message.text if update.message is not None else None
-    return not (text or "").strip().lower().startswith("/kill")
+    return (text or "").strip().lower().startswith("/kill")
 
 
 def _asked_pause(error: Exception) -> float:

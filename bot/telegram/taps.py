@@ -46,7 +46,8 @@ WENT_WELL = frozenset(
 """Outcomes that did what was asked; of all others the person is told with an alert."""
 
 
-def _ticket(button: Button) -> str:
+def _about(button: Button) -> str:
+    """The id behind a button's subject: a ticket's, or the generation of a halt."""
     return button.subject.partition(":")[2]
 
 
@@ -57,20 +58,20 @@ def _answered(front: Front, answer: Answer, who: Somebody) -> Tapped:
 
 async def _approve(front: Front, button: Button, who: Somebody) -> Tapped:
     answer = await front.desk.vote(
-        _ticket(button), revision=button.revision, person=who.person, kind=VoteKind.APPROVE
+        _about(button), revision=button.revision, person=who.person, kind=VoteKind.APPROVE
     )
     return _answered(front, answer, who)
 
 
 async def _reject(front: Front, button: Button, who: Somebody) -> Tapped:
     answer = await front.desk.vote(
-        _ticket(button), revision=button.revision, person=who.person, kind=VoteKind.REJECT
+        _about(button), revision=button.revision, person=who.person, kind=VoteKind.REJECT
     )
     return _answered(front, answer, who)
 
 
 async def _halve(front: Front, button: Button, who: Somebody) -> Tapped:
-    view = await front.view(_ticket(button))
+    view = await front.view(_about(button))
     if view is None or view.ticket.terms is None:
         return _answered(front, Answer(outcome=Outcome.UNKNOWN), who)
     answer = await front.desk.resize(
@@ -84,7 +85,7 @@ async def _halve(front: Front, button: Button, who: Somebody) -> Tapped:
 
 async def _resize(front: Front, button: Button, who: Somebody) -> Tapped:
     answer = await front.desk.resize(
-        _ticket(button),
+        _about(button),
         revision=button.revision,
         person=who.person,
         amount=Decimal(button.argument),
@@ -93,7 +94,7 @@ async def _resize(front: Front, button: Button, who: Somebody) -> Tapped:
 
 
 async def _edit(front: Front, button: Button, who: Somebody) -> Tapped:
-    view = await front.view(_ticket(button))
+    view = await front.view(_about(button))
     if view is None:
         return _answered(front, Answer(outcome=Outcome.UNKNOWN), who)
     waits = view.ticket.state is TicketState.PENDING
@@ -107,7 +108,7 @@ async def _edit(front: Front, button: Button, who: Somebody) -> Tapped:
 
 
 async def _why(front: Front, button: Button, who: Somebody) -> Tapped:
-    view = await front.view(_ticket(button))
+    view = await front.view(_about(button))
     if view is None:
         return _answered(front, Answer(outcome=Outcome.UNKNOWN), who)
     short = await front.shorten()
@@ -118,12 +119,12 @@ async def _why(front: Front, button: Button, who: Somebody) -> Tapped:
 
 
 async def _cancel(front: Front, button: Button, who: Somebody) -> Tapped:
-    return _answered(front, await front.desk.cancel(_ticket(button), person=who.person), who)
+    return _answered(front, await front.desk.cancel(_about(button), person=who.person), who)
 
 
 async def _propose(front: Front, button: Button, who: Somebody) -> Tapped:
     value = Decimal(button.argument) if button.argument else None
-    answer = await front.desk.propose(_ticket(button), person=who.person, value=value)
+    answer = await front.desk.propose(_about(button), person=who.person, value=value)
     return _answered(front, answer, who)
 
 
@@ -133,7 +134,8 @@ async def _refresh(front: Front, button: Button, who: Somebody) -> Tapped:
 
 
 async def _resume(front: Front, button: Button, who: Somebody) -> Tapped:
-    await front.desk.resume(person=who.person)
+    seen = int(_about(button))
+    await front.desk.resume(person=who.person, generation=seen)
     return Tapped(popup="Trading again.")
 
 

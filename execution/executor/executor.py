@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
 
-from execution import booking
+from execution import approval, booking
 from execution.config import Config
 from execution.errors import Corrupt, StoreUnavailable
 from execution.executor import following, opening, screening, sending
@@ -43,9 +43,11 @@ class Waiting:
     signals: list[Signal]
     approved: list[Ticket]
     planned: list[Order]
+    sending: list[Order]
     due: list[Order]
     watched: Mapping[str, set[str]]
     state: TradingState
+    now: datetime
 
 
 class Executor:
@@ -73,7 +75,9 @@ class Executor:
         self._started_at = started_at
         self._bell = asyncio.Event()
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._sending: set[str] = set()
+        self._delivering: set[str] = set()
+        """Ids of orders that a live task of ours is sending."""
+        self._deliveries: set[asyncio.Task[object]] = set()
         self._resting: dict[str, float] = {}
         self._stopping = False
         store.on_commit(self._bell.set)
@@ -83,16 +87,19 @@ class Executor:
         """Make what a dead process left behind safe to go on with.
 
         What was `sending` may or may not have arrived: it is in doubt. A ticket whose venue is gone
-        from the settings, or is now another mode than the card said, can no longer be approved.
+        from the settings, or is now another mode than the card said, can no longer be approved; one
+        whose rule has changed is asked again.
         """
 
         def work(tx: Transaction) -> None:
             for order in tx.orders.in_state(OrderState.SENDING):
-                sending.in_doubt(order, "the process ended while it was being sent")(tx)
+                sending.interrupted(order.id)(tx)
             for ticket in tx.tickets.in_state(TicketState.PENDING, TicketState.APPROVED):
                 reason = self._no_longer(ticket)
                 if reason is not None:
                     booking.move_ticket(tx, ticket, TicketState.CANCELED, reason=reason)
+                else:
+                    booking.follow_rules(tx, ticket, self._config.policy)
 
         await self._store.write(work)
 
@@ -121,9 +128,8 @@ class Executor:
     async def stop(self) -> None:
         """Start nothing new, let orders that are being sent end, then let go of the rest."""
         self._stopping = True
-        being_sent = [task for key, task in self._tasks.items() if key in self._sending]
-        if being_sent:
-            await asyncio.wait(being_sent, timeout=LAST_WORDS)
+        if self._deliveries:
+            await asyncio.wait(self._deliveries, timeout=LAST_WORDS)
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
@@ -134,16 +140,31 @@ class Executor:
         if any(order.state is OrderState.WORKING for order in waiting.due):
             await self._store.write(following.time_out)
         self._market.watch(waiting.watched)
+        for order in waiting.sending:
+            if order.id not in self._delivering:
+                await self._store.write(sending.interrupted(order.id))
         for signal in waiting.signals:
             self._start(f"signal:{signal.id}", self._screen(signal))
-        for ticket in waiting.approved:
-            self._start(f"ticket:{ticket.id}", self._open(ticket))
-        for order in waiting.planned:
-            if self._ready(order.venue):
-                self._start(f"order:{order.id}", self._send(order))
+        self._send_what_may_go(waiting)
         for order in waiting.due:
-            if self._market.feed(order.venue).loaded:
+            if order.venue in self._venues and self._market.feed(order.venue).loaded:
                 self._start(f"order:{order.id}", self._follow(order))
+
+    def _send_what_may_go(self, waiting: Waiting) -> None:
+        """Approved tickets and planned orders; none while the brake is pulled."""
+        if self._brake.pulled:
+            return
+        for ticket in waiting.approved:
+            if self._ready(ticket.venue):
+                self._start(f"ticket:{ticket.id}", self._open(ticket))
+            elif not approval.still_holds(ticket, waiting.now):
+                self._start(f"ticket:{ticket.id}", self._give_up(opening.overdue(ticket.id)))
+        for order in waiting.planned:
+            key, venue = f"order:{order.id}", self._venues.get(order.venue)
+            if self._ready(order.venue):
+                self._start(key, self._send(order))
+            elif waiting.now - order.created_at > approval.APPROVAL_HOLDS:
+                self._start(key, self._give_up(sending.give_up_waiting(order.id, venue)))
 
     def _look(self, tx: Transaction) -> Waiting:
         pending = tx.tickets.in_state(TicketState.PENDING)
@@ -160,13 +181,20 @@ class Executor:
             signals=list(tx.signals.waiting()),
             approved=list(approved),
             planned=[order for order in planned if following.due(order, tx)],
-            due=[order for order in live if following.due(order, tx)],
+            sending=list(tx.orders.in_state(OrderState.SENDING)),
+            due=[
+                *(order for order in live if following.due(order, tx)),
+                *tx.orders.asked_about(tx.now),
+            ],
             watched=watched,
             state=tx.trading().state,
+            now=tx.now,
         )
 
     def _ready(self, venue: str) -> bool:
         """Whether orders may go there: connected, and compared with our rows since we started."""
+        if venue not in self._venues:
+            return False
         feed = self._market.feed(venue)
         return feed.connected and feed.reconciled_at is not None
 
@@ -183,13 +211,11 @@ class Executor:
 
     def _ended(self, key: str, task: asyncio.Task[None]) -> None:
         del self._tasks[key]
-        self._sending.discard(key)
         if not task.cancelled() and (error := task.exception()) is not None:
             # The row is as it was before the failed transaction: the next turn tries again.
             level = logging.CRITICAL if isinstance(error, Corrupt) else logging.ERROR
             log.log(level, "%s failed: %s", key, error, exc_info=error)
             self._resting[key] = task.get_loop().time() + REST
-        self._bell.set()
 
     async def _screen(self, signal: Signal) -> None:
         await screening.Screening(
@@ -200,37 +226,49 @@ class Executor:
             patient_since=max(signal.received_at, self._started_at),
         ).run()
 
+    async def _give_up(self, work: Callable[[Transaction], None]) -> None:
+        await self._store.write(work)
+
     async def _open(self, ticket: Ticket) -> None:
         """An approved ticket: its order planned and made `sending` in one commit, then sent."""
-        if not self._ready(ticket.venue):
-            await self._store.write(opening.overdue(ticket.id))
-            return
         venue = self._venues[ticket.venue]
         plan = opening.plan(ticket.id, venue, self._market, self._config, self._install)
 
-        def work(tx: Transaction) -> Order | None:
-            planned = plan(tx)
-            return None if planned is None else sending.commit_sending(planned.id, venue)(tx)
+        def planned(tx: Transaction) -> str | None:
+            order = plan(tx)
+            return None if order is None else order.id
 
-        order = await self._store.write(work)
-        if order is not None:
-            await self._deliver(order)
+        await self._deliver(planned, venue)
 
     async def _send(self, planned: Order) -> None:
         """An order that was planned and never left: it goes out under the same id."""
-        venue = self._venues[planned.venue]
-        order = await self._store.write(sending.commit_sending(planned.id, venue))
-        if order is not None:
-            await self._deliver(order)
+        await self._deliver(lambda tx: planned.id, self._venues[planned.venue])
 
-    async def _deliver(self, order: Order) -> None:
-        """The one send of an order that is committed as `sending`, and its outcome."""
-        current = asyncio.current_task()
-        self._sending.update(key for key, task in self._tasks.items() if task is current)
-        venue = self._venues[order.venue]
-        record = await sending.send(order, venue, self._brake, self._config, self._jitter)
-        await self._record(record, order)
-        self._market.stale_balances(order.venue)
+    async def _deliver(self, planned: Callable[[Transaction], str | None], venue: Venue) -> None:
+        """Commit an order as `sending`, send it once, store the outcome."""
+        ours: list[str] = []
+
+        def work(tx: Transaction) -> Order | None:
+            order_id = planned(tx)
+            if order_id is None:
+                return None
+            ours.append(order_id)
+            # Before the commit: whoever sees it `sending` must see that it is being sent.
+            self._delivering.add(order_id)
+            return sending.commit_sending(order_id, venue)(tx)
+
+        task = asyncio.current_task()
+        assert task is not None, "work runs in tasks"
+        self._deliveries.add(task)
+        try:
+            order = await self._store.write(work)
+            if order is not None:
+                record = await sending.send(order, venue, self._brake, self._config, self._jitter)
+                await self._record(record, order)
+                self._market.stale_balances(order.venue)
+        finally:
+            self._delivering.difference_update(ours)
+            self._deliveries.discard(task)
 
     async def _record(self, record: sending.Recorded, order: Order) -> None:
         """Store a send's outcome, however long the database takes; a restart would find it in doubt."""

@@ -113,6 +113,12 @@ def _not_found(order_id: str, venue: Venue) -> Change:
     def work(tx: Transaction) -> None:
         order = tx.orders.get(order_id)
         if order.state in orders.ENDED:
+            tx.orders.change(order, order.evolve(next_look_at=None))
+            return
+        seen = order.acknowledged_at
+        if seen is not None and tx.now - seen < max(venue.visibility_grace, orders.STALE_LOOK):
+            # It was just acknowledged: venues show an order to look-ups a moment later.
+            tx.orders.change(order, order.evolve(next_look_at=tx.now + booking.POLL))
             return
         if order.state in {OrderState.WORKING, OrderState.CANCELING}:
             booking.move_order(

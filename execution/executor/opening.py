@@ -56,6 +56,9 @@ def plan(
         usable = _is_usable(tx, ticket, config)
         found = recheck(ticket, moment) if usable else price_again(ticket, moment)
         if found.quote is None:
+            if not approval.still_holds(ticket, tx.now):
+                reason = f"{ticket.venue} gave no price while the approval held; nothing was sent"
+                booking.move_ticket(tx, ticket, TicketState.FAILED, reason=reason)
             return None
         if found.refusals or found.again is not None:
             _send_back(tx, ticket, found, config)

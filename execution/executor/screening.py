@@ -97,6 +97,8 @@ class Screening:
 
     def _make(self, venue: str, symbol: str) -> Callable[[Transaction], None]:
         def work(tx: Transaction) -> None:
+            if not tx.signals.is_waiting(self.signal.id):
+                return
             moment = Moment(tx=tx, market=self.market, config=self.config)
             instrument = self.market.instrument(venue, symbol)
             quote = self.market.quote(venue, symbol, max_age=None)
@@ -125,6 +127,11 @@ class Screening:
 
         return work
 
+    def _waits(self) -> timedelta:
+        """How long it may wait for approval: the desk's time, or the signal's own shorter one."""
+        longest = self.config.policy.expires_after
+        return min(longest, self.signal.expires_in or longest)
+
     def _rule(self, terms: Terms) -> Rule:
         signal = self.signal
         return self.config.policy.rule_for(terms, source=signal.source, strategy=signal.strategy)
@@ -132,9 +139,6 @@ class Screening:
     def _pass(self, tx: Transaction, about: Asked, terms: Terms, rule: Rule, checks: int) -> None:
         """Nothing objects: a card waits for people, or the rule lets it straight through."""
         straight = rule.required == 0
-        waits = self.config.policy.expires_after
-        if self.signal.expires_in is not None:
-            waits = min(waits, self.signal.expires_in)
         ticket = self._ticket(
             tx,
             about,
@@ -142,7 +146,7 @@ class Screening:
             state=TicketState.APPROVED if straight else TicketState.PENDING,
             rule=rule,
             checks=checks,
-            expires_at=None if straight else tx.now + waits,
+            expires_at=None if straight else tx.now + self._waits(),
         )
         tx.tickets.add(ticket)
         tx.journal.add(
@@ -162,6 +166,8 @@ class Screening:
         terms: Terms | None = None,
     ) -> Callable[[Transaction], None]:
         def work(tx: Transaction) -> None:
+            if not tx.signals.is_waiting(self.signal.id):
+                return
             ticket = self._ticket(
                 tx,
                 about,
@@ -215,6 +221,7 @@ class Screening:
             created_at=tx.now,
             expires_at=expires_at,
             fired_at=self.signal.fired_at,
+            waits=self._waits(),
             checks=checks,
             refusals=refusals,
             strategy=self.signal.strategy,

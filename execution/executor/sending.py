@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from random import Random
 
-from execution import booking, orders
+from execution import approval, booking, orders
 from execution.config import Config
 from execution.errors import NotSent, OutcomeUnknown, VenueRefused
 from execution.store import Transaction
@@ -32,9 +32,17 @@ def commit_sending(order_id: str, venue: Venue) -> Callable[[Transaction], Order
         if order.state is not OrderState.PLANNED:
             return None
         state = tx.trading()
+        canceled = order.cancel_reason
         if not lets_through(state, reduces=order.reduces):
-            why = str(state.state)
-            booking.move_order(tx, order, OrderState.DENIED, reason=why, cancel_reason=why)
+            canceled = canceled or str(state.state)
+        if canceled is not None:
+            booking.move_order(
+                tx, order, OrderState.DENIED, reason=canceled, cancel_reason=canceled
+            )
+            return None
+        stale = no_longer_approved(tx, order, venue)
+        if stale is not None:
+            booking.move_order(tx, order, OrderState.DENIED, reason=stale)
             return None
         return booking.move_order(
             tx,
@@ -45,6 +53,46 @@ def commit_sending(order_id: str, venue: Venue) -> Callable[[Transaction], Order
             fence_at=tx.now + venue.fence + FENCE_MARGIN,
             next_look_at=None,
         )
+
+    return work
+
+
+def no_longer_approved(tx: Transaction, order: Order, venue: Venue) -> str | None:
+    """Why an order that was planned a while ago must not go out; None while it may."""
+    ticket = tx.tickets.get(order.ticket)
+    assert ticket is not None, "an order has a ticket"
+    if ticket.mode is not venue.mode:
+        return f"{venue.name} is {venue.mode} now, the card said {ticket.mode}"
+    if not approval.still_holds(ticket, tx.now):
+        return "it could not be sent while its approval held"
+    return None
+
+
+def interrupted(order_id: str) -> Callable[[Transaction], None]:
+    """Nobody is sending it any more and nobody knows what became of it."""
+
+    def work(tx: Transaction) -> None:
+        order = tx.orders.get(order_id)
+        if order.state is OrderState.SENDING:
+            in_doubt(order, "what was sending it ended before the answer")(tx)
+
+    return work
+
+
+def give_up_waiting(order_id: str, venue: Venue | None) -> Callable[[Transaction], None]:
+    """A planned order whose venue cannot be used: denied once its approval has become old."""
+
+    def work(tx: Transaction) -> None:
+        order = tx.orders.get(order_id)
+        if order.state is not OrderState.PLANNED:
+            return
+        stale = (
+            f"the venue {order.venue} is no longer set up"
+            if venue is None
+            else no_longer_approved(tx, order, venue)
+        )
+        if stale is not None:
+            booking.move_order(tx, order, OrderState.DENIED, reason=stale)
 
     return work
 

@@ -88,11 +88,13 @@ class Journal:
         self._head = (seq + 1, values["mac"])
         return seq + 1
 
-    def close(self) -> None:
-        """Write the new head; called once, before the commit."""
-        if self._head is not None:
-            seq, mac = self._head
-            self._connection.execute(_WRITE_HEAD, {"seq": seq, "mac": mac})
+    def close(self) -> bool:
+        """Write the new head, once, before the commit; whether there is one."""
+        if self._head is None:
+            return False
+        seq, mac = self._head
+        self._connection.execute(_WRITE_HEAD, {"seq": seq, "mac": mac})
+        return True
 
     def head(self) -> tuple[int, str]:
         """Sequence number and MAC of the newest entry."""

@@ -23,6 +23,10 @@ _CHANGE_ORDER = swap(_ORDERS.table, "id", "state", "attempts")
 _ENTRIES_SINCE = select(func.count()).where(
     _ORDERS.table.c.sent_at > bindparam("moment", type_=Utc), _ORDERS.table.c.reduces.is_(False)
 )
+_ASKED_ABOUT = select(_ORDERS.table).where(
+    _ORDERS.table.c.next_look_at <= bindparam("now", type_=Utc),
+    _ORDERS.table.c.ended_at.is_not(None),
+)
 _BY_TIME = (_FILLS.table.c.at, _FILLS.table.c.id)
 _ALL_FILLS = select(_FILLS.table).order_by(*_BY_TIME)
 _FILLS_OF = rows_where(_FILLS.table, order="order").order_by(*_BY_TIME)
@@ -74,6 +78,11 @@ class Orders:
     def in_state(self, *states: OrderState) -> Sequence[Order]:
         """Orders that stand so, oldest first."""
         rows = self._connection.execute(rows_in(_ORDERS.table, "state", states, "id"))
+        return [_ORDERS.record(row) for row in rows.mappings()]
+
+    def asked_about(self, now: datetime) -> Sequence[Order]:
+        """Ended orders whose next look is due: their trades may still come."""
+        rows = self._connection.execute(_ASKED_ABOUT, {"now": now})
         return [_ORDERS.record(row) for row in rows.mappings()]
 
     def by_client_ids(self, venue: str, ids: Iterable[str]) -> dict[str, Order]:

@@ -49,11 +49,11 @@ class Store:
             StoreUnavailable: the database is locked, full or gone; nothing was stored.
         """
         loop = asyncio.get_running_loop()
-        try:
-            return await loop.run_in_executor(self._writer, self.write_now, work)
-        finally:
+        result, news = await loop.run_in_executor(self._writer, self._run, self._write_engine, work)
+        if news:
             for bell in self._bells:
                 bell()
+        return result
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """Run work on a consistent view; it never waits for a write.
@@ -66,14 +66,14 @@ class Store:
 
     def write_now(self, work: Callable[[Transaction], T]) -> T:
         """The same as `write`, in the calling thread; for the command line and start-up."""
-        return self._run(self._write_engine, work)
+        return self._run(self._write_engine, work)[0]
 
     def read_now(self, work: Callable[[Transaction], T]) -> T:
         """The same as `read`, in the calling thread."""
-        return self._run(self._read_engine, work)
+        return self._run(self._read_engine, work)[0]
 
     def on_commit(self, bell: Callable[[], None]) -> None:
-        """Call this on the event loop after every write of this process."""
+        """Call this on the event loop after every commit of this process that wrote an event."""
         self._bells.append(bell)
 
     def close(self) -> None:
@@ -83,7 +83,8 @@ class Store:
         self._write_engine.dispose()
         self._read_engine.dispose()
 
-    def _run(self, engine: Engine, work: Callable[[Transaction], T]) -> T:
+    def _run(self, engine: Engine, work: Callable[[Transaction], T]) -> tuple[T, bool]:
+        """The result, and whether the journal has news."""
         try:
             with engine.begin() as connection:
                 transaction = Transaction(
@@ -93,8 +94,7 @@ class Store:
                     new_id=self._new_id,
                 )
                 result = work(transaction)
-                transaction.journal.close()
-                return result
+                return result, transaction.journal.close()
         except (OperationalError, PoolTimeout) as error:
             reason = str(getattr(error, "orig", None) or error)
             raise StoreUnavailable(f"The database does not answer: {reason}.") from error

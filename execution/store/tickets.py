@@ -91,6 +91,11 @@ class Signals:
             row.id: _SIGNAL.validate_python(row.body) for row in self._connection.execute(query)
         }
 
+    def is_waiting(self, id: str) -> bool:
+        """Whether no ticket was made of it yet."""
+        query = select(_SIGNALS.c.id).where(_SIGNALS.c.id == id, _SIGNALS.c.ticket.is_(None))
+        return self._connection.execute(query).first() is not None
+
     def waiting(self, limit: int = 50) -> Sequence[Signal]:
         """Signals no ticket was made of yet, oldest first."""
         rows = self._connection.execute(_WAITING, {"limit": limit})

@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from execution.errors import NotSent, VenueError, VenueUnavailable
+from execution.errors import NotSent, VenueError, VenueMisconfigured, VenueUnavailable
 from execution.types import Mode
 from execution.venues.answers import Wire, asking_failed, clock_is_off, sending_failed
 from execution.venues.quirks import Quirks
@@ -240,7 +240,9 @@ class Connections:
         made = type(kind.__name__, (_Watched, kind), {})(config)
         if self._mode is Mode.SANDBOX:
             if not made.urls.get("test"):
-                raise ValueError(f"mode: {self._exchange} has no sandbox; use paper or live")
+                raise VenueMisconfigured(
+                    f"mode: {self._exchange} has no sandbox; use paper or live"
+                )
             made.set_sandbox_mode(True)
             # It puts `urls.test` in the place of `urls.api`; what the user set still comes last.
             made.urls = kind.deep_extend(made.urls, self._overrides.get("urls", {}))

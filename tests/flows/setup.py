@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -73,6 +73,9 @@ when = {{ sources = ["auto"] }}
 required = 0
 """
 PAPER = {"venues.main.exchange": "paper", "venues.main.mode": "paper"}
+
+SOON = 20.0
+"""Seconds in which whatever is waited for happens, on a machine that has other things to do."""
 
 Json = dict[str, Any]
 
@@ -232,7 +235,7 @@ class House:
         found = (await self.get("tickets", signal=signal))["items"]
         return found[0] if found else None
 
-    async def ticket_in(self, state: str, signal: str, *, timeout_s: float = 10) -> Json:
+    async def ticket_in(self, state: str, signal: str) -> Json:
         """The ticket of a signal as soon as it is in this state."""
 
         async def look() -> Json | None:
@@ -241,11 +244,11 @@ class House:
 
         seen: dict[str, Json | None] = {}
         try:
-            return await until(look, timeout_s=timeout_s)  # type: ignore[return-value]
+            return await until(look, timeout_s=SOON)  # type: ignore[return-value]
         except TimeoutError:
             raise TimeoutError(f"no ticket in state {state}: {seen['ticket']}") from None
 
-    async def order_in(self, state: str, signal: str, *, timeout_s: float = 10) -> Json:
+    async def order_in(self, state: str, signal: str) -> Json:
         """The one order of a signal as soon as it is in this state."""
 
         async def look() -> Json | None:
@@ -253,20 +256,28 @@ class House:
             assert len(found) <= 1, found
             return found[0] if found and found[0]["state"] == state else None
 
-        return await until(look, timeout_s=timeout_s)  # type: ignore[return-value]
+        return await until(look, timeout_s=SOON)  # type: ignore[return-value]
 
-    async def halted_for_good(self, *, timeout_s: float = 15) -> Json:
+    async def halted_for_good(self) -> Json:
         """The halt, once it is proved."""
 
         async def look() -> Json | None:
             halt = (await self.get("status"))["halt"]
             return halt if halt and halt["verified"] else None
 
-        return await until(look, timeout_s=timeout_s)  # type: ignore[return-value]
+        return await until(look, timeout_s=SOON)  # type: ignore[return-value]
 
     # The chat
 
-    async def card(self, ticket: Json, part: str = "", *, timeout_s: float = 10) -> Message:
+    async def hears(self, part: str) -> Message:
+        """The bot's newest message that says this, now or soon."""
+        return await self.chat.wait_for_text(part, timeout_s=SOON)
+
+    async def sees(self, is_it: Callable[[Message], bool]) -> Message:
+        """The newest message of this kind, now or soon."""
+        return await self.chat.wait_for(is_it, timeout_s=SOON)
+
+    async def card(self, ticket: Json, part: str = "") -> Message:
         """The card of a ticket as soon as it says this."""
         short = f"T-{ticket['id'][-4:]}"
 
@@ -274,11 +285,11 @@ class House:
             first = message.text.partition("\n\n")[0]
             return message.reply_to is None and short in first and part in message.text
 
-        return await self.chat.wait_for(is_it, timeout_s=timeout_s)
+        return await self.sees(is_it)
 
     async def tap(self, message: Message, button: str, by: int = APPROVER) -> CallbackAnswer:
         """A person taps; the pop-up they see."""
-        return await asyncio.wait_for(self.chat.tap(message, button, by=by), 10)
+        return await asyncio.wait_for(self.chat.tap(message, button, by=by), SOON)
 
     async def approve(self, signal: str, by: int = APPROVER) -> Json:
         """Somebody approves the ticket of this signal on its card."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 
 from tests.doubles.binance import Fault
-from tests.flows.setup import APPROVER, House, Process, free_port, said
+from tests.flows.setup import APPROVER, SOON, House, Process, free_port, said
 from tests.waiting import until
 
 HELD = Fault(kind="hang", process=True)
@@ -18,7 +18,7 @@ HELD = Fault(kind="hang", process=True)
 
 async def one_order(house: House, state: str, signal: str) -> None:
     """The exchange was sent and has taken exactly one order, and we say the same of it."""
-    order = await house.order_in(state, signal, timeout_s=20)
+    order = await house.order_in(state, signal)
     assert [o.client_id for o in house.exchange.account.accepted] == [order["client_order_id"]]
     assert len(house.exchange.asked("POST order")) == 1
 
@@ -41,13 +41,13 @@ async def test_killed_between_the_tap_and_the_order(house: House) -> None:
         signal = await house.send(symbol="BTCUSDT", side="buy")
         await house.ticket_in("pending", signal)
         house.exchange.unreachable = True
-        await until(lambda: _is_down(house), timeout_s=20)
+        await until(lambda: _is_down(house), timeout_s=SOON)
         await house.approve(signal)
         await process.kill()
     assert house.exchange.account.accepted == []
     house.exchange.unreachable = False
     async with house.open():
-        done = await house.ticket_in("done", signal, timeout_s=20)
+        done = await house.ticket_in("done", signal)
         assert [v["counts"] for v in done["votes"]] == [True]
         await one_order(house, "filled", signal)
 
@@ -68,7 +68,7 @@ async def test_killed_while_the_exchange_holds_the_answer(house: House) -> None:
         house.exchange.account.fill(house.exchange.account.accepted[0].client_id, "0.01016")
         await house.ticket_in("done", signal)
         await one_order(house, "filled", signal)
-        await house.chat.wait_for_text("Filled: bought 0.01016 BTC/USDT at 59\u2009000")
+        await house.hears("Filled: bought 0.01016 BTC/USDT at 59\u2009000")
     checked = await house.command("audit", "verify")
     assert await checked.exit_code() == 0
     assert checked.output().startswith("The journal verifies: ")
@@ -85,7 +85,7 @@ async def test_killed_between_the_fill_and_its_message(house: House) -> None:
     assert house.told("Filled") == []
     house.chat.faults.clear()
     async with house.open():
-        filled = await house.chat.wait_for_text("Filled: bought")
+        filled = await house.hears("Filled: bought")
         assert filled.reply_to == card.id
         await house.card(await house.ticket_in("done", signal), "filled at")
         assert len(house.told("Filled: bought")) == 1
@@ -98,7 +98,7 @@ async def test_killed_after_kill_was_answered(house: House) -> None:
         await house.order_in("working", signal)
         house.exchange.fail("DELETE order", Fault(kind="hang"))
         house.chat.say("/kill", by=APPROVER)
-        first = await house.chat.wait_for_text("NOT DONE: 1 order may still be open")
+        first = await house.hears("NOT DONE: 1 order may still be open")
         await house.exchange.hanging.wait()
         await process.kill()
     house.exchange.release()
@@ -106,11 +106,11 @@ async def test_killed_after_kill_was_answered(house: House) -> None:
     async with house.open(ready=False):
         assert (await house.get("status"))["trading"] == "halted"
         refused = await house.send("auto", symbol="BTCUSDT", side="buy")
-        await house.ticket_in("refused", refused, timeout_s=20)
+        await house.ticket_in("refused", refused)
         await house.halted_for_good()
         await house.ticket_in("canceled", signal)
         assert [o.status for o in house.exchange.account.accepted] == ["CANCELED"]
-        await house.chat.wait_for(lambda m: m.id == first.id and "Done at" in m.text)
+        await house.sees(lambda m: m.id == first.id and "Done at" in m.text)
 
 
 async def test_sigterm_while_an_order_is_sent_stores_its_outcome(house: House) -> None:
@@ -126,7 +126,7 @@ async def test_sigterm_while_an_order_is_sent_stores_its_outcome(house: House) -
     assert await stored.exit_code() == 0
     assert json.loads(stored.output())["orders"] == {"open": 1, "unknown": 1}
     async with house.open():
-        await house.ticket_in("done", signal, timeout_s=20)
+        await house.ticket_in("done", signal)
         await one_order(house, "filled", signal)
 
 
@@ -165,7 +165,7 @@ async def test_the_command_line_kills_through_the_running_process(house: House) 
         assert await kill.exit_code() == 0, kill.output()
         _is_done(kill, by_itself=False)
         assert [o.status for o in house.exchange.account.accepted] == ["CANCELED"]
-        told = await house.chat.wait_for_text("HALTED by ")
+        told = await house.hears("HALTED by ")
         assert "Too wild." in said(told)
 
 
@@ -182,7 +182,7 @@ async def test_the_command_line_kills_by_itself_when_nothing_runs(house: House) 
         status = await house.get("status")
         assert (status["trading"], status["halt"]["verified"]) == ("halted", True)
         await house.ticket_in("canceled", signal)
-        await house.chat.wait_for_text("HALTED by ")
+        await house.hears("HALTED by ")
 
 
 def _is_done(kill: Process, *, by_itself: bool) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from bot.playground import Message
 from tests.doubles.binance import BinanceServer, Fault, refusal
-from tests.flows.setup import APPROVER, OWNER, House, said
+from tests.flows.setup import APPROVER, OWNER, SOON, House, said
 from tests.waiting import until
 
 TAKEN = {
@@ -39,13 +39,13 @@ async def test_an_order_without_a_clear_answer_is_in_doubt_until_it_is_found_and
     async with house.open(impatient(house.exchange)):
         signal = await house.send("auto", symbol="BTCUSDT", side="buy")
         await house.order_in("in_doubt", signal)
-        told = await house.chat.wait_for_text(": binance did not answer")
+        told = await house.hears(": binance did not answer")
         assert "being looked for and will not be sent again" in said(told)
         assert (await house.get("status"))["orders"] == {"open": 1, "unknown": 1}
 
         house.exchange.blind.clear()
         await house.ticket_in("done", signal)
-        await house.chat.wait_for_text("Filled: bought 0.00996 BTC/USDT")
+        await house.hears("Filled: bought 0.00996 BTC/USDT")
         assert len(house.exchange.account.accepted) == 1
         assert len(house.exchange.asked("POST order")) == 1
 
@@ -74,7 +74,7 @@ async def test_what_the_exchange_refuses_fails_and_is_told_with_its_words(house:
         signal = await house.send("auto", symbol="BTCUSDT", side="buy")
         ticket = await house.ticket_in("failed", signal)
         assert [order["state"] for order in ticket["orders"]] == ["rejected"]
-        told = await house.chat.wait_for_text(": binance refused it")
+        told = await house.hears(": binance refused it")
         assert "This symbol is not permitted" in said(told)
         assert "Propose again" in told.labels
         assert len(house.exchange.asked("POST order")) == 1
@@ -114,15 +114,15 @@ async def test_what_is_approved_while_the_exchange_is_away_is_sent_when_it_is_ba
         signal = await house.send(symbol="BTCUSDT", side="buy")
         await house.ticket_in("pending", signal)
         house.exchange.unreachable = True
-        await until(lambda: _is_down(house), timeout_s=15)
+        await until(lambda: _is_down(house), timeout_s=SOON)
         assert (await house.http.get("/healthz")).status_code == 200
-        await house.chat.wait_for_text("binance main does not answer")
+        await house.hears("binance main does not answer")
         await house.approve(signal)
         await house.ticket_in("approved", signal)
 
         house.exchange.unreachable = False
         await house.ticket_in("done", signal)
-        await house.chat.wait_for_text("binance main answers again")
+        await house.hears("binance main answers again")
         assert len(house.exchange.account.accepted) == 1
         assert await house.answers("/readyz")
 
@@ -145,7 +145,7 @@ async def test_while_telegram_is_away_orders_go_on_and_messages_come_later_in_or
         await house.ticket_in("pending", asked)
         assert house.chat.messages == []
         assert (await house.get("status"))["undelivered"] > 0
-        await until(lambda: _is_down(house))
+        await until(lambda: _is_down(house), timeout_s=SOON)
 
         house.chat.faults.clear()
         await house.approve(asked)
@@ -199,7 +199,7 @@ async def test_kill_cancels_voids_refuses_and_only_an_owner_resumes(house: House
         card = await house.card(await house.ticket_in("pending", waiting), "needed")
 
         house.chat.say("/kill too wild", by=APPROVER)
-        first = await house.chat.wait_for_text("HALTED by Ana")
+        first = await house.hears("HALTED by Ana")
         late = await house.tap(card, "Approve")
         assert str(late.text).startswith("Halted by Ana at ")
         refused = await house.ticket_in(
@@ -208,16 +208,16 @@ async def test_kill_cancels_voids_refuses_and_only_an_owner_resumes(house: House
         assert [r["code"] for r in refused["refusals"]] == ["HALTED"]
         halt = await house.halted_for_good()
         assert (halt["by"], halt["reason"]) == (f"tg:{APPROVER}", "too wild")
-        done = await house.chat.wait_for(lambda m: m.id == first.id and "Done at" in m.text)
+        done = await house.sees(lambda m: m.id == first.id and "Done at" in m.text)
         assert "1 of 1 order closed" in said(done)
         assert "1 ticket voided" in said(done)
         assert [o.status for o in house.exchange.account.accepted] == ["CANCELED"]
         assert (await house.ticket_in("canceled", waiting))["votes"] == []
 
         house.chat.say("/resume", by=APPROVER)
-        await house.chat.wait_for_text("/resume needs the role owner")
+        await house.hears("/resume needs the role owner")
         house.chat.say("/resume", by=OWNER)
-        plan = await house.chat.wait_for_text("Resume?")
+        plan = await house.hears("Resume?")
         assert (await house.tap(plan, "Confirm resume", by=OWNER)).text == "Trading again."
         again = await house.send("auto", symbol="ETHUSDT", side="buy", note="Now.")
         await house.ticket_in("done", again)
@@ -231,7 +231,7 @@ async def test_kill_while_an_answer_hangs_is_answered_at_once_and_takes_that_ord
         signal = await house.send("auto", symbol="BTCUSDT", side="buy", price="59000")
         await house.exchange.hanging.wait()
         house.chat.say("/kill", by=APPROVER)
-        told = await house.chat.wait_for_text("HALTED by Ana")
+        told = await house.hears("HALTED by Ana")
         assert "NOT DONE: 1 order may still be open at binance main" in said(told)
         assert (await house.get("status"))["halt"]["verified"] is False
         house.exchange.release()
@@ -247,11 +247,8 @@ async def test_kill_is_not_done_while_an_order_is_in_doubt(house: House) -> None
         signal = await house.send("auto", symbol="BTCUSDT", side="buy", price="59000")
         await house.order_in("in_doubt", signal)
         house.chat.say("/kill", by=APPROVER)
-        await house.chat.wait_for_text("NOT DONE: 1 order may still be open at binance main")
-        asked = len(house.exchange.asked("GET myTrades"))
-        # So many rounds of looking that the two looks of a proof would fit between them.
-        rounds = asked + 4
-        await until(lambda: len(house.exchange.asked("GET myTrades")) >= rounds, timeout_s=20)
+        await house.hears("NOT DONE: 1 order may still be open at binance main")
+        await _seconds_at_the_exchange(house, 6)  # the two looks of a proof would fit between them
         assert (await house.get("status"))["halt"]["verified"] is False
         assert [o.status for o in house.exchange.account.accepted] == ["NEW"]
 
@@ -261,18 +258,24 @@ async def test_kill_is_not_done_while_an_order_is_in_doubt(house: House) -> None
         assert [o.status for o in house.exchange.account.accepted] == ["CANCELED"]
 
 
+async def _seconds_at_the_exchange(house: House, count: int) -> None:
+    """So many more prices of what is watched were asked for, one a second."""
+    asked = len(house.exchange.asked("GET ticker/bookTicker")) + count
+    await until(lambda: len(house.exchange.asked("GET ticker/bookTicker")) >= asked, timeout_s=SOON)
+
+
 async def test_kill_is_not_done_while_the_exchange_is_away(house: House) -> None:
     async with house.open():
         signal = await house.send("auto", symbol="BTCUSDT", side="buy", price="59000")
         await house.order_in("working", signal)
         house.exchange.unreachable = True
         house.chat.say("/kill", by=APPROVER)
-        await house.chat.wait_for_text("NOT DONE: 1 order may still be open at binance main")
-        await house.chat.wait_for_text("binance main: not answering", timeout_s=15)
+        await house.hears("NOT DONE: 1 order may still be open at binance main")
+        await house.hears("binance main: not answering")
         assert (await house.get("status"))["halt"]["verified"] is False
 
         house.exchange.unreachable = False
         await house.halted_for_good()
         await house.ticket_in("canceled", signal)
         assert [o.status for o in house.exchange.account.accepted] == ["CANCELED"]
-        await house.chat.wait_for_text("Done at")
+        await house.hears("Done at")

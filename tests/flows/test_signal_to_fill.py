@@ -46,7 +46,7 @@ async def test_a_signed_signal_becomes_an_approved_order_and_its_fills_stand_on_
         record = await house.card(ticket, "filled at")
         assert record.id == card.id, "one living message per ticket"
         assert said(record).startswith("SANDBOX · BUY 0.00996 BTC/USDT · filled at 60 035.90")
-        filled = await house.chat.wait_for_text("Filled: bought 0.00996 BTC/USDT")
+        filled = await house.hears("Filled: bought 0.00996 BTC/USDT")
         assert filled.reply_to == card.id
         await _api_agrees(house, signal)
 
@@ -91,10 +91,10 @@ async def test_the_text_form_rests_at_its_price_and_cancel_takes_it_back(house: 
         assert "Target 61 000 · not placed by us" in card
 
         house.chat.say(f"/cancel T-{ticket['id'][-4:]}", by=APPROVER)
-        await house.chat.wait_for_text("asking binance main to cancel what is left")
+        await house.hears("asking binance main to cancel what is left")
         await house.ticket_in("canceled", signal)
         assert accepted.status == "CANCELED"
-        told = await house.chat.wait_for_text("canceled, nothing filled")
+        told = await house.hears("canceled, nothing filled")
         assert "Canceled by Ana" in said(told)
 
 
@@ -103,7 +103,7 @@ async def test_a_rule_that_requires_nobody_sends_at_once_and_no_card_waits(house
         signal = await house.send("auto", symbol="BTCUSDT", side="buy")
         ticket = await house.ticket_in("done", signal)
         assert (ticket["required"], ticket["votes"]) == (0, [])
-        await house.chat.wait_for_text("Filled")
+        await house.hears("Filled")
         assert "Straight through by rule straight" in said(await house.card(ticket))
         assert not [m for m in house.chat.messages if m.labels and "Approve" in m.labels[0]]
         assert len(house.exchange.account.accepted) == 1
@@ -170,7 +170,7 @@ async def test_a_refusal_is_told_with_its_code_and_sends_nothing(house: House) -
         ticket = await house.ticket_in("refused", signal)
         assert [r["code"] for r in ticket["refusals"]] == ["MAX_ORDER_NOTIONAL"]
         assert (ticket["amount"], ticket["orders"]) == ("1", [])
-        told = await house.chat.wait_for_text("Refused: BUY 1 BTC/USDT")
+        told = await house.hears("Refused: BUY 1 BTC/USDT")
         assert "MAX_ORDER_NOTIONAL" in said(told)
         assert "Nothing was sent." in said(told)
         assert house.exchange.account.accepted == []
@@ -188,7 +188,7 @@ async def test_a_card_nobody_answers_expires(house: House) -> None:
 async def test_a_tap_after_the_deadline_sends_nothing(house: House) -> None:
     async with house.open({"approval.expires_after": "1s"}):
         signal = await house.send(symbol="BTCUSDT", side="buy")
-        card = await house.chat.wait_for(lambda m: bool(m.labels))
+        card = await house.sees(lambda m: bool(m.labels))
         await house.ticket_in("expired", signal)
         popup = await house.tap(card, "Approve")
         assert str(popup.text).startswith("Expired at ")
@@ -234,7 +234,7 @@ async def test_what_rests_too_long_is_canceled_and_told(house: House) -> None:
         await house.order_in("canceled", signal)
         assert (await house.ticket_in("canceled", signal))["orders"]
         assert house.exchange.account.accepted[0].status == "CANCELED"
-        told = await house.chat.wait_for_text("canceled, nothing filled")
+        told = await house.hears("canceled, nothing filled")
         assert "Its time to rest was over." in said(told)
 
 
@@ -245,7 +245,7 @@ async def test_a_market_order_goes_as_a_capped_limit_that_never_rests(house: Hou
         await house.ticket_in("done", signal)
         (order,) = house.exchange.account.accepted
         assert (order.type, order.time_in_force, order.price) == ("LIMIT", "IOC", D("60060"))
-        told = await house.chat.wait_for_text("Partly filled: bought 0.004 of 0.00996")
+        told = await house.hears("Partly filled: bought 0.004 of 0.00996")
         assert told.reply_to is not None
         assert (await house.get("orders", signal=signal))["items"][0]["state"] == "expired"
 
@@ -271,9 +271,9 @@ async def test_on_paper_no_exchange_is_asked(house: House, source: str) -> None:
         if source == "tv":
             card = await house.card(await house.ticket_in("pending", signal), "needed")
             assert said(card).startswith("PAPER · BUY ")
-            await house.chat.wait_for(lambda m: m.id == card.id and m.photo is not None)
+            await house.sees(lambda m: m.id == card.id and m.photo is not None)
             await house.tap(card, "Approve")
         ticket = await house.ticket_in("done", signal)
         assert ticket["mode"] == "paper"
-        await house.chat.wait_for_text("illed: bought")
+        await house.hears("illed: bought")
     assert house.exchange.requests == []

@@ -12,7 +12,7 @@ async def test_signals_are_taken_while_the_exchanges_library_still_loads(house: 
         signal = await house.send(symbol="BTCUSDT", side="buy")
         parts = (await house.http.get("/readyz")).json()["parts"]
         assert (parts["database"], parts["venue main"]) == ("ready", "not connected yet")
-        await house.ticket_in("pending", signal, timeout_s=20)
+        await house.ticket_in("pending", signal)
 
 
 @pytest.mark.parametrize(

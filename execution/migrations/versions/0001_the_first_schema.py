@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from execution.tables import Money, Utc
+from execution.tables import Money, Span, Utc
 
 revision = "0001"
 down_revision = None
@@ -193,6 +193,7 @@ def upgrade() -> None:
         ),
     )
     with op.batch_alter_table("orders", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_orders_next_look_at"), ["next_look_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_orders_state_id"), ["state", "id"], unique=False)
         batch_op.create_index(
             batch_op.f("ix_orders_venue_symbol_id"), ["venue", "symbol", "id"], unique=False
@@ -286,6 +287,7 @@ def upgrade() -> None:
         sa.Column("created_at", Utc(), nullable=False),
         sa.Column("expires_at", Utc(), nullable=True),
         sa.Column("fired_at", Utc(), nullable=False),
+        sa.Column("waits", Span(), nullable=False),
         sa.Column("checks", sa.Integer(), nullable=False),
         sa.Column("refusals", sa.JSON(), nullable=False),
         sa.Column("strategy", sa.String(length=200), nullable=True),
@@ -381,6 +383,7 @@ def downgrade() -> None:
     with op.batch_alter_table("orders", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_orders_venue_symbol_id"))
         batch_op.drop_index(batch_op.f("ix_orders_state_id"))
+        batch_op.drop_index(batch_op.f("ix_orders_next_look_at"))
 
     op.drop_table("orders")
     op.drop_table("meta")

@@ -152,13 +152,10 @@ async def test_second_reader_of_the_same_bot_is_told_apart_and_outlived(tmp_path
 async def test_database_that_fails_leaves_the_update_for_later(desk: FrontDesk) -> None:
     """The command is not lost: it is not confirmed, and done when the database is back."""
     await desk.start("intake")
-    raw = sqlite3.connect(desk.folder / "countersign.db", isolation_level=None)
-    raw.execute("ALTER TABLE trading RENAME TO aside")
-    desk.playground.say("/kill", by=ANA)
-    await until(lambda: "database" in (desk.chat.intake.reason or ""))
-    assert pending(desk) == 1
-    raw.execute("ALTER TABLE aside RENAME TO trading")
-    raw.close()
+    with desk.broken_database():
+        desk.playground.say("/kill", by=ANA)
+        await until(lambda: "database" in (desk.chat.intake.reason or ""))
+        assert pending(desk) == 1
     await until(lambda: desk.read(lambda tx: tx.trading()).state is TradingState.HALTED)
     await until(lambda: pending(desk) == 0)
 
