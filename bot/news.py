@@ -13,6 +13,7 @@ from bot.charts import Picture
 from bot.telegram import cards, figures, messages, replies
 from bot.telegram.faces import Face, Look
 from execution import reports
+from execution.booking import HALTED
 from execution.events import Event, EventKind
 from execution.market import INTERVAL, Market
 from execution.reports import TicketView
@@ -190,8 +191,13 @@ def _moved(view: TicketView, event: Event, look: Look, short: str) -> Face | Non
 
 
 def _ended_unfilled(view: TicketView, event: Event, look: Look, short: str) -> Face | None:
-    """An order that ended with nothing filled; a card nobody answered just says so itself."""
-    if not view.orders or event.data.get("reason") == "halted":
+    """An order that ended with nothing filled, or a ticket the desk itself withdrew.
+
+    A card nobody answered says so itself, a halt has its own message, a person knows what they did.
+    """
+    reason = event.data.get("reason", "")
+    withdrawn = event.kind is EventKind.TICKET_CANCELED and not reason.startswith("canceled by")
+    if reason == HALTED or not (view.orders or withdrawn):
         return None
     return messages.trouble(view, look, short=short)
 

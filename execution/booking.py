@@ -60,7 +60,7 @@ def book(tx: Transaction, order_id: str, report: Report, trades: Sequence[Trade]
     closed = report.state in orders.ENDED
     if closed and short > ZERO:
         since = before.short_since or tx.now
-        # Nothing looks at an ended order again, so it cannot wait.
+        # An ended order does not wait: late trades take the place of the claim.
         if before.state not in orders.ENDED and tx.now - since < WAIT_FOR_TRADES:
             return _wait_for_trades(tx, before, report)
         booked += _infer(tx, before, report, short)
@@ -188,8 +188,13 @@ def follow_rules(tx: Transaction, ticket: Ticket, policy: Policy) -> None:
         )
 
 
-def ask_again(tx: Transaction, ticket: Ticket, terms: Terms, *, policy: Policy) -> Ticket:
-    """The price moved past what was approved: nothing is sent, people are asked again."""
+def ask_again(
+    tx: Transaction, ticket: Ticket, terms: Terms, *, policy: Policy, old: bool = False
+) -> Ticket:
+    """What was approved does not hold any more: nothing is sent, people are asked again.
+
+    The price moved past it, or the approval has become `old`.
+    """
     assert ticket.terms is not None, "only a priced ticket can be priced again"
     return revise(
         tx,
@@ -198,8 +203,8 @@ def ask_again(tx: Transaction, ticket: Ticket, terms: Terms, *, policy: Policy) 
         policy=policy,
         kind=EventKind.TICKET_ASKED_AGAIN,
         actor="desk",
-        reason="the price moved",
-        moved_from=ticket.terms.reference,
+        reason="the approval had become old" if old else "the price moved",
+        moved_from=None if old else ticket.terms.reference,
     )
 
 

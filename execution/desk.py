@@ -141,8 +141,7 @@ class Desk:
             )
             if earlier is not None and kind is VoteKind.APPROVE:
                 return Answer(outcome=Outcome.REPEATED, ticket=ticket, at=earlier.at)
-            if earlier is None:
-                _store_vote(tx, ticket, person, kind)
+            _store_vote(tx, ticket, person, kind, instead_of=earlier)
             if kind is VoteKind.REJECT:
                 after = booking.move_ticket(tx, ticket, TicketState.REJECTED, reason=None)
                 return Answer(outcome=Outcome.REJECTED, ticket=after)
@@ -384,9 +383,12 @@ def _accept(tx: Transaction, signal: Signal, keys: Sequence[SignalKey], digest: 
     return Accepted(id=signal.id, duplicate=False)
 
 
-def _store_vote(tx: Transaction, ticket: Ticket, person: Person, kind: VoteKind) -> None:
+def _store_vote(
+    tx: Transaction, ticket: Ticket, person: Person, kind: VoteKind, *, instead_of: Vote | None
+) -> None:
+    """A person's word; it takes the place of what they said of this revision before."""
     vote = Vote(
-        id=tx.new_id(),
+        id=tx.new_id() if instead_of is None else instead_of.id,
         ticket=ticket.id,
         revision=ticket.revision,
         fingerprint=ticket.fingerprint,
@@ -395,7 +397,10 @@ def _store_vote(tx: Transaction, ticket: Ticket, person: Person, kind: VoteKind)
         vote=kind,
         at=tx.now,
     )
-    tx.tickets.vote(vote)
+    if instead_of is None:
+        tx.tickets.vote(vote)
+    else:
+        tx.tickets.change_vote(vote)
     tx.journal.add(
         EventKind.VOTE,
         tx.now,

@@ -38,8 +38,10 @@ class Feed:
     loaded: bool = False
     """Whether its markets are known: it was connected once since we started."""
     connected: bool = False
+    compared: bool = False
+    """Whether our rows were compared with what it shows since it connected: orders may go there."""
     reconciled_at: datetime | None = None
-    """When our rows were last compared with what it shows (`reconcile.py` says so)."""
+    """When that was done last (`reconcile.py` says so)."""
     external: int = 0
     """Open orders there that are not ours, at the last comparison."""
     reason: str | None = "not connected yet"
@@ -273,7 +275,7 @@ class Market:
         feed.failures += 1
         feed.reason = reason
         if feed.connected and feed.failures >= _FAILURES_UNTIL_DOWN:
-            feed.connected = False
+            feed.connected = feed.compared = False
             self._ring()
 
     def _ring(self) -> None:

@@ -90,18 +90,16 @@ class Reconciler:
     async def run(self, venue: str) -> None:
         """Compare one venue with our rows for ever: at once when it connects, then regularly."""
         feed = self._market.feed(venue)
-        every = self._config.reconcile_every.total_seconds()
+        loop, due = asyncio.get_running_loop(), 0.0
         while True:
-            if not feed.connected:
-                await asyncio.sleep(_HALT_STEP / 4)
-                continue
-            try:
-                await self.look(venue)
-            except (VenueUnavailable, StoreUnavailable) as error:
-                log.warning("%s could not be compared with our rows: %s", venue, error)
-                await asyncio.sleep(_HALT_STEP)
-                continue
-            await asyncio.sleep(every)
+            if feed.connected and (not feed.compared or loop.time() >= due):
+                try:
+                    await self.look(venue)
+                    due = loop.time() + self._config.reconcile_every.total_seconds()
+                except (VenueUnavailable, StoreUnavailable) as error:
+                    log.warning("%s could not be compared with our rows: %s", venue, error)
+                    await asyncio.sleep(_HALT_STEP)
+            await asyncio.sleep(_HALT_STEP / 4)
 
     async def look(self, venue: str) -> Differences:
         """One comparison and its corrections.
@@ -122,7 +120,7 @@ class Reconciler:
 
         found = await self._store.write(work)
         feed = self._market.feed(venue)
-        feed.reconciled_at = asked_at
+        feed.reconciled_at, feed.compared = asked_at, True
         feed.external = len(found.external)
         return found
 

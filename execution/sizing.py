@@ -72,9 +72,6 @@ def make_terms(
     if unfit:
         return unfit
     bound = _bound(signal, side, facts, prices)
-    if bound <= 0:
-        text = f"The price is under the step of {figure(facts.instrument.price_step)}."
-        return [_refusal("BELOW_MINIMUM", text)]
     amount = _amount(signal, side, facts, default, bound)
     if isinstance(amount, Refusal):
         return [amount]
@@ -284,6 +281,9 @@ def _amount(
     signal: Signal, side: Side, facts: SizingFacts, default: Size | None, bound: Decimal
 ) -> Decimal | Refusal:
     """The amount asked for, in base asset, not yet rounded."""
+    if bound <= 0:
+        text = f"The price is under the step of {figure(facts.instrument.price_step)}."
+        return _refusal("BELOW_MINIMUM", text)
     if _closes(signal, side):
         if facts.position > 0:
             return facts.position

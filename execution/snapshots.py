@@ -245,7 +245,8 @@ def resize(ticket: Ticket, amount: Decimal, moment: Moment) -> Terms | tuple[Ref
     quote = moment.market.quote(terms.venue, terms.symbol, max_age=None)
     if instrument is None or quote is None:
         return (Refusal(code="VENUE_DOWN", text=f"{terms.venue} is not connected."),)
-    made = resized(terms, amount, moment.facts(terms.venue, instrument, quote))
+    facts = moment.facts(terms.venue, instrument, quote)
+    made = repriced(terms.evolve(amount=amount), facts, moment.config.prices)
     if not isinstance(made, Terms):
         return tuple(made)
     if blocked := moment.blocked(made, ticket):
@@ -291,7 +292,7 @@ def _down(feed: Feed) -> str | None:
     name = feed.venue.name
     if not feed.connected:
         return f"{name} is not connected: {feed.reason}"
-    if feed.reconciled_at is None:
+    if not feed.compared:
         return f"{name} has not been compared with our orders yet."
     return None
 

@@ -144,9 +144,7 @@ class FrontDesk:
     def build(self) -> None:
         """Every part, as `bot.parts` does it, at our clock and with our market."""
         clock, config = self.clock, house.config(self.settings)
-        store = Store(
-            self.settings.database.url, journal_key=b"k" * 32, clock=clock, new_id=Ids()
-        )
+        store = Store(self.settings.database.url, journal_key=b"k" * 32, clock=clock, new_id=Ids())
         self.paper = PaperVenue("main", self.folder / "paper.db", clock, market=self.prices)
         venues, brake = {"main": self.paper}, Brake()
         self.brake = brake
@@ -296,7 +294,13 @@ class FrontDesk:
         return await self.playground.wait_for(lambda m: m.id == post.number)
 
     async def button(
-        self, action: str, ticket: Ticket, *, revision: int = 1, argument: str = "", place: int = GROUP
+        self,
+        action: str,
+        ticket: Ticket,
+        *,
+        revision: int = 1,
+        argument: str = "",
+        place: int = GROUP,
     ) -> ChatButton:
         """A button as if it had been posted: its token is stored and bound to a place."""
         return await self.button_about(
@@ -304,7 +308,13 @@ class FrontDesk:
         )
 
     async def button_about(
-        self, action: str, subject: str, *, revision: int = 0, argument: str = "", place: int = GROUP
+        self,
+        action: str,
+        subject: str,
+        *,
+        revision: int = 0,
+        argument: str = "",
+        place: int = GROUP,
     ) -> ChatButton:
         """A button about any subject."""
 

@@ -196,7 +196,7 @@ class Executor:
         if venue not in self._venues:
             return False
         feed = self._market.feed(venue)
-        return feed.connected and feed.reconciled_at is not None
+        return feed.connected and feed.compared
 
     def _start(self, key: str, work: Coroutine[object, object, None]) -> None:
         """Run one piece of work, unless it is running already or we are stopping."""

@@ -61,7 +61,7 @@ def plan(
                 booking.move_ticket(tx, ticket, TicketState.FAILED, reason=reason)
             return None
         if found.refusals or found.again is not None:
-            _send_back(tx, ticket, found, config)
+            _send_back(tx, ticket, found, config, old=not usable)
             return None
         order = _order(tx, ticket, terms, found.quote, venue, market, config, install)
         tx.orders.add(order)
@@ -102,12 +102,14 @@ def _is_usable(tx: Transaction, ticket: Ticket, config: Config) -> bool:
     return approval.is_approved(ticket, tx.tickets.votes(ticket.id), config.policy)
 
 
-def _send_back(tx: Transaction, ticket: Ticket, found: Recheck, config: Config) -> None:
+def _send_back(
+    tx: Transaction, ticket: Ticket, found: Recheck, config: Config, *, old: bool
+) -> None:
     if found.refusals:
         booking.refuse(tx, ticket, found.refusals)
         return
     assert found.again is not None, "nothing objects otherwise"
-    booking.ask_again(tx, ticket, found.again, policy=config.policy)
+    booking.ask_again(tx, ticket, found.again, policy=config.policy, old=old)
 
 
 def _order(

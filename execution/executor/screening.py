@@ -62,7 +62,7 @@ class Screening:
                 await self._refuse(Refusal(code="UNKNOWN_SYMBOL", text=text), venue)
                 return
         try:
-            if symbol is None or feed.reconciled_at is None:
+            if symbol is None or not feed.compared:
                 raise VenueUnavailable(feed.reason or "it is being compared with our orders")
             await self.market.prepare(venue, symbol, equity=self._needs_equity())
         except VenueUnavailable as error:

@@ -159,15 +159,27 @@ def refused(order: Order, reason: str) -> Recorded:
 
 
 def in_doubt(order: Order, reason: str) -> Recorded:
-    """It may or may not exist: from now on it is looked for."""
-    return lambda tx: booking.move_order(
-        tx,
-        tx.orders.get(order.id),
-        OrderState.IN_DOUBT,
-        reason=reason,
-        doubted_at=tx.now,
-        next_look_at=tx.now + FIRST_LOOK,
-    )
+    """It may or may not exist: from now on it is looked for.
+
+    The request may have been signed as late as now, so the fence counts from here again.
+    """
+
+    def work(tx: Transaction) -> Order:
+        before = tx.orders.get(order.id)
+        fence = before.fence_at
+        if fence is not None and before.sent_at is not None:
+            fence = tx.now + (fence - before.sent_at)
+        return booking.move_order(
+            tx,
+            before,
+            OrderState.IN_DOUBT,
+            reason=reason,
+            doubted_at=tx.now,
+            fence_at=fence,
+            next_look_at=tx.now + FIRST_LOOK,
+        )
+
+    return work
 
 
 def not_sent(order: Order, reason: str, *, again_in: timedelta) -> Recorded:

@@ -33,6 +33,7 @@ _TAKE_SIGNAL = update(_SIGNALS).where(
 _TICKET = rows_where(_TICKETS.table, id="id")
 _CHANGE_TICKET = swap(_TICKETS.table, "id", "state", "revision")
 _ADD_TICKET, _ADD_VOTE = insert(_TICKETS.table), insert(_VOTES.table)
+_CHANGE_VOTE = swap(_VOTES.table, "id")
 _VOTES_OF = rows_where(_VOTES.table, ticket="ticket").order_by(_VOTES.table.c.id)
 
 
@@ -191,6 +192,10 @@ class Tickets:
     def vote(self, vote: Vote) -> None:
         """Store a vote; a second one by the same person on the same revision is refused by a key."""
         self._connection.execute(_ADD_VOTE, _VOTES.values(vote))
+
+    def change_vote(self, vote: Vote) -> None:
+        """Replace what a person said of a revision; the journal keeps both."""
+        self._connection.execute(_CHANGE_VOTE, _VOTES.values(vote) | {"was_id": vote.id})
 
     def votes(self, ticket: str) -> Sequence[Vote]:
         """All votes on a ticket, oldest first."""

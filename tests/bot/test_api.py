@@ -416,9 +416,7 @@ async def test_unknown_ticket_and_unknown_route_are_not_found(http: httpx.AsyncC
 @pytest.mark.parametrize(
     "cursor", ["x", "0", "~", "' OR 1=1 --", "01JD4N5V8Y3QW6T1ZC9GHB7F3K", "😀"]
 )
-async def test_any_cursor_is_just_a_place_in_the_list(
-    http: httpx.AsyncClient, cursor: str
-) -> None:
+async def test_any_cursor_is_just_a_place_in_the_list(http: httpx.AsyncClient, cursor: str) -> None:
     assert (await answer(http, "tickets", cursor=cursor))["next"] is None
 
 
@@ -442,10 +440,18 @@ async def test_kill_answers_after_the_commit(desk: FrontDesk, http: httpx.AsyncC
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"flatten": false}'])
-async def test_kill_needs_no_words(
-    desk: FrontDesk, http: httpx.AsyncClient, body: bytes
-) -> None:
+async def test_kill_needs_no_words(desk: FrontDesk, http: httpx.AsyncClient, body: bytes) -> None:
     assert (await http.post("/api/kill", content=body)).status_code == 202
+    assert desk.read(lambda tx: tx.trading()).state is TradingState.HALTED
+
+
+async def test_flatten_halts_at_once_and_says_that_positions_stay(
+    desk: FrontDesk, http: httpx.AsyncClient
+) -> None:
+    """What is not built yet must not stand in the way of the halt."""
+    got = await http.post("/api/kill", json={"flatten": True})
+    assert got.status_code == 202
+    assert got.json()["flatten"] == "not built yet in this version: positions stay open"
     assert desk.read(lambda tx: tx.trading()).state is TradingState.HALTED
 
 
@@ -462,7 +468,7 @@ async def test_second_kill_keeps_the_first(desk: FrontDesk, http: httpx.AsyncCli
 @pytest.mark.parametrize(
     ("body", "status", "field"),
     [
-        (b'{"flatten": true}', 422, "flatten"),
+        (b'{"flatten": 1.5}', 422, "flatten"),
         (b'{"flaten": false}', 422, "flaten"),
         (b'{"reason": 5}', 422, "reason"),
         (b'{"reason": "' + b"x" * 201 + b'"}', 422, "reason"),
@@ -535,7 +541,9 @@ async def test_kill_that_cannot_be_committed_says_so_and_stops_this_process_all_
     assert desk.brake.pulled
     assert desk.read(lambda tx: tx.trading()).state is TradingState.ACTIVE
     await desk.start("trading")
-    await desk.new_ticket(source="straight")
-    await until(lambda: desk.read(lambda tx: tx.orders.in_state(OrderState.PLANNED)))
+    approved = await desk.new_ticket(source="straight")
+    # A later signal is taken in a later turn, so the approved one has been looked at and left.
+    await desk.new_ticket(symbol="ETH/USDT")
+    assert desk.ticket(approved.id).state is TicketState.APPROVED
     assert desk.brake.pulled
     assert desk.paper.accepted == []

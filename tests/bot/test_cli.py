@@ -134,9 +134,7 @@ def test_second_process_on_one_database_does_not_start(terminal: Terminal) -> No
 
 
 @pytest.mark.parametrize("words", [["status"], ["db", "upgrade"], ["audit", "verify"], ["run"]])
-def test_database_that_cannot_be_opened_is_one_line(
-    terminal: Terminal, words: list[str]
-) -> None:
+def test_database_that_cannot_be_opened_is_one_line(terminal: Terminal, words: list[str]) -> None:
     nowhere = f"sqlite:///{terminal.folder / 'no-such-folder' / 'x.db'}"
     line = refused(terminal(*words, COUNTERSIGN_DATABASE__URL=nowhere), 1)
     assert "database" in line
@@ -294,4 +292,3 @@ def test_resume_before_the_halt_is_proved_is_refused(terminal: Terminal) -> None
     asyncio.run(halted(terminal.settings()))
     assert "The halt is not done yet" in refused(terminal("resume"), 1)
     assert "NOT DONE" in terminal("status").stdout
-

@@ -115,7 +115,7 @@ def test_every_setting_reaches_the_execution_side(tmp_path: Path) -> None:
         "tg:1111": Role.OWNER, "tg:2222": Role.APPROVER, "tg:3333": Role.VIEWER,
     }  # fmt: skip
     assert (config.default_venue, config.currency) == ("main", "USDC")
-    assert config.default_size == Size(kind=SizeKind.EQUITY, value=D("0.02"), in_currency=True)
+    assert config.default_size == Size(kind=SizeKind.EQUITY, value=D("0.02"))
     assert (config.max_retries, config.retry_delay) == (4, 2 * SECONDS)
     assert config.reconcile_every == 25 * SECONDS
 
@@ -142,7 +142,7 @@ def test_sources_keep_their_secrets_rate_venue_and_map(tmp_path: Path) -> None:
     assert (tv.kind, tv.secrets) == (SourceKind.TRADINGVIEW, (PATH_SECRET,))
     assert tv.map is not None
     assert terms["desk"].venue == "bin"
-    assert terms["desk"].size == Size(kind=SizeKind.AMOUNT, value=D(2), in_currency=True)
+    assert terms["desk"].size == Size(kind=SizeKind.AMOUNT, value=D(2))
     assert (terms["tv"].venue, terms["tv"].size) == (None, None)
 
 
@@ -187,3 +187,5 @@ def test_what_is_not_set_is_off(tmp_path: Path) -> None:
     assert limits.max_order_notional == 1000
     assert limits.max_signal_age == timedelta(minutes=2)
     assert config.default_venue == "main", "the only one"
+    size = Size(kind=SizeKind.NOTIONAL, value=D(600), in_currency=True)
+    assert config.default_size == size, "a setting's notional is in the desk's currency"

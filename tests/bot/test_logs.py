@@ -119,9 +119,9 @@ async def test_exchange_calls_at_debug_level_tell_no_key(
     async with BinanceServer() as server:
         venue = venue_at(server, clock=Clock())
         keys = [server.api_key, server.secret]
-        logs.set_up("console", keys)
-        everything()
         await venue.open()
+        logs.set_up("console", keys)
+        everything()  # ccxt's own loggers are there only now
         await venue.balances()
         await venue.close()
     told = "".join(capsys.readouterr())
@@ -183,7 +183,13 @@ def test_longer_secret_is_struck_before_a_part_of_it() -> None:
 
 
 def test_values_of_any_kind_are_scrubbed_and_numbers_stay() -> None:
-    event = {"a": ["hunter2-hunter2"], "b": 5, "c": None, "d": True, "e": ValueError("hunter2-hunter2")}
+    event = {
+        "a": ["hunter2-hunter2"],
+        "b": 5,
+        "c": None,
+        "d": True,
+        "e": ValueError("hunter2-hunter2"),
+    }
     told = Redaction(["hunter2-hunter2"])(None, "info", event)
     assert told == {"a": f"['{STRUCK}']", "b": 5, "c": None, "d": True, "e": STRUCK}
 

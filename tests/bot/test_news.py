@@ -216,4 +216,3 @@ async def test_everything_that_may_ring_counts_as_undelivered(desk: FrontDesk) -
     head = desk.head()[0]
     await desk.side.store.write(lambda tx: tx.chat.advance("chat", head))
     assert desk.read(undelivered) == 0
-

@@ -32,7 +32,7 @@ HOSTILE = (
     "&" * 4000,
     "😀" * 2000,
     "\u202e reversed \u0000 nul",
-    '"quoted" \'single\' `tick` *star* _under_ [link](http://x)',
+    "\"quoted\" 'single' `tick` *star* _under_ [link](http://x)",
 )
 
 
@@ -97,9 +97,7 @@ async def test_card_is_posted_once_and_then_edited_to_its_end(desk: FrontDesk) -
     await desk.tap(card, "Approve", by=ANA)
     told = await desk.playground.wait_for_text("Filled: bought 0.00996 BTC/USDT")
     assert told.reply_to == card.id
-    ended = await desk.playground.wait_for(
-        lambda m: m.id == card.id and "· filled at" in m.text
-    )
+    ended = await desk.playground.wait_for(lambda m: m.id == card.id and "· filled at" in m.text)
     assert "Ana approved 14:30:00" in ended.text
     assert ended.labels == ["Details"]
     assert len(desk.said) == 2
@@ -138,9 +136,7 @@ async def test_edit_that_would_change_nothing_is_not_asked_for(desk: FrontDesk) 
     await desk.start("notifier")
     await desk.side.desk.halt(person=ANA_HERSELF, reason="")
     await desk.playground.wait_for_text("HALTED by Ana")
-    card_edits = [
-        call for call in desk.playground.calls if call.method.startswith("editMessage")
-    ]
+    card_edits = [call for call in desk.playground.calls if call.method.startswith("editMessage")]
     await until(lambda: told_all(desk))
     assert len(card_edits) <= 1
 
@@ -423,7 +419,5 @@ async def test_order_in_doubt_is_told_and_its_finding_shown(desk: FrontDesk) -> 
         return desk.order(ticket).state.value == "working"
 
     await until(found)
-    await desk.playground.wait_for(
-        lambda m: m.id == card.id and "· working" in m.text, timeout_s=8
-    )
+    await desk.playground.wait_for(lambda m: m.id == card.id and "· working" in m.text, timeout_s=8)
     assert len(desk.paper.accepted) == 1

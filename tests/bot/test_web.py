@@ -39,7 +39,7 @@ async def test_ready_when_every_part_is() -> None:
         got = await http.get("/readyz")
     assert (got.status_code, got.json()) == (
         200,
-        {"ready": True, "parts": {name: "ready" for name in READY}},
+        {"ready": True, "parts": dict.fromkeys(READY, "ready")},
     )
 
 

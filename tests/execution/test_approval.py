@@ -188,14 +188,13 @@ class TestRevision:
             terms(value=D(value)),
             policy=self.RULES,
             at=LATER,
-            expires_in=timedelta(minutes=1),
             reason="half",
         )
 
         assert (again.rule, again.required) == (rule, required)
 
     def test_it_voids_the_votes_and_begins_a_new_deadline(self) -> None:
-        before = ticket("approved", decided_at=NOW)
+        before = ticket("approved", decided_at=NOW, waits=timedelta(minutes=1))
         votes = [vote(before, "tg:2")]
         assert is_approved(before, votes, POLICY)
 
@@ -204,7 +203,6 @@ class TestRevision:
             before.terms or terms(),
             policy=POLICY,
             at=LATER,
-            expires_in=timedelta(minutes=1),
             reason="the price moved",
             moved_from=D(100),
         )
@@ -216,9 +214,7 @@ class TestRevision:
 
     def test_its_votes_bind_to_the_new_terms(self) -> None:
         smaller = terms(amount=D("0.5"))
-        again = revised(
-            ticket(), smaller, policy=POLICY, at=LATER, expires_in=timedelta(1), reason="half"
-        )
+        again = revised(ticket(), smaller, policy=POLICY, at=LATER, reason="half")
 
         assert again.terms == smaller
         assert checked_fingerprint(again, POLICY) == smaller
@@ -232,7 +228,6 @@ class TestRevision:
                 terms(),
                 policy=POLICY,
                 at=LATER,
-                expires_in=timedelta(1),
                 reason="half",
             )
 

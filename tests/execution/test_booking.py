@@ -201,6 +201,26 @@ class TestInferredFills:
         assert [f.inferred for f in inferred.fills] == [False, False]
         assert inferred.filled == D(1)
 
+    def test_it_is_asked_about_for_ten_minutes_while_its_trades_may_come(
+        self, inferred: Desk, clock: Clock
+    ) -> None:
+        ended_at = inferred.order.ended_at
+        assert ended_at is not None
+        assert inferred.order.next_look_at == ended_at + timedelta(seconds=30)
+
+        clock.now = ended_at + timedelta(minutes=10) - timedelta(microseconds=1)
+        inferred.book(report("filled", "1"))
+        assert inferred.order.next_look_at == clock.now + timedelta(seconds=30)
+
+        clock.now = ended_at + timedelta(minutes=10)
+        inferred.book(report("filled", "1"))
+        assert inferred.order.next_look_at is None
+
+    def test_it_is_not_asked_about_once_they_are_there(self, inferred: Desk) -> None:
+        inferred.book(report("filled", "1"), trade("t1", "1"))
+
+        assert inferred.order.next_look_at is None
+
     def test_seeing_the_same_again_infers_nothing_more(self, inferred: Desk) -> None:
         told = inferred.told
         inferred.book(report("filled", "1", average=D("99.9")))

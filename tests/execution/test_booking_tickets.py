@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from execution import approval, booking
-from execution.approval import Policy, Role
+from execution import approval, booking, trading
+from execution.approval import Policy, Role, Rule
 from execution.events import EventKind
 from execution.store import Store, Transaction
+from execution.trading import Halt
 from execution.types import Order, OrderState, Refusal, TicketState, TimeInForce
 from tests.clock import Clock
 from tests.execution.bookkeeping import Desk
@@ -117,7 +118,7 @@ class TestSettling:
         assert desk.told[-1] == "ticket_done"
 
     def test_a_late_claim_without_a_trade_is_not_lost(self, desk: Desk) -> None:
-        """Nobody looks at an ended order again, so it cannot wait for the trades."""
+        """An ended order does not wait for its trades; they take the place of the claim later."""
         desk.place("canceled", ticket="canceled")
         desk.book(report("canceled", "0.3", average=D("99.9")))
 
@@ -180,7 +181,7 @@ class TestCanceling:
 class TestTickets:
     """What happens to a ticket before anything is sent."""
 
-    POLICY = Policy(people={"tg:2": Role.APPROVER}, expires_after=timedelta(minutes=2))
+    POLICY = Policy(people={"tg:2": Role.APPROVER})
 
     def test_a_rule_that_objects_ends_it_with_every_reason(self, desk: Desk) -> None:
         objections = (
@@ -203,7 +204,7 @@ class TestTickets:
         half = terms(amount=D("0.5"), notional=D("50.5"), value=D("50.5"))
 
         def work(tx: Transaction) -> None:
-            made = stored(tx)
+            made = stored(tx, waits=timedelta(minutes=2))
             tx.tickets.vote(vote(made))
             booking.revise(
                 tx,
@@ -254,3 +255,107 @@ class TestTickets:
         with pytest.raises(AssertionError, match="priced"):
             desk.store.write_now(work)
         assert desk.store.read_now(lambda tx: tx.tickets.get("T1")) is None
+
+
+class TestRulesThatChanged:
+    """Between two starts somebody edits the settings while a ticket waits."""
+
+    STRICT = Policy(people={"tg:2": Role.APPROVER}, rules=(Rule(name="strict", required=2),))
+    NEVER = Policy(people={}, rules=(Rule(name="never", block=True),))
+
+    def follow(self, desk: Desk, policy: Policy) -> None:
+        desk.store.write_now(lambda tx: booking.follow_rules(tx, desk.ticket, policy))
+
+    def test_a_ticket_that_meets_another_rule_today_is_asked_again_once(self, desk: Desk) -> None:
+        before = desk.store.write_now(stored)
+        for _ in range(2):
+            self.follow(desk, self.STRICT)
+
+        after = desk.ticket
+        assert (after.rule, after.required, after.revision) == ("strict", 2, 2)
+        assert (after.terms, after.reason) == (before.terms, "the rules changed")
+        assert desk.told == ["ticket_revised"]
+
+    def test_a_ticket_that_a_rule_blocks_today_is_refused(self, desk: Desk) -> None:
+        desk.store.write_now(stored)
+        self.follow(desk, self.NEVER)
+
+        assert desk.ticket.state is TicketState.REFUSED
+        assert [refusal.code for refusal in desk.ticket.refusals] == ["BLOCKED"]
+        assert "never" in (desk.ticket.reason or "")
+
+    def test_a_ticket_whose_rule_is_the_same_is_left_alone(self, desk: Desk) -> None:
+        before = desk.store.write_now(stored)
+        self.follow(desk, Policy(people={}))
+
+        assert (desk.ticket, desk.told) == (before, [])
+
+    def test_a_ticket_that_was_never_sized_meets_no_rule(self, desk: Desk) -> None:
+        before = desk.store.write_now(lambda tx: stored(tx, "new", terms=None))
+        self.follow(desk, self.NEVER)
+
+        assert (desk.ticket, desk.told) == (before, [])
+
+
+class TestSweeping:
+    """What a halt does to what is stored."""
+
+    HALT = Halt(by="tg:2", name="Ana", at=NOW, reason="news")
+
+    def sweep(self, store: Store) -> None:
+        store.write_now(lambda tx: booking.sweep(tx, actor="tg:2"))
+
+    @pytest.fixture
+    def halted(self, store: Store) -> Store:
+        """Tickets and orders in every state, and a halt."""
+
+        def work(tx: Transaction) -> None:
+            for state in TicketState:
+                stored(tx, state, id=f"T-{state}", decided_at=NOW)
+            for state in OrderState:
+                keys = {"id": f"O-{state}", "ticket": f"W-{state}", "client_order_id": state}
+                stored(tx, "working", id=f"W-{state}")
+                tx.orders.add(order(state, **keys))
+            active = tx.trading()
+            tx.set_trading(active, trading.halted(active, self.HALT))
+
+        store.write_now(work)
+        return store
+
+    def test_what_nothing_was_sent_for_is_voided_and_counted(self, halted: Store) -> None:
+        self.sweep(halted)
+
+        def ended(tx: Transaction) -> set[str]:
+            tickets = tx.tickets.in_state(TicketState.CANCELED)
+            return {one.id for one in tickets if one.reason == booking.HALTED}
+
+        assert halted.read_now(ended) == {"T-pending", "T-approved", "W-planned"}
+        (denied,) = [
+            one
+            for one in halted.read_now(lambda tx: tx.orders.in_state(OrderState.DENIED))
+            if one.reason == booking.HALTED
+        ]
+        assert denied.id == "O-planned"
+        halt = halted.read_now(lambda tx: tx.trading()).halt
+        assert halt == self.HALT.evolve(voided=3)
+
+    def test_whatever_may_be_at_the_venue_is_to_be_canceled(self, halted: Store) -> None:
+        self.sweep(halted)
+
+        asked = halted.read_now(lambda tx: tx.orders.canceled_since(NOW))
+        assert {one.id for one in asked} == {
+            f"O-{state}" for state in ("sending", "in_doubt", "working", "canceling", "stuck")
+        }
+        assert {one.cancel_reason for one in asked} == {booking.HALTED}
+
+    def test_doing_it_again_changes_nothing(self, halted: Store) -> None:
+        """Whoever proves the halt does it again, in case a crash came between."""
+        self.sweep(halted)
+        before = halted.read_now(lambda tx: (tx.trading(), tx.journal.head()))
+        self.sweep(halted)
+
+        assert halted.read_now(lambda tx: (tx.trading(), tx.journal.head())) == before
+
+    def test_only_a_halt_sweeps(self, store: Store) -> None:
+        with pytest.raises(AssertionError, match="halt"):
+            self.sweep(store)

@@ -20,12 +20,20 @@ from execution.errors import (
     StoreUnavailable,
     Told,
     VenueError,
+    VenueMisconfigured,
     VenueRefused,
     VenueUnavailable,
 )
 
 TOLD = {BadSignal, NotAllowed, NotPossible, Duplicate}
-OF_A_VENUE = {NotSent, VenueRefused, OutcomeUnknown, VenueUnavailable, OrderUnknown}
+OF_A_VENUE = {
+    NotSent,
+    VenueRefused,
+    OutcomeUnknown,
+    VenueUnavailable,
+    VenueMisconfigured,
+    OrderUnknown,
+}
 NEITHER = {StoreUnavailable, Corrupt}
 
 

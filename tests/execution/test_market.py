@@ -74,6 +74,12 @@ class TestQuotes:
         assert found.base == "BTC"
         assert desk.market.instrument("main", "DOGE/USDT") is None
 
+    def test_of_a_venue_that_was_removed_nothing_is_known(self, desk: Desk) -> None:
+        """Old orders and positions still name it."""
+        assert desk.market.instrument("gone", BTC) is None
+        assert desk.market.quote("gone", BTC, max_age=None) is None
+        assert desk.market.rate("gone", "BTC") is None
+
 
 class TestRates:
     @pytest.mark.parametrize("asset", ["USDT", "USD", "USDC"])
@@ -230,7 +236,9 @@ class TestHolding:
         await desk.see()
         await desk.market.fresh_balances("main")
         desk.market.stale_balances("main")
-        await desk.market.fresh_balances("main")
+        assert desk.feed.balances, "the earlier ones are known meanwhile"
+        for _ in range(2):
+            await desk.market.fresh_balances("main")
 
         assert desk.venue.asked == ["balances", "balances"]
 

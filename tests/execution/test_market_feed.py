@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from execution.errors import Corrupt, VenueUnavailable
+from execution.errors import Corrupt, VenueMisconfigured, VenueUnavailable
 from tests.clock import Clock
 from tests.execution.builders import NOW
 from tests.execution.watched import Desk
@@ -221,6 +221,16 @@ class TestRunning:
             assert (desk.feed.connected, desk.feed.reason) == (True, None)
 
         live(tmp_path, scene)
+
+    def test_a_venue_whose_settings_cannot_work_is_not_tried_again(self, tmp_path: Path) -> None:
+        async def play() -> None:
+            desk = Desk(tmp_path, at_the_loop)
+            desk.venue.ill["open"] = VenueMisconfigured("no such exchange")
+            with pytest.raises(VenueMisconfigured, match="no such exchange"):
+                await desk.market.run("main")
+            assert desk.venue.opened_at == [0]
+
+        run_virtually(play())
 
     def test_what_is_no_outage_is_not_hidden(self, tmp_path: Path) -> None:
         async def play() -> None:

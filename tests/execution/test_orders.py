@@ -12,6 +12,7 @@ from execution.orders import (
     DOUBT_BUDGET,
     ENDED,
     LIVE,
+    STALE_LOOK,
     UNKNOWN,
     apply_report,
     missing,
@@ -20,7 +21,7 @@ from execution.orders import (
     out_of_budget,
     proved_absent,
 )
-from execution.types import OrderState, Side
+from execution.types import Order, OrderState, Side
 from tests.execution.builders import NOW, fill
 from tests.execution.rows import order, report
 
@@ -85,6 +86,18 @@ MORE_FILLED = grid("""
 """And when it shows more: an end of ours was wrong."""
 
 
+def seen(state: str) -> Order:
+    """An order half of which is known to be filled; if it has ended, it did so five seconds ago."""
+    ended_at = LATER - STALE_LOOK if state in ENDED else None
+    return order(
+        state,
+        reported=D("0.5"),
+        venue_order_id="v1",
+        acknowledged_at=NOW,
+        ended_at=ended_at,
+    )
+
+
 class TestMoves:
     @pytest.mark.parametrize("to", TABLE)
     @pytest.mark.parametrize("state", TABLE)
@@ -122,7 +135,7 @@ class TestReports:
     @pytest.mark.parametrize(("key", "outcome"), NOTHING_NEW.items(), ids=str)
     def test_a_report_without_more_filled(self, key: tuple[str, str], outcome: str) -> None:
         state, shown = key
-        before = order(state, reported=D("0.5"), venue_order_id="v1", acknowledged_at=NOW)
+        before = seen(state)
 
         applied = apply_report(before, report(shown, "0.5"), LATER)
 
@@ -133,7 +146,7 @@ class TestReports:
     @pytest.mark.parametrize(("key", "outcome"), MORE_FILLED.items(), ids=str)
     def test_a_report_with_more_filled(self, key: tuple[str, str], outcome: str) -> None:
         state, shown = key
-        before = order(state, reported=D("0.5"), venue_order_id="v1", acknowledged_at=NOW)
+        before = seen(state)
 
         applied = apply_report(before, report(shown, "0.7"), LATER)
 
@@ -159,13 +172,20 @@ class TestReports:
 
         assert apply_report(before, report(shown, "0.2"), LATER).order.reported == D("0.7")
 
-    def test_an_older_look_does_not_take_an_order_out_of_its_end(self) -> None:
-        ended = order("canceled", reported=D("0.7"), ended_at=NOW)
+    @pytest.mark.parametrize("state", ["canceled", "expired"])
+    @pytest.mark.parametrize(("seconds", "risen"), [(0, False), (5, False), (5.000001, True)])
+    def test_a_look_right_after_an_end_may_be_the_older_one_and_a_later_one_is_not(
+        self, state: str, seconds: float, risen: bool
+    ) -> None:
+        """Five seconds; an order that the venue then still shows open is open."""
+        ended = order(state, reported=D("0.7"), ended_at=NOW)
 
-        applied = apply_report(ended, report("working", "0.2"), LATER)
+        applied = apply_report(ended, report("working", "0.2"), NOW + timedelta(seconds=seconds))
 
-        assert (applied.order.state, applied.order.ended_at) == (OrderState.CANCELED, NOW)
-        assert not applied.changed
+        assert applied.order.state == ("working" if risen else state)
+        assert applied.order.ended_at == (None if risen else NOW)
+        assert (applied.changed, applied.resurrected) == (risen, risen)
+        assert applied.order.reported == D("0.7")
 
     def test_a_resurrected_order_has_not_ended(self) -> None:
         ended = order("rejected", ended_at=NOW)

@@ -52,9 +52,9 @@ def test_a_buy_that_must_reduce_is_refused(changes: dict[str, Any]) -> None:
     assert refused(sent, facts(position=D(1))) == ["NOT_REDUCING"]
 
 
-def test_an_exit_goes_on_without_a_rate_counted_at_par() -> None:
+def test_an_exit_goes_on_without_a_rate_and_without_a_value() -> None:
     order = made(signal(side=SELL), facts(position=D(1), rate=None))
-    assert order.value == order.notional == D("98.01")
+    assert (order.value, order.notional) == (None, D("98.01"))
 
 
 def test_a_sell_out_of_holdings_without_a_rate_is_refused() -> None:

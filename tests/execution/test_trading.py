@@ -12,6 +12,7 @@ from execution.trading import (
     Brake,
     Halt,
     Trading,
+    doubted,
     halted,
     lets_through,
     resumed,
@@ -64,9 +65,18 @@ class TestHaltAndResume:
         assert after.halt == halt(reason="news").evolve(verified_at=proved_at)
         assert (after.state, after.generation) == (before.state, before.generation)
 
-    def test_nothing_but_a_halt_can_be_verified(self) -> None:
+    def test_a_halt_that_is_doubted_again_has_to_be_proved_again(self) -> None:
+        stopped = halted(trading("active"), halt(reason="news"))
+
+        assert doubted(verified(stopped, NOW)) == stopped
+        with pytest.raises(NotPossible, match="not done"):
+            resumed(doubted(verified(stopped, NOW)))
+
+    def test_nothing_but_a_halt_can_be_verified_or_doubted(self) -> None:
         with pytest.raises(AssertionError, match="halt"):
             verified(trading("active"), NOW)
+        with pytest.raises(AssertionError, match="halt"):
+            doubted(trading("active"))
 
     def test_a_halt_that_is_not_verified_cannot_be_resumed(self) -> None:
         with pytest.raises(NotPossible, match="not done"):

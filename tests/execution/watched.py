@@ -32,6 +32,8 @@ class WatchedVenue(PaperVenue):
 
     async def open(self) -> None:
         self.opened_at.append(asyncio.get_running_loop().time())
+        if "open" in self.ill:
+            raise self.ill["open"]
         await super().open()
 
     async def quote(self, symbol: str) -> Quote:

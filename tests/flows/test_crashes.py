@@ -100,6 +100,8 @@ async def test_killed_after_kill_was_answered(house: House) -> None:
         house.chat.say("/kill", by=APPROVER)
         first = await house.hears("NOT DONE: 1 order may still be open")
         await house.exchange.hanging.wait()
+        # Else the next process does not know of that message, and tells it anew.
+        await until(lambda: _is_all_told(house), timeout_s=SOON)
         await process.kill()
     house.exchange.release()
     assert [o.status for o in house.exchange.account.accepted] == ["NEW"]
@@ -111,6 +113,10 @@ async def test_killed_after_kill_was_answered(house: House) -> None:
         await house.ticket_in("canceled", signal)
         assert [o.status for o in house.exchange.account.accepted] == ["CANCELED"]
         await house.sees(lambda m: m.id == first.id and "Done at" in m.text)
+
+
+async def _is_all_told(house: House) -> bool:
+    return bool((await house.get("status"))["undelivered"] == 0)
 
 
 async def test_sigterm_while_an_order_is_sent_stores_its_outcome(house: House) -> None:

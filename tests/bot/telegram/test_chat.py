@@ -176,9 +176,7 @@ async def test_calls_at_the_same_time_do_not_wait_for_each_other(
     sent = await room.say(PLAIN, {})
     desk.playground.faults.hold("editMessageText")
     slow = [
-        asyncio.create_task(
-            room.change(sent, Face(text=f"version {n}"), {}, has_picture=False)
-        )
+        asyncio.create_task(room.change(sent, Face(text=f"version {n}"), {}, has_picture=False))
         for n in range(8)
     ]
     await room.say(PLAIN, {})

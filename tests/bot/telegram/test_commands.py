@@ -263,9 +263,7 @@ TYPED: dict[str, Callable[[Ticket], str]] = {
 
 
 @pytest.mark.parametrize("command", list(HANDLERS))
-async def test_command_does_nothing_for_anybody_who_may_not(
-    desk: FrontDesk, command: str
-) -> None:
+async def test_command_does_nothing_for_anybody_who_may_not(desk: FrontDesk, command: str) -> None:
     """Every role, in every place, hidden and forwarded: the journal's head stays, strangers hear nothing."""
     await desk.start("trading")
     ticket = await desk.new_ticket()

@@ -160,6 +160,18 @@ async def test_database_that_fails_leaves_the_update_for_later(desk: FrontDesk) 
     await until(lambda: pending(desk) == 0)
 
 
+@pytest.mark.parametrize("text", ["/", "//", "/@", "/ /", "/\u202e", "/" + "x" * 4000])
+async def test_no_message_stops_the_desk_from_hearing_the_next(desk: FrontDesk, text: str) -> None:
+    """Anybody in the chat can write anything; the commands after it are still taken, once."""
+    await desk.start("intake")
+    for by in (SAM, OLGA):
+        desk.playground.say(text, by=by)
+    desk.playground.say("/kill", by=ANA)
+    await until(lambda: desk.read(lambda tx: tx.trading()).state is TradingState.HALTED)
+    await desk.heard()
+    assert pending(desk) == 0
+
+
 async def test_every_tap_is_answered_and_every_call_is_valid(desk: FrontDesk) -> None:
     """Whatever is tapped by whomever, the phone's spinner ends; nothing is asked that the Bot API does not have."""
     await desk.start("trading", "intake", "notifier")

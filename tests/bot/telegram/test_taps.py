@@ -161,12 +161,12 @@ async def test_why_is_a_pop_up_when_it_fits(desk: FrontDesk) -> None:
 
 async def test_why_is_a_reply_to_the_message_when_it_is_long(tmp_path: Path) -> None:
     name = "small orders of tv go straight through, says the owner"
-    async with front_desk(tmp_path, toml=TOML.replace('"straight"\nwhen', f'"{name}"\nwhen')) as desk:
+    async with front_desk(
+        tmp_path, toml=TOML.replace('"straight"\nwhen', f'"{name}"\nwhen')
+    ) as desk:
         await desk.start("trading", "intake", "notifier")
         targets = (Target(price=D(61_500), share=D(1)),)
-        ticket = await desk.new_ticket(
-            source="straight", stop_loss=D(58_900), take_profit=targets
-        )
+        ticket = await desk.new_ticket(source="straight", stop_loss=D(58_900), take_profit=targets)
         await until(lambda: desk.ticket(ticket.id).state is TicketState.DONE)
         told = await desk.playground.wait_for_text("Filled: bought")
         asked = replace(told, keyboard=((await desk.button("why", ticket),),))
@@ -307,9 +307,7 @@ async def a_ticket_for(action: Action, desk: FrontDesk) -> str:
 
 
 @pytest.mark.parametrize("action", list(HANDLERS))
-async def test_button_does_nothing_for_anybody_who_may_not(
-    desk: FrontDesk, action: Action
-) -> None:
+async def test_button_does_nothing_for_anybody_who_may_not(desk: FrontDesk, action: Action) -> None:
     """Every role below the declared one, strangers and anonymous admins; tokens that are forged, of another chat,
     or tapped in another chat: each is answered, and the journal's head stays."""
     await desk.start("trading")

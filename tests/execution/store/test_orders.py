@@ -181,6 +181,23 @@ class TestOrderLists:
         assert symbols("main") == ["BTC/USDT", "ETH/USDT"]
         assert (symbols("other"), symbols("nowhere")) == (["BTC/USDT"], [])
 
+    def test_ended_orders_are_asked_about_when_their_look_is_due(self, store: Store) -> None:
+        due = {"ended_at": NOW, "next_look_at": NOW + 30 * SECOND}
+        store.write_now(
+            add(
+                numbered(1, "filled", **due),
+                numbered(2, "filled", ended_at=NOW),
+                numbered(3, "working", next_look_at=NOW),
+                numbered(4, "canceled", **due | {"next_look_at": NOW + 31 * SECOND}),
+            )
+        )
+
+        def ids(seconds: int) -> list[str]:
+            moment = NOW + seconds * SECOND
+            return [o.id for o in store.read_now(lambda tx: tx.orders.asked_about(moment))]
+
+        assert (ids(29), ids(30), ids(31)) == ([], ["O1"], ["O1", "O4"])
+
     @pytest.mark.parametrize(("seconds", "ids"), [(4, ["O3"]), (5, ["O3"]), (6, [])])
     def test_orders_that_were_to_be_canceled_since(
         self, several: Store, seconds: int, ids: list[str]

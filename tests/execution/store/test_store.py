@@ -205,28 +205,30 @@ class TestBell:
         store.on_commit(lambda: rung.append(("executor", threading.get_ident())))
         store.on_commit(lambda: rung.append(("notifier", threading.get_ident())))
 
-        await store.write(lambda tx: None)
+        await store.write(lambda tx: tx.journal.add(EventKind.STARTED, tx.now))
 
         assert rung == [("executor", threading.get_ident()), ("notifier", threading.get_ident())]
 
-    async def test_it_rings_when_the_work_failed(self, store: Store) -> None:
-        """Whoever waits looks once more; a lost wake-up would cost more than a look."""
+    async def test_it_rings_only_for_news(self, store: Store) -> None:
+        """Nothing of what is noted without an event concerns anybody else; ringing for it would spin."""
+        rung: list[bool] = []
+        store.on_commit(lambda: rung.append(True))
+
+        await store.write(lambda tx: tx.chat.advance("chat", 1))
+        await store.read(lambda tx: tx.trading())
+
+        assert rung == []
+
+    async def test_work_that_failed_is_no_news(self, store: Store) -> None:
         rung: list[bool] = []
         store.on_commit(lambda: rung.append(True))
 
         def fails(tx: Transaction) -> None:
+            tx.journal.add(EventKind.STARTED, tx.now)
             raise Interrupted
 
         with pytest.raises(Interrupted):
             await store.write(fails)
-
-        assert rung == [True]
-
-    async def test_reading_does_not_ring_it(self, store: Store) -> None:
-        rung: list[bool] = []
-        store.on_commit(lambda: rung.append(True))
-
-        await store.read(lambda tx: tx.trading())
 
         assert rung == []
 

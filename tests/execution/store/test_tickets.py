@@ -75,6 +75,11 @@ class TestSignals:
         ]
 
         await store.write(lambda tx: tx.tickets.add(ticket(signal="S2")))
+        waits = [
+            await store.read(lambda tx, id=id: tx.signals.is_waiting(id))
+            for id in ("S1", "S2", "S9")
+        ]
+        assert waits == [True, False, False]
         assert [s.id for s in await store.read(lambda tx: tx.signals.waiting(1))] == ["S1"]
         assert [s.id for s in await store.read(lambda tx: tx.signals.waiting())] == ["S1", "S3"]
 
@@ -165,6 +170,7 @@ class TestTickets:
                 decided_at=NOW + timedelta(microseconds=9),
                 previous_reference=D("100.10"),
                 checks=14,
+                waits=timedelta(seconds=90, microseconds=7),
             ),
         ],
         ids=["pending", "refused", "approved"],
@@ -299,6 +305,20 @@ class TestVotes:
                 await store.write(lambda tx, again=again: tx.tickets.vote(again))
 
         assert await store.read(lambda tx: tx.tickets.votes("T1")) == [vote(made)]
+
+    async def test_a_person_may_change_their_mind_and_nobody_elses(self, store: Store) -> None:
+        made = await store.write(stored)
+        ours, theirs = vote(made, "tg:2", id="V1"), vote(made, "tg:3", id="V2")
+        no = vote(made, "tg:2", kind="reject", id="V1")
+
+        def work(tx: Transaction) -> None:
+            tx.tickets.vote(ours)
+            tx.tickets.vote(theirs)
+            tx.tickets.change_vote(no)
+
+        await store.write(work)
+
+        assert await store.read(lambda tx: tx.tickets.votes("T1")) == [no, theirs]
 
     async def test_others_and_later_revisions_may_be_voted_on(self, store: Store) -> None:
         made = await store.write(stored)

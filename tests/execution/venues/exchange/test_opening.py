@@ -10,10 +10,7 @@ from typing import Any
 
 import pytest
 
-from execution.errors import (
-    NotSent,
-    VenueUnavailable,
-)
+from execution.errors import NotSent, VenueMisconfigured, VenueUnavailable
 from execution.types import Mode, OrderState
 from execution.venues.exchange import ExchangeVenue
 from tests.doubles.binance import BinanceServer, Fault, refusal
@@ -78,7 +75,7 @@ class TestSettings:
         venue = ExchangeVenue(
             "main", "kraken", Mode.SANDBOX, api_key="k", secret="s", clock=Clock()
         )
-        with pytest.raises(ValueError, match="kraken has no sandbox"):
+        with pytest.raises(VenueMisconfigured, match="kraken has no sandbox"):
             await venue.open()
         await venue.close()
 
