@@ -34,6 +34,8 @@ PICTURE_WAIT = 0.12
 REFUSALS_TOLD = 3
 """Refusals of one source told one by one within a minute; more become one message that counts."""
 _IDLE = 0.5
+_AFTER_ORDERS = 0.05
+"""Seconds after a bell before the journal is read: an order on its way needs the interpreter more."""
 
 
 class Notifier:
@@ -66,6 +68,7 @@ class Notifier:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_IDLE):
                     await self._bell.wait()
+                    await asyncio.sleep(_AFTER_ORDERS)
 
     async def _tell(self) -> None:
         """Say what happened since the cursor, one event after the other."""

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from execution.errors import VenueError, VenueMisconfigured, VenueUnavailable
+from execution.rounding import exactly
 from execution.types import Candle, Instrument, Quote
 from execution.venues.venue import Balance, Venue
 
@@ -106,6 +107,7 @@ class Market:
         """Bars for a picture; empty until they were loaded once."""
         return self._feeds[venue].candles.get(symbol, (None, ()))[1]
 
+    @exactly
     def rate(self, venue: str, asset: str) -> Decimal | None:
         """One unit of an asset in the settings' currency; None when nothing fresh says."""
         if asset == self._currency or {asset, self._currency} <= self._at_par:
@@ -116,6 +118,7 @@ class Market:
                 return 1 / quote.mid if upside_down else quote.mid
         return None
 
+    @exactly
     def price(self, asset: str, unit: str) -> Decimal | None:
         """One asset in another, by whichever venue says; None when none does."""
         for venue in self._feeds:
@@ -124,6 +127,7 @@ class Market:
                 return worth / of
         return None
 
+    @exactly
     def equity(self, venue: str) -> Decimal | None:
         """Free and locked of every asset at mid, in the settings' currency.
 

@@ -9,14 +9,14 @@ speaks. Stop what should not write before the journal is compared.
 from __future__ import annotations
 
 import asyncio
-import functools
 import sqlite3
 import tempfile
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from random import Random
@@ -169,7 +169,14 @@ class FrontDesk:
         )
         front = parts.front(self.settings, self.side, started_at=clock())
         self.front: Front = replace(front, clock=clock)
-        self.chat: Chat = parts.chat(self.settings, self.side, self.front)
+        self._chat: Chat | None = None
+
+    @property
+    def chat(self) -> Chat:
+        """The chat side; made when it is first asked for, since its connections take their time."""
+        if self._chat is None:
+            self._chat = parts.chat(self.settings, self.side, self.front)
+        return self._chat
 
     @contextmanager
     def broken_database(self) -> Iterator[None]:
@@ -185,10 +192,11 @@ class FrontDesk:
     async def close(self) -> None:
         """Stop everything and let go of it."""
         await self.stop(*self._tasks)
-        await self.chat.intake.stop()
-        await self.chat.close()
-        # What spoke without ever having listened has connections that the bot does not close.
-        await self.chat.room.bot.request.shutdown()
+        if self._chat is not None:
+            await self._chat.intake.stop()
+            await self._chat.close()
+            # What spoke without ever having listened has connections that the bot does not close.
+            await self._chat.room.bot.request.shutdown()
         await self.side.close()
 
     async def restart(self) -> None:
@@ -201,24 +209,31 @@ class FrontDesk:
     async def start(self, *names: str, heard: bool = True) -> None:
         """Let these run: trading, intake, notifier. When this returns trading is ready and, unless `heard` is off,
         the chat is listened to."""
-        side, chat = self.side, self.chat
-        loops: dict[str, list[Callable[[], Coroutine[Any, Any, None]]]] = {
-            "trading": [side.executor.run, side.reconciler.prove_halts],
-            "intake": [chat.intake.run],
-            "notifier": [chat.notifier.run],
-        }
         for name in names:
             tasks = self._tasks[name] = []
             if name == "trading":
-                tasks.append(asyncio.create_task(side.market.run("main")))
-                await until(lambda: side.market.feed("main").connected)
-                tasks.append(asyncio.create_task(side.reconciler.run("main")))
-                await until(lambda: side.market.feed("main").reconciled_at)
-            polls = self.playground.count("getUpdates") + 2
-            tasks += [asyncio.create_task(loop()) for loop in loops[name]]
-            if name == "intake" and heard:
+                await self._start_trading(tasks)
+            elif name == "notifier":
+                tasks.append(asyncio.create_task(self.chat.notifier.run()))
+            else:
                 # The first poll does not wait; the second one does.
-                await until(lambda: self.playground.count("getUpdates") >= polls)
+                polls = self.playground.count("getUpdates") + 2
+                tasks.append(asyncio.create_task(self.chat.intake.run()))
+                if heard:
+                    await until(partial(self._has_polled, polls))
+
+    def _has_polled(self, times: int) -> bool:
+        return self.playground.count("getUpdates") >= times
+
+    async def _start_trading(self, tasks: list[asyncio.Task[None]]) -> None:
+        side = self.side
+        feed = side.market.feed("main")
+        tasks.append(asyncio.create_task(side.market.run("main")))
+        await until(lambda: feed.connected)
+        tasks.append(asyncio.create_task(side.reconciler.run("main")))
+        await until(lambda: feed.reconciled_at)
+        tasks.append(asyncio.create_task(side.executor.run()))
+        tasks.append(asyncio.create_task(side.reconciler.prove_halts()))
 
     async def stop(self, *names: str) -> None:
         """Cancel these, in the middle of whatever they do."""
@@ -359,7 +374,7 @@ class FrontDesk:
         return [message for message in self.playground.messages if message.sender.id == bot]
 
 
-@functools.cache
+@cache
 def _empty_database() -> Path:
     """A database at the newest schema, to copy: making one takes longer than most tests."""
     path = Path(tempfile.mkdtemp(prefix="countersign-tests-")) / "empty.db"

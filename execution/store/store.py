@@ -13,10 +13,10 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from execution.errors import StoreUnavailable
+from execution.errors import Corrupt, StoreUnavailable
 from execution.store.transaction import Transaction
 
 T = TypeVar("T")
@@ -47,6 +47,7 @@ class Store:
 
         Raises:
             StoreUnavailable: the database is locked, full or gone; nothing was stored.
+            Corrupt: the database is damaged.
         """
         loop = asyncio.get_running_loop()
         result, news = await loop.run_in_executor(self._writer, self._run, self._write_engine, work)
@@ -98,6 +99,10 @@ class Store:
         except (OperationalError, PoolTimeout) as error:
             reason = str(getattr(error, "orig", None) or error)
             raise StoreUnavailable(f"The database does not answer: {reason}.") from error
+        except DatabaseError as error:
+            if type(error) is not DatabaseError:
+                raise
+            raise Corrupt(f"The database is damaged: {error.orig}.") from error
 
 
 def _engine(url: str, begin: str) -> Engine:

@@ -13,6 +13,7 @@ import importlib
 import importlib.util
 import json
 import logging
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from datetime import datetime, timedelta
@@ -38,7 +39,6 @@ _REFUSED_SETTINGS = {
     "number": "amounts are exact decimals",
     "session": "every account has its own connections",
 }
-_PACKAGE = "ccxt.async_support"
 _wire: ContextVar[Wire] = ContextVar("_wire")
 
 
@@ -50,6 +50,25 @@ def known_exchanges() -> frozenset[str]:
         file for folder in folders or () for file in Path(folder, "async_support").glob("*.py")
     ]
     return frozenset(file.stem for file in files if not file.stem.startswith("_"))
+
+
+def _exchange_class(exchange: str) -> Any:
+    """ccxt's class of one exchange, without importing the hundred others.
+
+    ccxt's packages import every exchange they have, which takes a second and 50 MiB. Here they stand
+    in `sys.modules` unexecuted, with the names that their own modules ask of `ccxt`.
+    """
+    for package in ("ccxt", "ccxt.async_support"):
+        if package not in sys.modules:
+            spec = importlib.util.find_spec(package)
+            assert spec is not None, "ccxt is a dependency"
+            sys.modules[package] = importlib.util.module_from_spec(spec)
+    ccxt = sys.modules["ccxt"]
+    if not hasattr(ccxt, "Exchange"):
+        errors = vars(importlib.import_module("ccxt.base.errors"))
+        vars(ccxt).update({name: error for name, error in errors.items() if name[0] != "_"})
+        vars(ccxt)["Exchange"] = importlib.import_module("ccxt.base.exchange").Exchange
+    return getattr(importlib.import_module(f"ccxt.async_support.{exchange}"), exchange)
 
 
 class _Watched:
@@ -126,8 +145,8 @@ class Connections:
             VenueUnavailable: the exchange cannot be reached, or refuses the key; try later.
         """
         if self._orders is None:
-            ccxt = await asyncio.to_thread(importlib.import_module, _PACKAGE)
-            self._orders, self._reads = self._new(ccxt), self._new(ccxt)
+            kind = await asyncio.to_thread(_exchange_class, self._exchange)
+            self._orders, self._reads = self._new(kind), self._new(kind)
 
         async def load() -> Any:
             await self._set_clock(self._orders)
@@ -223,9 +242,8 @@ class Connections:
         left = timedelta(0) if until is None else until - self._clock()
         return left if left > timedelta(0) else None
 
-    def _new(self, ccxt: Any) -> Any:
+    def _new(self, kind: Any) -> Any:
         """One ccxt instance with our settings, the quirks' and, last, the user's."""
-        kind = getattr(ccxt, self._exchange)
         # ccxt logs headers and bodies, the key among them, at DEBUG.
         logging.getLogger("ccxt").setLevel(logging.WARNING)
         base = {

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +23,11 @@ Json = dict[str, Any]
 
 
 @pytest.fixture
-def port() -> Iterator[int]:
+def port() -> int:
     """A port that is free now."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        number = free.getsockname()[1]
-    yield number
+        return int(free.getsockname()[1])
 
 
 def test_its_settings_are_ordinary_settings(tmp_path: Path) -> None:
@@ -45,18 +43,23 @@ def test_every_scene_is_about_a_market_that_is_there(scene: Any) -> None:
     assert symbol in INSTRUMENTS
 
 
-async def test_card_is_there_within_seconds_and_approving_it_fills(
-    tmp_path: Path, port: int
-) -> None:
-    """Started as `countersign demo` starts it, played as its page plays it, stopped with SIGTERM."""
-    process = subprocess.Popen(
+def started(folder: Path, port: int) -> subprocess.Popen[str]:
+    """The demo as a process of its own in this folder."""
+    return subprocess.Popen(
         [sys.executable, "-m", "bot", "demo"],
-        cwd=tmp_path,
+        cwd=folder,
         env={**os.environ, "PORT": str(port), "PYTHONPATH": str(Path.cwd())},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+async def test_card_is_there_within_seconds_and_approving_it_fills(
+    tmp_path: Path, port: int
+) -> None:
+    """Started as `countersign demo` starts it, played as its page plays it, stopped with SIGTERM."""
+    process = started(tmp_path, port)
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as page:
             card = await until(lambda: _message(page, "One approval needed"), timeout_s=60)
@@ -76,7 +79,7 @@ async def test_card_is_there_within_seconds_and_approving_it_fills(
     kept = tmp_path / ".demo"
     assert kept.stat().st_mode & 0o077 == 0
     assert (kept / "secrets.json").stat().st_mode & 0o077 == 0
-    assert {p.name for p in tmp_path.iterdir()} == {".demo"}
+    assert os.listdir(tmp_path) == [".demo"]
 
 
 async def _state(page: httpx.AsyncClient) -> Json:

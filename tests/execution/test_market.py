@@ -10,6 +10,7 @@ import pytest
 
 from execution.errors import VenueUnavailable
 from execution.market import BALANCES_HOLD, CANDLES_HOLD, FRESH, RATE_HOLDS, Market
+from execution.rounding import CONTEXT
 from execution.types import OrderType, Side, TimeInForce
 from execution.venues.venue import Balance, NewOrder
 from tests.clock import Clock
@@ -101,7 +102,7 @@ class TestRates:
 
         quote = desk.market.quote("main", EUR)
         assert quote is not None
-        assert desk.rate("USDT") == 1 / quote.mid
+        assert desk.rate("USDT") == CONTEXT.divide(D(1), quote.mid)
         assert desk.rate("EUR") == 1
 
     async def test_a_market_in_something_at_par_will_do(self, tmp_path: Path, clock: Clock) -> None:
@@ -151,7 +152,7 @@ class TestRates:
         await knowing.open()
         btc, eur = await market.fresh_quote("b", BTC), await market.fresh_quote("b", EUR)
 
-        assert market.price("BTC", "EUR") == btc.mid / eur.mid
+        assert market.price("BTC", "EUR") == CONTEXT.divide(btc.mid, eur.mid)
         assert market.price("BTC", "USDT") == btc.mid
         await knowing.close()
 

@@ -279,6 +279,7 @@ tv breakout-15m, 4 s old at 14:30:10""",
 binance main · T-7F3K · limit 60 012.40, for 30 s
 binance did not show in time what became of the order.
 Look there for <code>cs1a2b3c4d</code>. It will not be sent again.
+If it is not there, an owner ends it here with /cancel.
 BTC/USDT takes no new order at binance main until this is known.
 Ana approved 14:31:22, after 1 min 12 s · sent +4 ms · acknowledged +86 ms
 

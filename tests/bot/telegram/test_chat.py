@@ -119,20 +119,23 @@ async def test_message_that_is_gone_is_told_apart(desk: FrontDesk, room: Telegra
         await room.change(sent, ASKING, TOKENS, has_picture=False)
 
 
-@pytest.mark.parametrize(
-    ("status", "description"),
-    [
-        (400, "Bad Request: chat not found"),
-        (403, "Forbidden: bot was kicked from the supergroup chat"),
-    ],
-)
-async def test_refusal_is_for_good(
-    desk: FrontDesk, room: TelegramChat, status: int, description: str
-) -> None:
-    desk.playground.faults.error("sendMessage", status=status, description=description)
+async def test_refusal_is_for_good(desk: FrontDesk, room: TelegramChat) -> None:
+    desk.playground.faults.error(
+        "sendMessage", status=400, description="Bad Request: chat not found"
+    )
     with pytest.raises(Refused) as caught:
         await room.say(PLAIN, {})
     assert not isinstance(caught.value, Gone)
+
+
+async def test_bot_that_was_put_out_of_the_chat_says_it_when_it_is_back(
+    desk: FrontDesk, room: TelegramChat
+) -> None:
+    desk.playground.faults.error(
+        "sendMessage", status=403, description="Forbidden: bot was kicked from the supergroup chat"
+    )
+    with pytest.raises(Later, match="bot was kicked"):
+        await room.say(PLAIN, {})
 
 
 @pytest.mark.parametrize(

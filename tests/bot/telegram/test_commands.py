@@ -160,11 +160,11 @@ async def test_kill_commits_voids_and_cancels(desk: FrontDesk) -> None:
     order = await desk.resting_order()
     desk.playground.say("/kill the feed is wrong", by=ANA)
     await until(lambda: trading_state(desk) is TradingState.HALTED)
+    await until(lambda: desk.ticket(ticket.id).state is TicketState.CANCELED)
     halt = desk.read(lambda tx: tx.trading()).halt
     assert halt is not None
     assert (halt.by, halt.name, halt.reason) == (f"tg:{ANA}", "Ana", "the feed is wrong")
     assert halt.voided == 1
-    assert desk.ticket(ticket.id).state is TicketState.CANCELED
     await until(lambda: desk.ticket(order.ticket).state is TicketState.CANCELED)
     assert await desk.paper.open_orders([]) == []
 
@@ -173,6 +173,7 @@ async def test_second_kill_is_told_of_the_first_and_changes_nothing(desk: FrontD
     await desk.start("intake")
     desk.playground.say("/kill", by=ANA)
     await until(lambda: trading_state(desk) is TradingState.HALTED)
+    await desk.heard()
     head = desk.head()
     desk.playground.say("/kill again", by=OLGA)
     await desk.playground.wait_for_text("Halted by Ana at 14:30:00.")

@@ -128,6 +128,7 @@ BTC/USDT takes no new order at binance main until this is known.""",
 binance main
 binance did not show in time what became of the order.
 Look there for <code>cs1a2b3c4d</code>. It will not be sent again.
+If it is not there, an owner ends it here with /cancel.
 BTC/USDT takes no new order at binance main until this is known.""",
         ["Details"],
     ),
@@ -268,7 +269,7 @@ def test_an_unproved_halt_always_says_not_done_and_never_done(
     orders: int, closed: int, answering: bool
 ) -> None:
     sweep = MAIN.evolve(
-        orders=orders, canceled=min(closed, orders), trouble=None if answering else "timeout"
+        orders=orders, ended=min(closed, orders), trouble=None if answering else "timeout"
     )
 
     text = seen(messages.halted(Mode.LIVE, HALT, [sweep] * 40, LOOK).text)
