@@ -10,7 +10,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from execution.errors import CountersignError
+from execution.errors import CountersignError, StoreUnavailable
 
 
 class AlreadyRunning(CountersignError):
@@ -30,8 +30,14 @@ class Alone:
 
         Raises:
             AlreadyRunning: another process holds it.
+            StoreUnavailable: there is no such folder, or it is not ours to write to.
         """
-        file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise StoreUnavailable(
+                f"database.url: {self._path.parent} cannot be written to: {error.strerror}"
+            ) from error
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -137,6 +138,8 @@ class App:
         serving = asyncio.create_task(server.serve(sockets=[bound]), name="web")
         await server.listening.wait()
         log.info("listening on %s:%s", *bound.getsockname()[:2])
+        # What is loaded by now stays; a full collection over it would hold up an order.
+        gc.freeze()
         ticks = jobs.scheduler(
             desk=side.desk, watch=jobs.VenueWatch(store=side.store, market=side.market)
         )
@@ -217,7 +220,7 @@ class App:
 
     async def _ready(self, side: Trading, chat: Chat) -> dict[str, str | None]:
         """Every part and why it is not ready, or None."""
-        states: dict[str, str | None] = {"telegram": chat.intake.reason}
+        states: dict[str, str | None] = {"telegram": chat.intake.reason or chat.notifier.trouble}
         try:
             await side.store.read(lambda tx: tx.journal.head())
             states["database"] = None
@@ -251,11 +254,10 @@ async def _end(
     ending: Work | None,
 ) -> None:
     """Stop in an order in which nothing that is being sent is dropped."""
-    await side.executor.stop()
+    await asyncio.gather(side.executor.stop(), chat.intake.stop())
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    await chat.intake.stop()
     if ending is not None:
         await ending()
     with contextlib.suppress(TimeoutError):

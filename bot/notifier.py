@@ -46,10 +46,14 @@ class Notifier:
         self._chat = chat
         self._charts = charts
         self._news = news
+        self.trouble: str | None = None
+        """Why Telegram does not take what is to be told; None while it does."""
         self._bell = asyncio.Event()
         self._edited: dict[str, float] = {}
         self._pictures: dict[str, asyncio.Task[bytes | None]] = {}
         self._refused: dict[str, list[Event]] = {}
+        self._owed: dict[str, Face] = {}
+        """Counting messages that must say more, by subject."""
         store.on_commit(self._bell.set)
 
     async def run(self) -> None:
@@ -59,7 +63,9 @@ class Notifier:
             try:
                 await self._tell()
                 await self._refresh()
+                self.trouble = None
             except Later as later:
+                self.trouble = str(later)
                 log.warning("%s Trying again in %.0f s.", later, later.seconds)
                 await asyncio.sleep(later.seconds)
             except StoreUnavailable as error:
@@ -73,25 +79,26 @@ class Notifier:
     async def _tell(self) -> None:
         """Say what happened since the cursor, one event after the other."""
 
-        def read(tx: Transaction) -> list[tuple[Event, Message | None]]:
-            events = tx.journal.after(tx.chat.cursor(AUDIENCE) or 0, limit=50)
-            return [(event, self._news.of(tx, event)) for event in events]
+        def read(tx: Transaction) -> tuple[int | None, Event | None, Message | None]:
+            """Up to where nothing is to be said, and the first event that deserves a message."""
+            silent = None
+            for event in tx.journal.after(tx.chat.cursor(AUDIENCE) or 0):
+                message = self._news.of(tx, event)
+                if message is not None:
+                    return silent, event, message
+                silent = event.seq
+            return silent, None, None
 
-        while found := await self._store.read(read):
-            last_silent = 0
-            for event, message in found:
-                if message is None:
-                    last_silent = event.seq
-                    continue
-                if "codes" in event.data and await self._coalesced(event):
-                    last_silent = event.seq
-                    continue
+        while True:
+            silent, event, message = await self._store.read(read)
+            if event is None or message is None:
+                if silent is not None:
+                    await self._told(silent)
+                return
+            if "codes" in event.data and await self._coalesced(event):
+                await self._told(event.seq)
+            else:
                 await self._send(event, message)
-                last_silent = 0
-                # What was read with it may be old news by now.
-                break
-            if last_silent:
-                await self._told(last_silent)
 
     async def _told(self, seq: int) -> None:
         await self._store.write(lambda tx: tx.chat.advance(AUDIENCE, seq))
@@ -149,8 +156,8 @@ class Notifier:
         post = await self._post(subject)
         if post is None:
             await self._send(event, Message(face=face, subject=subject))
-        elif self._may_edit(post):
-            await self._change(post, face, {}, event.seq)
+        else:
+            self._owed[subject] = face
         return True
 
     async def _refresh(self) -> None:
@@ -163,6 +170,11 @@ class Notifier:
             drawn = await self._post(subject)
             if drawn is not None and png is not None:
                 await self._refresh_card(drawn, drawn.shown_seq, picture=png)
+        for subject, face in list(self._owed.items()):
+            counting = await self._post(subject)
+            if counting is not None and self._may_edit(counting):
+                del self._owed[subject]
+                await self._change(counting, face, {}, counting.shown_seq)
         await self._refresh_halt()
 
     async def _refresh_card(self, post: Post, seq: int, *, picture: bytes | None = None) -> None:

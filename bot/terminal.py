@@ -64,9 +64,15 @@ def status(settings: Settings) -> Report:
     return Report(text="\n".join(lines), json=shapes.status_json(view) | {"running": alive})
 
 
-def kill(settings: Settings, person: str, reason: str, say: Callable[[str], None]) -> Report:
-    """Halt, and follow it until it is proved or patience ends."""
-    return asyncio.run(_kill(settings, person, reason, say))
+def kill(
+    settings: Settings,
+    person: str,
+    reason: str,
+    say: Callable[[str], None],
+    patience: float = PATIENCE,
+) -> Report:
+    """Halt, and follow it until it is proved or patience (seconds) ends."""
+    return asyncio.run(_kill(settings, person, reason, say, patience))
 
 
 def resume(settings: Settings, person: str) -> Report:
@@ -97,7 +103,9 @@ def verify(settings: Settings) -> Report:
     return Report(text=text, json={"verified": False, "first_bad": bad}, verified=False)
 
 
-async def _kill(settings: Settings, person: str, reason: str, say: Callable[[str], None]) -> Report:
+async def _kill(
+    settings: Settings, person: str, reason: str, say: Callable[[str], None], patience: float
+) -> Report:
     side = parts.trading(settings, Ids(), started_at=now(), halting=True)
     lock = Alone(settings.database.url)
     tasks: list[asyncio.Task[None]] = []
@@ -111,7 +119,7 @@ async def _kill(settings: Settings, person: str, reason: str, say: Callable[[str
                 lock.take()
                 await side.executor.recover()
             tasks = _sweepers(side)
-        return await _follow(side, say)
+        return await _follow(side, say, patience)
     finally:
         if tasks:
             await side.executor.stop()
@@ -148,9 +156,9 @@ async def _is_taken(side: Trading, lock: Alone, before: int) -> bool:
     return False
 
 
-async def _follow(side: Trading, say: Callable[[str], None]) -> Report:
+async def _follow(side: Trading, say: Callable[[str], None], patience: float) -> Report:
     """Say what changes until it is verified, or patience ends."""
-    deadline = asyncio.get_running_loop().time() + PATIENCE
+    deadline = asyncio.get_running_loop().time() + patience
     said = ""
     while True:
         trading = await side.store.read(lambda tx: tx.trading())

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from bot.problems import http_problem, problem
+from execution.errors import StoreUnavailable
 
 Ready = Callable[[], Awaitable[dict[str, str | None]]]
 """Each part by name, with the reason why it is not ready, or None."""
@@ -35,6 +36,7 @@ def web(
     )
     app.add_exception_handler(HTTPException, http_problem)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(StoreUnavailable, _unavailable)
     app.add_exception_handler(Exception, _broken)
     for router in routers:
         app.include_router(router)
@@ -99,6 +101,11 @@ async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     return problem(422, str(first["msg"]), field=str(first["loc"][-1]))
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    """The database does not answer."""
+    return problem(503, str(error), headers={"Retry-After": "5"})
 
 
 async def _broken(request: Request, error: Exception) -> Response:

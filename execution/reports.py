@@ -18,7 +18,19 @@ from execution.positions import fold, realized_since
 from execution.store import Transaction
 from execution.symbols import assets
 from execution.trading import Trading
-from execution.types import ZERO, Fill, Mode, Order, Record, Side, Signal, Ticket, TicketState, Vote
+from execution.types import (
+    ZERO,
+    Fill,
+    Mode,
+    Order,
+    OrderState,
+    Record,
+    Side,
+    Signal,
+    Ticket,
+    TicketState,
+    Vote,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -214,11 +226,12 @@ def sweeps(tx: Transaction, market: Market) -> list[SweepView]:
     """How far the present halt has come, venue by venue."""
     halt = tx.trading().halt
     assert halt is not None, "only a halt is swept"
-    asked = [
-        order
-        for order in tx.orders.canceled_since(halt.at)
-        if order.cancel_reason == HALTED and order.sent_at is not None
-    ]
+    # What is live counts from the first moment, also before its cancel is asked for.
+    swept = {order.id: order for order in tx.orders.in_state(*orders.LIVE, OrderState.STUCK)}
+    for order in tx.orders.canceled_since(halt.at):
+        if order.cancel_reason == HALTED and order.sent_at is not None:
+            swept[order.id] = order
+    asked = list(swept.values())
     return [
         SweepView(
             venue=view,

@@ -6,6 +6,7 @@ transaction that acts on the answer, so that concurrent tickets reserve against 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -14,7 +15,7 @@ from functools import cached_property
 from execution import orders, risk
 from execution.config import Config
 from execution.market import Feed, Market
-from execution.positions import Book, fold, is_dust, losing_exits
+from execution.positions import Position, fold, is_dust, losing_exits
 from execution.pricing import drift, past_own_stop_or_target
 from execution.rounding import exactly
 from execution.sizing import SizingFacts, repriced, resized
@@ -62,7 +63,8 @@ class Moment:
         """What sizing wants to know."""
         feed = self.market.feed(venue)
         symbol = instrument.symbol
-        position = self._book.positions.get((venue, symbol))
+        ours = fold(self.tx.fills.of_symbol(venue, symbol)).positions
+        position = ours.get((venue, symbol))
         base = feed.balances.get(instrument.base)
         sells = [
             (order, left)
@@ -96,7 +98,7 @@ class Moment:
         approved = [t for t in self._approved if not t.reduces]
         held = {
             key
-            for key, position in self._book.positions.items()
+            for key, position in self._positions.items()
             if not self._is_dust(*key, position.amount)
         }
         money = feed.balances.get(quote_asset)
@@ -112,7 +114,7 @@ class Moment:
             position_value=sum(
                 (
                     abs(p.amount) * self._price(p.venue, p.symbol, p.average)
-                    for p in self._book.positions.values()
+                    for p in self._positions.values()
                     if assets(p.symbol)[0] == base
                 ),
                 ZERO,
@@ -184,8 +186,12 @@ class Moment:
         return instrument is not None and is_dust(amount, instrument)
 
     @cached_property
-    def _book(self) -> Book:
-        return fold(self.tx.fills.all())
+    def _positions(self) -> Mapping[tuple[str, str], Position]:
+        """Every open position; folded from all fills only where a limit asks for them."""
+        limits = self.config.limits
+        if limits.max_position_notional is None and limits.max_open_positions is None:
+            return {}
+        return fold(self.tx.fills.all()).positions
 
     @cached_property
     def _approved(self) -> list[Terms]:

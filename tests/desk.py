@@ -16,7 +16,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import cache, partial
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from random import Random
@@ -220,10 +220,7 @@ class FrontDesk:
                 polls = self.playground.count("getUpdates") + 2
                 tasks.append(asyncio.create_task(self.chat.intake.run()))
                 if heard:
-                    await until(partial(self._has_polled, polls))
-
-    def _has_polled(self, times: int) -> bool:
-        return self.playground.count("getUpdates") >= times
+                    await until(lambda n=polls: self.playground.count("getUpdates") >= n)
 
     async def _start_trading(self, tasks: list[asyncio.Task[None]]) -> None:
         side = self.side
@@ -301,11 +298,9 @@ class FrontDesk:
 
     async def card(self, ticket: Ticket) -> Message:
         """The card of a ticket, once the notifier has posted it and stored where it stands."""
-        return await self.message(f"ticket:{ticket.id}")
-
-    async def message(self, subject: str) -> Message:
-        """The message about a subject, once it is posted and stored."""
-        post = await until(lambda: self.read(lambda tx: tx.chat.post("chat", subject)))
+        post = await until(
+            lambda: self.read(lambda tx: tx.chat.post("chat", f"ticket:{ticket.id}"))
+        )
         return await self.playground.wait_for(lambda m: m.id == post.number)
 
     async def button(

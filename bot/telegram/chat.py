@@ -201,6 +201,8 @@ class TelegramChat:
     async def close(self) -> None:
         """Let go of the connections."""
         await self.bot.shutdown()
+        # A bot that never reached Telegram does not close what it opened.
+        await self.bot.request.shutdown()
 
     @staticmethod
     async def _call(call: Awaitable[T]) -> T | None:

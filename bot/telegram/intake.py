@@ -55,8 +55,8 @@ class Intake:
                 await self._bot.initialize()
                 # What has just failed is asked without waiting, to know soon that it is back.
                 updates = await self._updates(offset, POLL if self.reason is None else 0)
-                self._heard()
                 await self._take_all(updates)
+                self._heard()
                 offset = max([offset, *(update.update_id + 1 for update in updates)])
                 failures = 0
             except (TelegramError, StoreUnavailable) as error:

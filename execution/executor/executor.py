@@ -30,7 +30,7 @@ IDLE = 0.25
 """Seconds between looks at what is due when no bell rings."""
 REST = 5.0
 """Seconds before work that failed is tried again."""
-LAST_WORDS = 8.0
+LAST_WORDS = 5.0
 """Seconds that orders being sent are given to end when the process is asked to stop."""
 
 _AT_THE_VENUE = (OrderState.IN_DOUBT, OrderState.WORKING, OrderState.CANCELING, OrderState.STUCK)

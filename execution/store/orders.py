@@ -29,6 +29,7 @@ _ASKED_ABOUT = select(_ORDERS.table).where(
 )
 _BY_TIME = (_FILLS.table.c.at, _FILLS.table.c.id)
 _ALL_FILLS = select(_FILLS.table).order_by(*_BY_TIME)
+_FILLS_IN = rows_where(_FILLS.table, venue="venue", symbol="symbol").order_by(*_BY_TIME)
 _FILLS_OF = rows_where(_FILLS.table, order="order").order_by(*_BY_TIME)
 
 
@@ -157,6 +158,11 @@ class Fills:
         ):
             found.setdefault(fill.ticket, []).append(fill)
         return found
+
+    def of_symbol(self, venue: str, symbol: str) -> Sequence[Fill]:
+        """The fills of one market, oldest first: what its position is folded from."""
+        rows = self._connection.execute(_FILLS_IN, {"venue": venue, "symbol": symbol})
+        return [_FILLS.record(row) for row in rows.mappings()]
 
     def all(self) -> Sequence[Fill]:
         """Every fill, oldest first: what positions are folded from."""

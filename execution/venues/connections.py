@@ -59,10 +59,9 @@ def _exchange_class(exchange: str) -> Any:
     in `sys.modules` unexecuted, with the names that their own modules ask of `ccxt`.
     """
     for package in ("ccxt", "ccxt.async_support"):
-        if package not in sys.modules:
-            spec = importlib.util.find_spec(package)
-            assert spec is not None, "ccxt is a dependency"
-            sys.modules[package] = importlib.util.module_from_spec(spec)
+        spec = importlib.util.find_spec(package)
+        assert spec is not None, "ccxt is a dependency"
+        sys.modules.setdefault(package, importlib.util.module_from_spec(spec))
     ccxt = sys.modules["ccxt"]
     if not hasattr(ccxt, "Exchange"):
         errors = vars(importlib.import_module("ccxt.base.errors"))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import pytest
 
+from tests.bot.control import CONTROL, client_of
 from tests.desk import FrontDesk, front_desk
 
 
@@ -15,3 +17,10 @@ async def desk(tmp_path: Path) -> AsyncIterator[FrontDesk]:
     """A desk on which nothing runs yet."""
     async with front_desk(tmp_path) as built:
         yield built
+
+
+@pytest.fixture
+async def http(desk: FrontDesk) -> AsyncIterator[httpx.AsyncClient]:
+    """Somebody who holds the control token."""
+    async with client_of(desk, token=CONTROL, given=CONTROL) as client:
+        yield client

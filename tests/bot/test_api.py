@@ -1,8 +1,7 @@
-"""`/api` over HTTP: who gets in, every shape field by field, pages and filters, kill and resume."""
+"""What `/api` shows: every shape field by field, pages and filters."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,114 +9,12 @@ from typing import Any
 import httpx
 import pytest
 
-from bot.api import LARGEST_BODY, api
-from bot.web import web
-from execution.events import EventKind
-from execution.types import OrderState, TicketState, TradingState
+from execution.types import OrderState, TicketState
+from tests.bot.control import Json, answer, problem_of
 from tests.desk import ANA, FrontDesk
 from tests.waiting import until
 
 D = Decimal
-CONTROL = "a-control-token-of-some-length"
-Json = dict[str, Any]
-
-
-async def _nothing() -> Any:
-    raise AssertionError("these routes ask for nothing else")
-
-
-def client_of(desk: FrontDesk, *, token: str | None, given: str | None) -> httpx.AsyncClient:
-    """The routes on the real web application; `given` is what the caller sends as its token."""
-    app = web(version="1", ready=_nothing, metrics=_nothing, routers=[api(desk.front, token)])
-    headers = {} if given is None else {"Authorization": f"Bearer {given}"}
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    return httpx.AsyncClient(transport=transport, base_url="http://desk", headers=headers)
-
-
-@pytest.fixture
-async def http(desk: FrontDesk) -> AsyncIterator[httpx.AsyncClient]:
-    """Somebody who holds the control token."""
-    async with client_of(desk, token=CONTROL, given=CONTROL) as client:
-        yield client
-
-
-async def answer(http: httpx.AsyncClient, path: str, **query: Any) -> Json:
-    got = await http.get(f"/api/{path}", params=query)
-    assert got.status_code == 200, got.text
-    document: Json = got.json()
-    return document
-
-
-def problem_of(got: httpx.Response, status: int) -> Json:
-    """The problem document of an answer; nothing of our inside is in it."""
-    assert got.status_code == status, got.text
-    assert got.headers["content-type"] == "application/problem+json"
-    document: Json = got.json()
-    assert document["status"] == status
-    assert {"type", "title", "detail"} <= set(document)
-    assert "Traceback" not in got.text
-    return document
-
-
-ROUTES = [
-    ("GET", "/api/status"),
-    ("GET", "/api/tickets"),
-    ("GET", "/api/tickets/01JD4N5V8Y3QW6T1ZC9GHB7F3K"),
-    ("GET", "/api/orders"),
-    ("GET", "/api/fills"),
-    ("GET", "/api/positions"),
-    ("POST", "/api/kill"),
-    ("POST", "/api/resume"),
-]
-
-
-# --- who gets in ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("method", "path"), ROUTES)
-async def test_without_a_configured_token_there_is_no_such_page(
-    desk: FrontDesk, method: str, path: str
-) -> None:
-    head = desk.head()
-    for given in (None, "", "None", CONTROL):
-        async with client_of(desk, token=None, given=given) as client:
-            problem_of(await client.request(method, path), 404)
-    assert desk.head() == head
-
-
-@pytest.mark.parametrize(("method", "path"), ROUTES)
-async def test_without_the_right_token_nobody_gets_in(
-    desk: FrontDesk, method: str, path: str
-) -> None:
-    head = desk.head()
-    for header in (
-        None,
-        "",
-        "Bearer",
-        "Bearer ",
-        "Bearer wrong",
-        f"Bearer {CONTROL}x",
-        f"Bearer {CONTROL[:-1]}",
-        f"Basic {CONTROL}",
-        CONTROL,
-        "Bearer \xe4\xf6\xfc",
-    ):
-        async with client_of(desk, token=CONTROL, given=None) as client:
-            headers = {} if header is None else {"Authorization": header.encode("latin-1")}
-            refused = await client.request(method, path, headers=headers)
-            problem_of(refused, 401)
-            assert refused.headers["www-authenticate"] == "Bearer"
-            assert CONTROL not in refused.text
-    assert desk.head() == head
-
-
-async def test_scheme_is_read_in_any_case(desk: FrontDesk) -> None:
-    async with client_of(desk, token=CONTROL, given=None) as client:
-        headers = {"Authorization": f"bearer {CONTROL}"}
-        assert (await client.get("/api/status", headers=headers)).status_code == 200
-
-
-# --- shapes --------------------------------------------------------------------------------------
 
 
 async def test_status_has_the_documented_shape(desk: FrontDesk, http: httpx.AsyncClient) -> None:
@@ -157,6 +54,8 @@ async def test_ticket_has_the_documented_shape(desk: FrontDesk, http: httpx.Asyn
     message = desk.playground.say("a message", by=ANA)
     await desk.tap(message, await desk.button("approve", pending), by=ANA)
     await until(lambda: desk.ticket(pending.id).state is TicketState.WORKING)
+    await until(lambda: desk.order(pending).state is OrderState.WORKING)
+    await desk.stop("trading")
     order = desk.order(pending)
     ticket = await answer(http, f"tickets/{pending.id}")
     (listed,) = (await answer(http, "tickets"))["items"]
@@ -418,132 +317,3 @@ async def test_unknown_ticket_and_unknown_route_are_not_found(http: httpx.AsyncC
 )
 async def test_any_cursor_is_just_a_place_in_the_list(http: httpx.AsyncClient, cursor: str) -> None:
     assert (await answer(http, "tickets", cursor=cursor))["next"] is None
-
-
-# --- kill and resume -----------------------------------------------------------------------------
-
-
-async def test_kill_answers_after_the_commit(desk: FrontDesk, http: httpx.AsyncClient) -> None:
-    got = await http.post("/api/kill", json={"reason": "wrong feed"})
-    assert got.status_code == 202
-    assert got.json() == {
-        "halt": {
-            "by": "api",
-            "at": "2026-11-20T14:30:00Z",
-            "reason": "wrong feed",
-            "verified": False,
-        }
-    }
-    assert desk.read(lambda tx: tx.trading()).state is TradingState.HALTED
-    status = await answer(http, "status")
-    assert (status["trading"], status["halt"]) == ("halted", got.json()["halt"])
-
-
-@pytest.mark.parametrize("body", [b"", b"{}", b'{"flatten": false}'])
-async def test_kill_needs_no_words(desk: FrontDesk, http: httpx.AsyncClient, body: bytes) -> None:
-    assert (await http.post("/api/kill", content=body)).status_code == 202
-    assert desk.read(lambda tx: tx.trading()).state is TradingState.HALTED
-
-
-async def test_flatten_halts_at_once_and_says_that_positions_stay(
-    desk: FrontDesk, http: httpx.AsyncClient
-) -> None:
-    """What is not built yet must not stand in the way of the halt."""
-    got = await http.post("/api/kill", json={"flatten": True})
-    assert got.status_code == 202
-    assert got.json()["flatten"] == "not built yet in this version: positions stay open"
-    assert desk.read(lambda tx: tx.trading()).state is TradingState.HALTED
-
-
-async def test_second_kill_keeps_the_first(desk: FrontDesk, http: httpx.AsyncClient) -> None:
-    first = await http.post("/api/kill", json={"reason": "one"})
-    head = desk.head()
-    desk.clock.advance(60)
-    second = await http.post("/api/kill", json={"reason": "two"})
-    assert (second.status_code, second.json()) == (202, first.json())
-    assert desk.head() == head
-    assert desk.read(lambda tx: tx.journal.count(EventKind.HALTED)) == 1
-
-
-@pytest.mark.parametrize(
-    ("body", "status", "field"),
-    [
-        (b'{"flatten": 1.5}', 422, "flatten"),
-        (b'{"flaten": false}', 422, "flaten"),
-        (b'{"reason": 5}', 422, "reason"),
-        (b'{"reason": "' + b"x" * 201 + b'"}', 422, "reason"),
-        (b"[]", 422, "body"),
-        (b"{", 422, "body"),
-        (b"\xff", 422, "body"),
-        (b" " * (LARGEST_BODY + 1), 413, None),
-    ],
-)
-async def test_kill_with_a_wrong_body_says_which_field_and_halts_nothing(
-    desk: FrontDesk,
-    http: httpx.AsyncClient,
-    body: bytes,
-    status: int,
-    field: str | None,
-) -> None:
-    head = desk.head()
-    assert problem_of(await http.post("/api/kill", content=body), status).get("field") == field
-    assert desk.head() == head
-
-
-async def test_resume_answers_the_plan_once_the_halt_is_proved(
-    desk: FrontDesk, http: httpx.AsyncClient
-) -> None:
-    await desk.start("trading")
-    await http.post("/api/kill")
-    early = problem_of(await http.post("/api/resume"), 409)
-    assert "not done yet" in early["detail"]
-
-    def proved() -> bool:
-        desk.clock.advance(1)
-        return desk.read(lambda tx: tx.journal.count(EventKind.HALT_VERIFIED)) == 1
-
-    await until(proved, timeout_s=8)
-    got = await http.post("/api/resume")
-    assert got.status_code == 200
-    assert got.json()["trading"] == "active"
-    assert got.json()["plan"][0] == (
-        "New signals become tickets again, and approved ones are sent."
-    )
-    assert desk.read(lambda tx: tx.trading()).state is TradingState.ACTIVE
-    again = problem_of(await http.post("/api/resume"), 409)
-    assert again["detail"] == "Trading is already active."
-
-
-async def test_what_was_done_by_token_is_journaled_as_api(
-    desk: FrontDesk, http: httpx.AsyncClient
-) -> None:
-    await http.post("/api/kill")
-    events = desk.read(lambda tx: tx.journal.after(0))
-    assert [(str(e.kind), e.actor) for e in events] == [("halted", "api")]
-
-
-async def test_database_that_fails_is_told_without_our_inside(
-    desk: FrontDesk, http: httpx.AsyncClient
-) -> None:
-    with desk.broken_database():
-        got = await http.get("/api/status")
-        assert got.status_code >= 500
-        assert "Traceback" not in problem_of(got, got.status_code)["detail"]
-
-
-async def test_kill_that_cannot_be_committed_says_so_and_stops_this_process_all_the_same(
-    desk: FrontDesk, http: httpx.AsyncClient
-) -> None:
-    """Promise 4 with a disk that is full: no order of ours goes out, and nobody is told that it is done."""
-    with desk.broken_database():
-        document = problem_of(await http.post("/api/kill"), 503)
-        assert "Trading is stopped in this process all the same." in document["detail"]
-    assert desk.brake.pulled
-    assert desk.read(lambda tx: tx.trading()).state is TradingState.ACTIVE
-    await desk.start("trading")
-    approved = await desk.new_ticket(source="straight")
-    # A later signal is taken in a later turn, so the approved one has been looked at and left.
-    await desk.new_ticket(symbol="ETH/USDT")
-    assert desk.ticket(approved.id).state is TicketState.APPROVED
-    assert desk.brake.pulled
-    assert desk.paper.accepted == []
