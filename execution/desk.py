@@ -131,21 +131,16 @@ class Desk:
             closed = self._closed(tx, ticket, revision=revision, person=person)
             if closed is not None or ticket is None:
                 return closed or Answer(outcome=Outcome.UNKNOWN)
-            earlier = next(
-                (
-                    v
-                    for v in tx.tickets.votes(ticket_id)
-                    if (v.revision, v.person) == (revision, person.id)
-                ),
-                None,
-            )
+            votes = tx.tickets.votes(ticket_id)
+            mine = [v for v in votes if (v.revision, v.person) == (revision, person.id)]
+            earlier = mine[0] if mine else None
             if earlier is not None and kind is VoteKind.APPROVE:
                 return Answer(outcome=Outcome.REPEATED, ticket=ticket, at=earlier.at)
-            _store_vote(tx, ticket, person, kind, instead_of=earlier)
+            vote = _store_vote(tx, ticket, person, kind, instead_of=earlier)
             if kind is VoteKind.REJECT:
                 after = booking.move_ticket(tx, ticket, TicketState.REJECTED, reason=None)
                 return Answer(outcome=Outcome.REJECTED, ticket=after)
-            return self._count(tx, ticket)
+            return self._count(tx, ticket, [*votes, vote])
 
         return await self._store.write(work)
 
@@ -347,9 +342,9 @@ class Desk:
             )
         return None
 
-    def _count(self, tx: Transaction, ticket: Ticket) -> Answer:
+    def _count(self, tx: Transaction, ticket: Ticket, all_votes: Sequence[Vote]) -> Answer:
         """Whether the votes suffice, and then whether the terms still stand."""
-        votes = approval.approvals(ticket, tx.tickets.votes(ticket.id), self._policy)
+        votes = approval.approvals(ticket, all_votes, self._policy)
         if len(votes) < ticket.required:
             return Answer(outcome=Outcome.COUNTED, ticket=ticket, votes=len(votes))
         found = recheck(ticket, Moment(tx=tx, market=self._market, config=self._config))
@@ -385,7 +380,7 @@ def _accept(tx: Transaction, signal: Signal, keys: Sequence[SignalKey], digest: 
 
 def _store_vote(
     tx: Transaction, ticket: Ticket, person: Person, kind: VoteKind, *, instead_of: Vote | None
-) -> None:
+) -> Vote:
     """A person's word; it takes the place of what they said of this revision before."""
     vote = Vote(
         id=tx.new_id() if instead_of is None else instead_of.id,
@@ -411,6 +406,7 @@ def _store_vote(
         revision=ticket.revision,
         fingerprint=ticket.fingerprint,
     )
+    return vote
 
 
 def _answered(tx: Transaction, ticket: Ticket) -> Answer:

@@ -129,8 +129,7 @@ class Moment:
                 | {(t.venue, t.symbol) for t in approved}
                 | {(order.venue, order.symbol) for order, _ in entries}
             ),
-            entries_last_minute=self.tx.orders.entries_since(self.tx.now - timedelta(minutes=1))
-            + len(approved),
+            entries_last_minute=self._entries_last_minute() + len(approved),
             free_quote=(ZERO if money is None else money.free) if known else None,
             reserved_quote=self._reserved_quote(venue, quote_asset),
             last_loss_at=self._last_loss(),
@@ -145,8 +144,11 @@ class Moment:
         return Refusal(code="BLOCKED", text=f"The rule {rule.name} blocks this.")
 
     def _in_doubt(self, venue: str, symbol: str) -> bool:
-        doubtful = self.tx.orders.in_state(*orders.UNKNOWN)
-        return any((o.venue, o.symbol) == (venue, symbol) for o in doubtful)
+        return any(
+            (order.venue, order.symbol) == (venue, symbol)
+            for order, _ in self._open_orders
+            if order.state in orders.UNKNOWN
+        )
 
     def _reserved_quote(self, venue: str, asset: str) -> Decimal:
         """Quote currency of buys the venue has not taken out of what it calls free."""
@@ -164,6 +166,12 @@ class Moment:
             if t.venue == venue and t.side is Side.BUY and assets(t.symbol)[1] == asset
         )
         return sum(sent, ZERO) + sum(waiting, ZERO)
+
+    def _entries_last_minute(self) -> int:
+        """Entries sent in the last minute; counted only where a limit asks for it."""
+        if self.config.limits.max_orders_per_minute is None:
+            return 0
+        return self.tx.orders.entries_since(self.tx.now - timedelta(minutes=1))
 
     def _last_loss(self) -> datetime | None:
         if self.config.limits.cooldown_after_loss is None:

@@ -28,16 +28,19 @@ class Record:
             TypeError: a field holds a float; money and quantities are `Decimal`.
             ValueError: a field holds a naive time, or a Decimal that is not finite.
         """
-        for field in dataclasses.fields(self):  # type: ignore[arg-type]  # subclasses are dataclasses
-            value = getattr(self, field.name)
+        for name in self.__dataclass_fields__:  # type: ignore[attr-defined]  # subclasses are
+            value = getattr(self, name)
+            kind = type(value)
+            if kind is str or value is None:
+                continue
             if isinstance(value, float):
-                raise TypeError(f"{type(self).__name__}.{field.name}: a float is not money")
-            if isinstance(value, Decimal) and not value.is_finite():
-                raise ValueError(f"{type(self).__name__}.{field.name}: {value} is not a number")
-            if isinstance(value, datetime):
+                raise TypeError(f"{type(self).__name__}.{name}: a float is not money")
+            if kind is Decimal and not value.is_finite():
+                raise ValueError(f"{type(self).__name__}.{name}: {value} is not a number")
+            if isinstance(value, datetime) and value.tzinfo is not UTC:
                 if value.tzinfo is None:
-                    raise ValueError(f"{type(self).__name__}.{field.name}: a naive time")
-                object.__setattr__(self, field.name, value.astimezone(UTC))
+                    raise ValueError(f"{type(self).__name__}.{name}: a naive time")
+                object.__setattr__(self, name, value.astimezone(UTC))
 
     def evolve(self, **changes: Any) -> Self:
         """A copy with these fields changed, checked again."""

@@ -21,7 +21,7 @@ from execution.executor import following, opening, screening, sending
 from execution.market import Market
 from execution.store import Store, Transaction
 from execution.trading import Brake
-from execution.types import Order, OrderState, Signal, Ticket, TicketState, TradingState
+from execution.types import Order, OrderState, Signal, Ticket, TicketState
 from execution.venues.venue import Venue
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,6 @@ class Waiting:
     sending: list[Order]
     due: list[Order]
     watched: Mapping[str, set[str]]
-    state: TradingState
     now: datetime
 
 
@@ -135,8 +134,15 @@ class Executor:
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     async def _turn(self) -> None:
+        # An approved ticket waits for nothing else: its order goes out before all is looked at.
+        approved, state = await self._store.read(
+            lambda tx: (tx.tickets.in_state(TicketState.APPROVED), tx.trading().state)
+        )
+        self._brake.follow(state)
+        for ticket in approved:
+            if self._ready(ticket.venue) and not self._brake.pulled:
+                self._start(f"ticket:{ticket.id}", self._open(ticket))
         waiting = await self._store.read(self._look)
-        self._brake.follow(waiting.state)
         if any(order.state is OrderState.WORKING for order in waiting.due):
             await self._store.write(following.time_out)
         self._market.watch(waiting.watched)
@@ -151,13 +157,12 @@ class Executor:
                 self._start(f"order:{order.id}", self._follow(order))
 
     def _send_what_may_go(self, waiting: Waiting) -> None:
-        """Approved tickets and planned orders; none while the brake is pulled."""
+        """Planned orders, and what waited too long; none while the brake is pulled."""
         if self._brake.pulled:
             return
         for ticket in waiting.approved:
-            if self._ready(ticket.venue):
-                self._start(f"ticket:{ticket.id}", self._open(ticket))
-            elif not approval.still_holds(ticket, waiting.now):
+            waits = not self._ready(ticket.venue)
+            if waits and not approval.still_holds(ticket, waiting.now):
                 self._start(f"ticket:{ticket.id}", self._give_up(opening.overdue(ticket.id)))
         for order in waiting.planned:
             key, venue = f"order:{order.id}", self._venues.get(order.venue)
@@ -187,7 +192,6 @@ class Executor:
                 *tx.orders.asked_about(tx.now),
             ],
             watched=watched,
-            state=tx.trading().state,
             now=tx.now,
         )
 

@@ -40,6 +40,7 @@ class Transaction:
         self.now = now
         self.new_id = new_id
         self.journal = Journal(connection, journal_key)
+        self._trading: Trading | None = None
 
     @cached_property
     def signals(self) -> Signals:
@@ -68,12 +69,14 @@ class Transaction:
 
     def trading(self) -> Trading:
         """Active, paused or halted."""
-        row = self._connection.execute(_READ_TRADING).one()
-        return Trading(
-            state=TradingState(row.state),
-            generation=row.generation,
-            halt=_HALT.validate_python(row.halt),
-        )
+        if self._trading is None:
+            row = self._connection.execute(_READ_TRADING).one()
+            self._trading = Trading(
+                state=TradingState(row.state),
+                generation=row.generation,
+                halt=_HALT.validate_python(row.halt),
+            )
+        return self._trading
 
     def set_trading(self, before: Trading, after: Trading) -> None:
         """Change the desk's state, if it still stands as `before` says.
@@ -92,6 +95,7 @@ class Transaction:
         )
         if result.rowcount != 1:
             raise Corrupt("the trading state was changed by somebody else")
+        self._trading = after
 
     def fact(self, key: str, otherwise: Callable[[], bytes]) -> bytes:
         """A fact about this installation, made the first time it is asked for."""
