@@ -10,8 +10,8 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 from execution.rounding import exactly, plain, to_step
 
-THIN = "\u2009"
-"""Between thousands."""
+THIN = "\u202f"
+"""Between thousands: a thin space that does not break at the end of a line."""
 MINUS = "\u2212"
 """A real minus sign, as wide as the plus."""
 

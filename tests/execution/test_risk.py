@@ -117,14 +117,14 @@ BOUNDS: list[tuple[str, dict[str, Any], dict[str, Any], str, str]] = [
         order(value=D(1000)),
         order(value=D(54000)),
         "MAX_ORDER_NOTIONAL",
-        "54\u2009000 is over 1\u2009000.",
+        "54\u202f000 is over 1\u202f000.",
     ),
     (
         "max_order_notional",
         order(value=D(1000)),
         order(value=D("1000.000001")),
         "MAX_ORDER_NOTIONAL",
-        "1\u2009000.000001 is over 1\u2009000.",
+        "1\u202f000.000001 is over 1\u202f000.",
     ),
     (
         "max_position_notional",

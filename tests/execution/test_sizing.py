@@ -237,7 +237,7 @@ def test_a_stop_or_target_on_the_wrong_side_of_the_entry_is_refused(
 
 def test_the_refusal_of_a_wrong_stop_says_the_numbers() -> None:
     outcome = result(signal(size=size("amount", "1"), stop_loss=D(61000)))
-    assert text_of(outcome) == "The stop 61\u2009000 is on the wrong side of the entry at 100."
+    assert text_of(outcome) == "The stop 61\u202f000 is on the wrong side of the entry at 100."
 
 
 @pytest.mark.parametrize(

@@ -192,7 +192,7 @@ def test_an_order_with_the_senders_price_is_measured_at_that_alone() -> None:
 
 def test_the_refusal_says_both_numbers_and_the_unit() -> None:
     (small,) = venue_limits(terms(), instrument(min_notional=D(5000)))
-    assert small.text == "100 is under the minimum of 5\u2009000 USDT."
+    assert small.text == "100 is under the minimum of 5\u202f000 USDT."
     (low,) = venue_limits(terms(), instrument(min_price=D(200)))
     assert low.text == "100 is under the minimum of 200 USDT a BTC."
 

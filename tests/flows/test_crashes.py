@@ -68,7 +68,7 @@ async def test_killed_while_the_exchange_holds_the_answer(house: House) -> None:
         house.exchange.account.fill(house.exchange.account.accepted[0].client_id, "0.01016")
         await house.ticket_in("done", signal)
         await one_order(house, "filled", signal)
-        await house.hears("Filled: bought 0.01016 BTC/USDT at 59\u2009000")
+        await house.hears("Filled: bought 0.01016 BTC/USDT at 59\u202f000")
     checked = await house.command("audit", "verify")
     assert await checked.exit_code() == 0
     assert checked.output().startswith("The journal verifies: ")

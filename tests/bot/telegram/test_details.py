@@ -34,7 +34,7 @@ WHOLE = (fill("0.0415", "60009.8"),)
 FILLED = view(
     ticket(TS.DONE), votes=ANA, orders=(order(OS.FILLED, venue_order_id="998"),), fills=WHOLE
 )
-TOO_LARGE = Refusal(code="MAX_ORDER_NOTIONAL", text="54 000 is over 1 000", largest=Decimal(1000))
+TOO_LARGE = Refusal(code="MAX_ORDER_NOTIONAL", text="54 000 is over 1 000", largest=Decimal(1000))
 HOURS = Refusal(code="TRADING_HOURS", text="closed until Monday 08:00")
 BIG = terms(amount=Decimal("0.9"), value=Decimal(54000))
 REFUSED = view(ticket(TS.REFUSED, terms=BIG, refusals=(TOO_LARGE,)))
@@ -50,8 +50,8 @@ FACES: dict[str, tuple[Face, str, list[str]]] = {
 binance main
 <blockquote expandable>14 checks passed
 Rule default: one approval
-Best ask 60 004
-0.0415 BTC is 2 490.51 USDT
+Best ask 60 004
+0.0415 BTC is 2 490.51 USDT
 At the stop −46.16 USDT
 At the targets +92.86 USDT</blockquote>""",
         [],
@@ -63,10 +63,10 @@ binance main
 <blockquote expandable>MAX_ORDER_NOTIONAL: 54 000 is over 1 000.
 14 checks passed
 Rule default: one approval
-Best ask 60 004
-0.9 BTC is 2 490.51 USDT
-At the stop −21 707.42 USDT
-At the targets +43 664.61 USDT</blockquote>""",
+Best ask 60 004
+0.9 BTC is 2 490.51 USDT
+At the stop −21 707.42 USDT
+At the targets +43 664.61 USDT</blockquote>""",
         [],
     ),
     "details of a fill": (
@@ -75,8 +75,8 @@ At the targets +43 664.61 USDT</blockquote>""",
 binance main
 <blockquote expandable>14 checks passed
 Rule default: one approval
-Best ask 60 004
-0.0415 BTC is 2 490.51 USDT
+Best ask 60 004
+0.0415 BTC is 2 490.51 USDT
 At the stop −46.16 USDT
 At the targets +92.86 USDT
 Order cs1a2b3c4d, 998 at binance: filled</blockquote>""",
@@ -88,8 +88,8 @@ Order cs1a2b3c4d, 998 at binance: filled</blockquote>""",
 binance main
 <blockquote expandable>14 checks passed
 Rule default: one approval
-Best ask 60 004
-0.0415 BTC is 2 490.51 USDT
+Best ask 60 004
+0.0415 BTC is 2 490.51 USDT
 At the stop −46.16 USDT
 At the targets +92.86 USDT
 Order cs1a2b3c4d: stuck
@@ -100,7 +100,7 @@ No answer for 10 min.</blockquote>""",
         details.edit_question(view(ticket()), LOOK, short=SHORT),
         """<b>LIVE · T-7F3K BUY 0.0415 BTC/USDT: which size?</b>
 binance main · the card asks again with the new size, earlier votes are void.""",
-        ["¼ 622.6 USDT | ½ 1 245 USDT", "¾ 1 868 USDT"],
+        ["¼ 622.6 USDT | ½ 1 245 USDT", "¾ 1 868 USDT"],
     ),
     "edit again": (
         details.edit_question(
@@ -110,7 +110,7 @@ binance main · the card asks again with the new size, earlier votes are void.""
         ),
         """<b>LIVE · T-7F3K BUY 0.02075 BTC/USDT: which size?</b>
 binance main · the card asks again with the new size, earlier votes are void.""",
-        ["¼ 622.6 USDT | ¾ 1 868 USDT", "All 2 491 USDT"],
+        ["¼ 622.6 USDT | ¾ 1 868 USDT", "All 2 491 USDT"],
     ),
 }
 
@@ -157,7 +157,7 @@ def test_a_size_in_another_currency_is_told_in_both() -> None:
 
     told = details.why(view(ticket(terms=crossed, required=0)), LOOK, short=SHORT)
 
-    assert "ETH is 0.08 BTC, 4 800 USDT" in told.reply.text
+    assert "ETH is 0.08 BTC, 4 800 USDT" in told.reply.text
     assert "Rule default: no approval" in told.reply.text
 
 

@@ -136,7 +136,7 @@ async def test_lost_connection_is_said_and_recovered_from(desk: FrontDesk) -> No
     desk.playground.say("/kill", by=ANA)
     desk.playground.faults.clear()
     await until(lambda: desk.read(lambda tx: tx.trading()).state is TradingState.HALTED)
-    assert desk.chat.intake.reason is None
+    await until(lambda: desk.chat.intake.reason is None)
 
 
 async def test_second_reader_of_the_same_bot_is_told_apart_and_outlived(tmp_path: Path) -> None:

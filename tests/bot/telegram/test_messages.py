@@ -37,7 +37,7 @@ FILLED = view(
     ticket(TS.DONE), votes=ANA, orders=(order(OS.FILLED, venue_order_id="998"),), fills=WHOLE
 )
 PARTLY = view(ticket(TS.DONE), votes=ANA, orders=(order(OS.CANCELED),), fills=PART)
-TOO_LARGE = Refusal(code="MAX_ORDER_NOTIONAL", text="54 000 is over 1 000", largest=Decimal(1000))
+TOO_LARGE = Refusal(code="MAX_ORDER_NOTIONAL", text="54 000 is over 1 000", largest=Decimal(1000))
 HOURS = Refusal(code="TRADING_HOURS", text="closed until Monday 08:00")
 BIG = terms(amount=Decimal("0.9"), value=Decimal(54000))
 REFUSED = view(ticket(TS.REFUSED, terms=BIG, refusals=(TOO_LARGE,)))
@@ -81,27 +81,27 @@ HALTED = Trading(state=TradingState.HALTED, generation=1, halt=HALT)
 FACES: dict[str, tuple[Face, str, list[str]]] = {
     "a fill that completes": (
         messages.filled(FILLED, LOOK, short=SHORT),
-        """<b>LIVE main · Filled: bought 0.0415 BTC/USDT at 60 009.80 · T-7F3K</b>
-binance · 2 490.41 USDT + fee 2.49 · slippage 0.01 % against us""",
+        """<b>LIVE main · Filled: bought 0.0415 BTC/USDT at 60 009.80 · T-7F3K</b>
+binance · 2 490.41 USDT + fee 2.49 · slippage 0.01 % against us""",
         [],
     ),
     "a fill that ends short": (
         messages.filled(PARTLY, LOOK, short=SHORT),
-        """<b>LIVE main · Partly filled: bought 0.0166 of 0.0415 BTC/USDT at 60 008.10 · T-7F3K</b>
+        """<b>LIVE main · Partly filled: bought 0.0166 of 0.0415 BTC/USDT at 60 008.10 · T-7F3K</b>
 binance · 996.13 USDT + fee 2.49 · slippage 0.007 % against us""",
         [],
     ),
     "a refusal": (
         messages.refusal(REFUSED, LOOK),
-        """<b>LIVE · Refused: BUY 0.9 BTC/USDT ≈ 54 000 USDT</b>
+        """<b>LIVE · Refused: BUY 0.9 BTC/USDT ≈ 54 000 USDT</b>
 binance main · tv breakout-15m, 4 s old at 14:30:10
 <code>MAX_ORDER_NOTIONAL</code>: 54 000 is over 1 000.
 Nothing was sent.""",
-        ["Why | Propose 1 000"],
+        ["Why | Propose 1 000"],
     ),
     "a refusal no size would help": (
         messages.refusal(TWICE, LOOK),
-        """<b>LIVE · Refused: BUY 0.9 BTC/USDT ≈ 54 000 USDT</b>
+        """<b>LIVE · Refused: BUY 0.9 BTC/USDT ≈ 54 000 USDT</b>
 binance main · tv breakout-15m, 4 s old at 14:30:10
 <code>MAX_ORDER_NOTIONAL</code>: 54 000 is over 1 000.
 <code>TRADING_HOURS</code>: Closed until Monday 08:00.
@@ -136,7 +136,7 @@ BTC/USDT takes no new order at binance main until this is known.""",
         messages.price_moved(MOVED, LOOK, short=SHORT),
         """<b>LIVE · T-7F3K BUY 0.0415 BTC/USDT: asked again</b>
 binance main
-You saw 60 004, it is 60 310 (+0.51 %, limit 0.3 %). Nothing was sent.
+You saw 60 004, it is 60 310 (+0.51 %, limit 0.3 %). Nothing was sent.
 The card has the new terms.""",
         [],
     ),

@@ -101,9 +101,9 @@ binance main connected, looked 12 s ago
 SANDBOX kraken spot not connected, connection refused, not looked yet
 Waiting for you 1 · open 2 · unknown 0
 T-7F3K BUY 0.0415 BTC/USDT · working, 40 % filled · binance main
-BTC/USDT 0.0415 at 60 009.80, now 60 120 (+4.57) · main
-ETH/USDT 0.0415 at 60 009.80, no price now · main
-SOL/USDT 0.0415 at 60 009.80, now 60 120 (+4.57, seen 40 s ago) · main
+BTC/USDT 0.0415 at 60 009.80, now 60 120 (+4.57) · main
+ETH/USDT 0.0415 at 60 009.80, no price now · main
+SOL/USDT 0.0415 at 60 009.80, now 60 120 (+4.57, seen 40 s ago) · main
 Messages not delivered 0
 As of 14:31:22""",
         ["Refresh"],
