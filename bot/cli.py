@@ -116,7 +116,7 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:  #
 
 @app.command()
 def kill(
-    reason: Annotated[str, typer.Argument(help="Why; it is journaled.")] = "",
+    reason: Annotated[list[str] | None, typer.Argument(help="Why; it is journaled.")] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,  # noqa: FBT002  # typer makes a flag of it
 ) -> None:
@@ -128,7 +128,8 @@ def kill(
     def say(line: str) -> None:
         typer.echo(line, err=as_json)
 
-    done = _with_desk(lambda: terminal.kill(loaded, person_here(), reason, say))
+    why = " ".join(reason or ())
+    done = _with_desk(lambda: terminal.kill(loaded, person_here(), why, say))
     if as_json:
         typer.echo(json.dumps(done.json, indent=2))
     else:

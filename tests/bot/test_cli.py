@@ -262,7 +262,7 @@ def test_kill_with_the_service_down_cancels_by_itself_and_resume_lifts_it(
     """The whole way at a terminal: halt, canceled at the exchange, proved, seen, resumed."""
     asyncio.run(order_at_rest(terminal.settings()))
     assert asyncio.run(resting(terminal.folder)) == 1
-    done = terminal("kill", "the feed is wrong")
+    done = terminal("kill", "the", "feed", "is wrong")  # nobody thinks of quotes then
     assert done.exit_code == 0, done.output
     lines = done.stdout.splitlines()
     assert lines[0] == "HALTED. No new orders."
