@@ -1,7 +1,8 @@
-"""What a review of the money path found: each test fails until its finding is mended.
+"""The trading side as a whole, where its parts meet: what is sent, what must not stand still, what
+is said of it.
 
 Real parts on a real database; the exchange is the paper venue on a market set by hand, Telegram the
-playground. To be moved to the tests of the parts they are about once they pass.
+playground.
 """
 
 from __future__ import annotations
