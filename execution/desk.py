@@ -291,16 +291,10 @@ class Desk:
         """End every pending ticket whose deadline has passed."""
 
         def work(tx: Transaction) -> None:
-            for ticket in tx.tickets.in_state(TicketState.PENDING):
-                if approval.has_expired(ticket, tx.now):
-                    booking.move_ticket(tx, ticket, TicketState.EXPIRED, reason=None)
+            for ticket in tx.tickets.overdue(tx.now):
+                booking.move_ticket(tx, ticket, TicketState.EXPIRED, reason=None)
 
-        now_due = await self._store.read(
-            lambda tx: any(
-                approval.has_expired(t, tx.now) for t in tx.tickets.in_state(TicketState.PENDING)
-            )
-        )
-        if now_due:
+        if await self._store.read(lambda tx: bool(tx.tickets.overdue(tx.now))):
             await self._store.write(work)
 
     async def forget(self) -> None:

@@ -172,14 +172,12 @@ class Executor:
                 self._start(key, self._give_up(sending.give_up_waiting(order.id, venue)))
 
     def _look(self, tx: Transaction) -> Waiting:
-        pending = tx.tickets.in_state(TicketState.PENDING)
         approved = tx.tickets.in_state(TicketState.APPROVED)
         live = tx.orders.in_state(*_AT_THE_VENUE)
         planned = tx.orders.in_state(OrderState.PLANNED)
         watched: dict[str, set[str]] = {}
-        for ticket in (*pending, *approved):
-            if ticket.terms is not None:
-                watched.setdefault(ticket.venue, set()).add(ticket.terms.symbol)
+        for venue, symbol in tx.tickets.markets(TicketState.PENDING, TicketState.APPROVED):
+            watched.setdefault(venue, set()).add(symbol)
         for order in (*live, *planned):
             watched.setdefault(order.venue, set()).add(order.symbol)
         return Waiting(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -12,7 +13,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from execution.errors import Corrupt
 from execution.store.records import Codec, columns_of, rows_in, rows_where, swap
-from execution.tables import SignalKeyRow, SignalRow, TicketRow, VoteRow
+from execution.tables import SignalKeyRow, SignalRow, TicketRow, Utc, VoteRow
 from execution.types import Side, Signal, Ticket, TicketState, Vote
 
 _SIGNAL: TypeAdapter[Signal] = TypeAdapter(Signal)
@@ -33,6 +34,14 @@ _TAKE_SIGNAL = update(_SIGNALS).where(
 _TICKET = rows_where(_TICKETS.table, id="id")
 _CHANGE_TICKET = swap(_TICKETS.table, "id", "state", "revision")
 _ADD_TICKET, _ADD_VOTE = insert(_TICKETS.table), insert(_VOTES.table)
+_OVERDUE = (
+    select(_TICKETS.table)
+    .where(
+        _TICKETS.table.c.state == TicketState.PENDING,
+        _TICKETS.table.c.expires_at <= bindparam("now", type_=Utc),
+    )
+    .order_by(_TICKETS.table.c.id)
+)
 _CHANGE_VOTE = swap(_VOTES.table, "id")
 _VOTES_OF = rows_where(_VOTES.table, ticket="ticket").order_by(_VOTES.table.c.id)
 
@@ -154,6 +163,16 @@ class Tickets:
         """Tickets that stand so, oldest first."""
         return self._many(rows_in(_TICKETS.table, "state", states, "id"))
 
+    def markets(self, *states: TicketState) -> Sequence[tuple[str, str]]:
+        """Venue and symbol of every ticket that stands so, each pair once."""
+        rows = self._connection.execute(_markets_in(states))
+        return [(str(row.venue), str(row.symbol)) for row in rows]
+
+    def overdue(self, now: datetime) -> Sequence[Ticket]:
+        """Pending tickets whose deadline has passed, oldest first."""
+        rows = self._connection.execute(_OVERDUE, {"now": now})
+        return [_TICKETS.record(row) for row in rows.mappings()]
+
     def count(self, *states: TicketState) -> int:
         """How many tickets stand so."""
         query = select(func.count()).where(_TICKETS.table.c.state.in_(states))
@@ -213,6 +232,12 @@ class Tickets:
 
     def _many(self, query: Any) -> Sequence[Ticket]:
         return [_TICKETS.record(row) for row in self._connection.execute(query).mappings()]
+
+
+@cache
+def _markets_in(states: tuple[TicketState, ...]) -> Any:
+    table = _TICKETS.table
+    return select(table.c.venue, table.c.symbol).where(table.c.state.in_(states)).distinct()
 
 
 def _columns(ticket: Ticket) -> dict[str, Any]:
