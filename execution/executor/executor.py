@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 IDLE = 0.25
 """Seconds between looks at what is due when no bell rings."""
+AFTER_ORDERS = 0.03
+"""Seconds all else waits while an approved order goes out: it needs the interpreter more."""
 REST = 5.0
 """Seconds before work that failed is tried again."""
 LAST_WORDS = 5.0
@@ -142,6 +144,8 @@ class Executor:
         for ticket in approved:
             if self._ready(ticket.venue) and not self._brake.pulled:
                 self._start(f"ticket:{ticket.id}", self._open(ticket))
+        if self._tasks.keys() & {f"ticket:{ticket.id}" for ticket in approved}:
+            await asyncio.sleep(AFTER_ORDERS)
         waiting = await self._store.read(self._look)
         if any(order.state is OrderState.WORKING for order in waiting.due):
             await self._store.write(following.time_out)
