@@ -134,12 +134,6 @@ def resized(terms: Terms, amount: Decimal, facts: SizingFacts) -> Terms | list[R
     return venue_limits(made, instrument) or made
 
 
-@exactly
-def halved(terms: Terms, facts: SizingFacts) -> Terms | list[Refusal]:
-    """The same order for half the amount."""
-    return resized(terms, terms.amount / 2, facts)
-
-
 def repriced(terms: Terms, facts: SizingFacts, prices: PriceTerms) -> Terms | list[Refusal]:
     """The same amount at the market of now: a new reference, and a new worst price if it has one."""
     reference = facts.quote.reference(terms.side)

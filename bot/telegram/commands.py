@@ -86,7 +86,7 @@ HANDLERS: dict[str, Handler] = {
     "whoami": whoami,
     "help": help_,
 }
-ANYWHERE = frozenset({"kill", "pause"})
+ANYWHERE = frozenset({"kill"})
 """Commands that also work in another topic of the chat and in a private chat with the bot."""
 _DECLARED = {command.name: command for command in replies.COMMANDS}
 assert set(_DECLARED) == set(HANDLERS), "every command is declared, and every declared one works"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from execution.sizing import SizingFacts, asked, halved, repriced, resized, venue_limits
+from execution.sizing import SizingFacts, asked, repriced, resized, venue_limits
 from execution.types import Asked, OrderType, Side, Terms
 from tests.execution.builders import (
     D,
@@ -206,20 +206,22 @@ def test_all_limits_that_do_not_fit_are_told() -> None:
 
 
 def test_half_of_an_order_is_rounded_down_and_valued_anew_at_the_same_price() -> None:
-    half = halved(terms(amount=D("0.005")), facts(rate=D(2)))
+    half = resized(terms(amount=D("0.005")), D("0.0025"), facts(rate=D(2)))
     assert isinstance(half, Terms)
     assert (half.amount, half.notional, half.value) == (D("0.002"), D("0.202"), D("0.404"))
     assert (half.reference, half.worst_price) == (D(100), D(101))
 
 
 def test_half_of_one_step_is_refused() -> None:
-    assert text_of(halved(terms(amount=D("0.001")), facts())).startswith("0.0005 BTC is under")
+    assert text_of(resized(terms(amount=D("0.001")), D("0.0005"), facts())).startswith(
+        "0.0005 BTC is under"
+    )
 
 
 def test_a_smaller_sell_may_need_no_holdings_any_more() -> None:
     known = facts(position=D(1), free_base=D(5))
     whole = made(signal(side=SELL, size=size("amount", "2")), known)
-    half = halved(whole, known)
+    half = resized(whole, whole.amount / 2, known)
     assert isinstance(half, Terms)
     assert (whole.reduces, whole.from_holdings) == (False, D(1))
     assert (half.reduces, half.from_holdings) == (True, D(0))
