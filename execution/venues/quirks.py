@@ -1,7 +1,7 @@
 """What differs from exchange to exchange, as data: ids, time windows, texts, ccxt options.
 
 `exchange.py` and `answers.py` read it; nothing here calls anything. An exchange that is not listed
-gets the careful default: slower to prove absence, fewer short cuts, and `certified` is False.
+gets the careful default: slower to prove absence, fewer short cuts.
 """
 
 from __future__ import annotations
@@ -28,8 +28,6 @@ def hex32(unique: bytes) -> str:
 class Quirks(Record):
     """One exchange's own ways. The defaults are the careful ones for an exchange nobody has tried."""
 
-    certified: bool = False
-    """True where each fact is the exchange's own and the venue contract passes over its protocol."""
     client_order_id: Callable[[bytes], str] = hex32
     """Sixteen bytes in the alphabet and length the exchange takes."""
     send_by: str = "clientOrderId"
@@ -55,7 +53,6 @@ class Quirks(Record):
 
 
 _BINANCE = Quirks(
-    certified=True,
     find_by="clientOrderId",
     cancel_by="clientOrderId",
     # Checked on receipt and again before the matching engine (rest-api.md, "Timing security").
