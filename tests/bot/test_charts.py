@@ -22,6 +22,7 @@ from bot.drawing import HEIGHT, WIDTH, apart, draw
 from execution.types import Candle, Mode, Side
 
 NOW = datetime(2026, 11, 20, 14, 30, tzinfo=UTC)
+from tests.waiting import until
 
 
 def candles(count: int, *, start: str = "60000", step: str = "0.01") -> tuple[Candle, ...]:
@@ -224,7 +225,8 @@ async def test_an_idle_process_ends_and_the_next_picture_starts_another(
     assert [seconds for seconds, _ in later.waiting] == [300.0]
 
     later.happens()
-    await asyncio.to_thread(worker.join)
+    # The pool waits for it too, and only one of two waiters is told how it ended, at once.
+    await until(lambda: worker.exitcode is not None)
 
     assert worker.exitcode == 0
     assert (await charts.draw(picture())).startswith(b"\x89PNG")
