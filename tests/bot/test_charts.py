@@ -20,9 +20,9 @@ from PIL import Image
 from bot.charts import Charts, Picture
 from bot.drawing import HEIGHT, WIDTH, apart, draw
 from execution.types import Candle, Mode, Side
+from tests.waiting import until
 
 NOW = datetime(2026, 11, 20, 14, 30, tzinfo=UTC)
-from tests.waiting import until
 
 
 def candles(count: int, *, start: str = "60000", step: str = "0.01") -> tuple[Candle, ...]:
