@@ -142,7 +142,7 @@ class Desk:
                 return Answer(outcome=Outcome.REJECTED, ticket=after)
             return self._count(tx, ticket, [*votes, vote])
 
-        return await self._store.write(work)
+        return await self._store.write(work, first=True)
 
     async def standing(self, ticket_id: str, *, revision: int) -> Answer:
         """Why a tap on this revision changes nothing, for a ticket that moved on."""
@@ -258,10 +258,10 @@ class Desk:
             booking.sweep(tx, actor=person.id)
             return tx.trading()
 
-        await self._store.write(commit)
+        await self._store.write(commit, first=True)
         self._brake.committed()
         # Apart from the halt itself, so that nothing that is stored can stand in its way.
-        return await self._store.write(sweep)
+        return await self._store.write(sweep, first=True)
 
     async def resume(self, *, person: Person, generation: int | None = None) -> Trading:
         """Trade again; pending tickets were voided and stay so, canceled orders stay canceled.

@@ -267,7 +267,7 @@ class Executor:
         assert task is not None, "work runs in tasks"
         self._deliveries.add(task)
         try:
-            order = await self._store.write(work)
+            order = await self._store.write(work, first=True)
             if order is not None:
                 record = await sending.send(order, venue, self._brake, self._config, self._jitter)
                 await self._record(record, order)
@@ -280,7 +280,7 @@ class Executor:
         """Store a send's outcome, however long the database takes; a restart would find it in doubt."""
         while True:
             try:
-                await self._store.write(record)
+                await self._store.write(record, first=True)
                 return
             except StoreUnavailable as error:
                 log.critical("the outcome of order %s cannot be stored: %s", order.id, error)

@@ -2,17 +2,20 @@
 
 Work is a plain function over a `Transaction`. It runs in a thread of the store's own, so the event
 loop never waits for a disk; it must not call a network, and its transaction is over when it returns.
+What waits to be written shares a commit, since a commit costs more than what it holds.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -20,6 +23,33 @@ from execution.errors import Corrupt, StoreUnavailable
 from execution.store.transaction import Transaction
 
 T = TypeVar("T")
+
+SHARE_A_COMMIT = 8
+"""Works in one commit at most: what comes first waits for no more than these."""
+MAY_WAIT = 1_000
+"""Works that may wait; what comes then is refused, so that a flood is told and not forgotten."""
+
+
+class _Asked(Generic[T]):
+    """One work that waits to be written, and then how it ended."""
+
+    def __init__(self, work: Callable[[Transaction], T]) -> None:
+        self.work = work
+        self.done = False
+        self.result: T
+        self.news = False
+        self.error: BaseException | None = None
+
+    def run(self, transaction: Transaction) -> None:
+        """Do the work; its events are written with it."""
+        self.result = self.work(transaction)
+        self.news = transaction.journal.close()
+
+    def outcome(self) -> T:
+        """What the work returned, or raised."""
+        if self.error is not None:
+            raise self.error
+        return self.result
 
 
 class Store:
@@ -32,26 +62,40 @@ class Store:
         journal_key: bytes,
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
+        writer: Executor | None = None,
+        readers: Executor | None = None,
     ) -> None:
+        """`writer` runs one work at a time, `readers` several; threads of the store's own unless given."""
         self._journal_key = journal_key
         self._clock = clock
         self._new_id = new_id
         self._write_engine = _engine(url, "BEGIN IMMEDIATE")
         self._read_engine = _engine(url, "BEGIN")
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-write")
-        self._readers = ThreadPoolExecutor(2, thread_name_prefix="store-read")
+        self._writer = writer or ThreadPoolExecutor(1, thread_name_prefix="store-write")
+        self._readers = readers or ThreadPoolExecutor(2, thread_name_prefix="store-read")
+        self._waiting: deque[_Asked[Any]] = deque()
         self._bells: list[Callable[[], None]] = []
 
-    async def write(self, work: Callable[[Transaction], T]) -> T:
+    async def write(self, work: Callable[[Transaction], T], *, first: bool = False) -> T:
         """Run work in one transaction and commit it; all of it is stored, or nothing.
 
+        `first` goes ahead of what waits: a halt, a vote, an order. The work may be run again when
+        those it shared a commit with could not be stored.
+
         Raises:
-            StoreUnavailable: the database is locked, full or gone; nothing was stored.
+            StoreUnavailable: the database is locked, full or gone, or too much waits; nothing was stored.
             Corrupt: the database is damaged.
         """
+        if len(self._waiting) >= MAY_WAIT and not first:
+            raise StoreUnavailable("Too much waits to be stored.")
+        asked = _Asked(work)
+        if first:
+            self._waiting.appendleft(asked)
+        else:
+            self._waiting.append(asked)
         loop = asyncio.get_running_loop()
-        result, news = await loop.run_in_executor(self._writer, self._run, self._write_engine, work)
-        if news:
+        result: T = await loop.run_in_executor(self._writer, self._written, asked)
+        if asked.news:
             for bell in self._bells:
                 bell()
         return result
@@ -67,11 +111,14 @@ class Store:
 
     def write_now(self, work: Callable[[Transaction], T]) -> T:
         """The same as `write`, in the calling thread; for the command line and start-up."""
-        return self._run(self._write_engine, work)[0]
+        asked = _Asked(work)
+        self._commit([asked])
+        return asked.outcome()
 
     def read_now(self, work: Callable[[Transaction], T]) -> T:
         """The same as `read`, in the calling thread."""
-        return self._run(self._read_engine, work)[0]
+        with _transaction(self._read_engine) as connection:
+            return work(self._over(connection))
 
     def on_commit(self, bell: Callable[[], None]) -> None:
         """Call this on the event loop after every commit of this process that wrote an event."""
@@ -84,25 +131,65 @@ class Store:
         self._write_engine.dispose()
         self._read_engine.dispose()
 
-    def _run(self, engine: Engine, work: Callable[[Transaction], T]) -> tuple[T, bool]:
-        """The result, and whether the journal has news."""
+    def _written(self, asked: _Asked[T]) -> T:
+        """Write what waits until this work is stored; an earlier turn may have taken it along."""
+        while not asked.done:
+            count = min(len(self._waiting), SHARE_A_COMMIT)
+            self._commit([self._waiting.popleft() for _ in range(count)])
+        return asked.outcome()
+
+    def _commit(self, works: Sequence[_Asked[Any]]) -> None:
+        """Store these works in one commit, each on its own where they cannot be stored together."""
         try:
-            with engine.begin() as connection:
-                transaction = Transaction(
-                    connection,
-                    journal_key=self._journal_key,
-                    now=self._clock(),
-                    new_id=self._new_id,
-                )
-                result = work(transaction)
-                return result, transaction.journal.close()
-        except (OperationalError, PoolTimeout) as error:
-            reason = str(getattr(error, "orig", None) or error)
-            raise StoreUnavailable(f"The database does not answer: {reason}.") from error
-        except DatabaseError as error:
-            if type(error) is not DatabaseError:
-                raise
-            raise Corrupt(f"The database is damaged: {error.orig}.") from error
+            with _transaction(self._write_engine) as connection:
+                for asked in works:
+                    self._try(asked, connection, alone=len(works) == 1)
+        except Exception as error:  # noqa: BLE001  # told to whoever asked, by `outcome`
+            if len(works) == 1:
+                works[0].error = error
+            else:
+                self._commit_each(works)
+        for asked in works:
+            asked.done = True
+
+    def _commit_each(self, works: Sequence[_Asked[Any]]) -> None:
+        """Store each work in a commit of its own, whatever became of it before."""
+        for asked in works:
+            asked.error = None
+            self._commit([asked])
+
+    def _try(self, asked: _Asked[Any], connection: Connection, *, alone: bool) -> None:
+        """Run one work; one that raises leaves the others of its commit as they are."""
+        if alone:
+            asked.run(self._over(connection))
+            return
+        try:
+            with connection.begin_nested():
+                asked.run(self._over(connection))
+        except DatabaseError:
+            raise  # the database may have dropped the whole transaction
+        except Exception as error:  # noqa: BLE001  # told to whoever asked, by `outcome`
+            asked.error = error
+
+    def _over(self, connection: Connection) -> Transaction:
+        return Transaction(
+            connection, journal_key=self._journal_key, now=self._clock(), new_id=self._new_id
+        )
+
+
+@contextmanager
+def _transaction(engine: Engine) -> Iterator[Connection]:
+    """A transaction, and the database's errors as ours."""
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except (OperationalError, PoolTimeout) as error:
+        reason = str(getattr(error, "orig", None) or error)
+        raise StoreUnavailable(f"The database does not answer: {reason}.") from error
+    except DatabaseError as error:
+        if type(error) is not DatabaseError:
+            raise
+        raise Corrupt(f"The database is damaged: {error.orig}.") from error
 
 
 def _engine(url: str, begin: str) -> Engine:

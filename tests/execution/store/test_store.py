@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from execution.errors import Corrupt, StoreUnavailable
 from execution.events import EventKind
 from execution.store import Store, Transaction
+from execution.store.store import MAY_WAIT
 from execution.types import OrderState
 from tests.clock import Clock
 from tests.execution.conftest import KEY, Open
@@ -147,6 +152,109 @@ class TestMany:
         )
 
         assert await one.read(lambda tx: tx.trading().generation) == 40
+
+
+class TestSharedCommits:
+    """What waits while one commit is on its way goes into the next one together."""
+
+    @asynccontextmanager
+    async def busy(self, store: Store) -> AsyncIterator[None]:
+        """The writer is held until the block ends; what is written meanwhile waits."""
+        inside, go_on = threading.Event(), threading.Event()
+
+        def hold(tx: Transaction) -> None:
+            inside.set()
+            assert go_on.wait(PATIENCE)
+
+        holding = asyncio.create_task(store.write(hold))
+        await asyncio.to_thread(inside.wait, PATIENCE)
+        try:
+            yield
+        finally:
+            go_on.set()
+            await holding
+
+    async def asked(self, store: Store, *works: Callable[[Transaction], object]) -> list[Any]:
+        """The works as tasks that have asked to be written, in this order."""
+        tasks = [asyncio.create_task(store.write(work)) for work in works]
+        await asyncio.sleep(0)
+        return tasks
+
+    async def test_works_that_wait_share_a_commit(self, store: Store, database: Path) -> None:
+        counted = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
+
+        def version(tx: Transaction) -> int:
+            """Changes with every commit of another connection, and only then (PRAGMA data_version)."""
+            tx.journal.add(EventKind.STARTED, tx.now)
+            return int(counted.execute("PRAGMA data_version").fetchone()[0])
+
+        async with self.busy(store):
+            tasks = await self.asked(store, *([version] * 5))
+        during = await asyncio.gather(*tasks)
+
+        assert len(set(during)) == 1
+        assert int(counted.execute("PRAGMA data_version").fetchone()[0]) > during[0]
+        counted.close()
+
+    async def test_one_that_fails_leaves_the_others_stored(self, store: Store) -> None:
+        def fails(tx: Transaction) -> None:
+            some_of_everything(tx)
+            raise Interrupted
+
+        def add(tx: Transaction) -> int:
+            return tx.journal.add(EventKind.STARTED, tx.now)
+
+        async with self.busy(store):
+            tasks = await self.asked(store, add, fails, add)
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+
+        assert [type(result) for result in results] == [int, Interrupted, int]
+        assert await store.read(lambda tx: [event.seq for event in tx.journal.after(0)]) == [1, 2]
+        assert await store.read(lambda tx: list(tx.journal.broken())) == []
+        assert await store.read(lambda tx: tx.tickets.get("T1")) is None
+
+    async def test_one_the_database_refuses_leaves_the_others_stored(self, store: Store) -> None:
+        """An error of the database may cost the whole transaction: each is then stored alone."""
+
+        def twice(tx: Transaction) -> None:
+            stored(tx)
+            stored(tx)
+
+        def add(tx: Transaction) -> int:
+            return tx.journal.add(EventKind.STARTED, tx.now)
+
+        async with self.busy(store):
+            tasks = await self.asked(store, add, twice, add)
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+
+        assert [isinstance(result, int) for result in results] == [True, False, True]
+        assert isinstance(results[1], IntegrityError)
+        assert await store.read(lambda tx: [event.seq for event in tx.journal.after(0)]) == [1, 2]
+        assert await store.read(lambda tx: list(tx.journal.broken())) == []
+
+    async def test_what_is_urgent_goes_ahead_of_what_waits(self, store: Store) -> None:
+        order: list[str] = []
+        async with self.busy(store):
+            tasks = await self.asked(store, lambda tx: order.append("signal"))
+            tasks.append(
+                asyncio.create_task(store.write(lambda tx: order.append("halt"), first=True))
+            )
+            await asyncio.sleep(0)
+        await asyncio.gather(*tasks)
+
+        assert order == ["halt", "signal"]
+
+    async def test_a_flood_is_refused_and_what_is_urgent_is_not(self, store: Store) -> None:
+        async with self.busy(store):
+            tasks = await self.asked(store, *([lambda tx: None] * MAY_WAIT))
+            with pytest.raises(StoreUnavailable, match="Too much waits"):
+                await store.write(lambda tx: None)
+            tasks.append(asyncio.create_task(store.write(lambda tx: "halted", first=True)))
+            await asyncio.sleep(0)
+        results = await asyncio.gather(*tasks)
+
+        assert results[-1] == "halted"
+        assert await store.write(lambda tx: "written") == "written"
 
 
 class TestReaders:
