@@ -138,8 +138,9 @@ class App:
         serving = asyncio.create_task(server.serve(sockets=[bound]), name="web")
         await server.listening.wait()
         log.info("listening on %s:%s", *bound.getsockname()[:2])
-        # What is loaded by now stays; a full collection over it would hold up an order.
+        # What is loaded stays, thousands of markets too: a full collection over it holds up an order.
         gc.freeze()
+        side.market.on_change(gc.freeze)
         ticks = jobs.scheduler(
             desk=side.desk, watch=jobs.VenueWatch(store=side.store, market=side.market)
         )
