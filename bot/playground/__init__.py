@@ -4,7 +4,14 @@ bot/app.py builds a `Playground` for `countersign demo`; tests `serve` it. pytho
 `base_url`, so the bot's code is the one that runs in production.
 """
 
-from bot.playground.records import Button, CallbackAnswer, ChatInfo, Message, PlaygroundPerson
+from bot.playground.records import (
+    Button,
+    CallbackAnswer,
+    ChatInfo,
+    Message,
+    PlaygroundPerson,
+    SignalDoor,
+)
 from bot.playground.server import Playground, serve
 
 __all__ = [
@@ -14,5 +21,6 @@ __all__ = [
     "Message",
     "Playground",
     "PlaygroundPerson",
+    "SignalDoor",
     "serve",
 ]

@@ -20,11 +20,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot.playground.chat import Chat
-from bot.playground.formatting import render_html
+from bot.playground.formatting import render_html, utf16_length
 from bot.playground.params import is_utf8
-from bot.playground.records import Button, CallbackAnswer, Change, Json, Message
+from bot.playground.records import Button, CallbackAnswer, Change, Json, Message, SignalDoor
 
 _FILES = {path.name: path for path in (Path(__file__).parent / "page").iterdir()}
+_MESSAGES_SHOWN = 500
+_LONGEST_TEXT = 4096
 _ANSWER_WAIT_S = 20.0
 _HEARTBEAT_S = 15.0
 _SECURITY = {
@@ -72,10 +74,11 @@ def _is_loopback(host: str) -> bool:
 
 
 class Page:
-    """The page's routes over one chat."""
+    """The page's routes over one chat. With `signals` it offers to send one, to that door."""
 
-    def __init__(self, chat: Chat) -> None:
+    def __init__(self, chat: Chat, signals: SignalDoor | None = None) -> None:
         self._chat = chat
+        self._signals = signals
         self._streams: set[asyncio.Queue[str | None]] = set()
         self.routes = [
             Route("/", self._file),
@@ -110,21 +113,34 @@ class Page:
         return JSONResponse(self._state_json(), headers=_SECURITY)
 
     def _state_json(self) -> Json:
-        chat, people = self._chat, self._chat.people.values()
+        chat, door = self._chat, self._signals
         return {
             "bot": {"id": chat.bot.id, "name": chat.bot.name, "username": chat.bot.username},
             "group": {"id": chat.group.id, "title": chat.group.title},
             "people": [
-                {"id": person.id, "name": person.name, "role": person.role} for person in people
+                {"id": person.id, "name": person.name, "role": person.role}
+                for person in chat.people.values()
             ],
-            "commands": {
-                str(person.id): {
-                    "group": chat.menu(chat.group.id, person),
-                    "private": chat.menu(person.id, person),
-                }
-                for person in people
-            },
-            "messages": [self._message_json(message) for message in chat.messages()],
+            "commands": self._commands_json(),
+            "messages": [self._message_json(message) for message in self._shown()],
+            "signals": door and {"url": door.url, "symbols": list(door.symbols)},
+        }
+
+    def _shown(self) -> list[Message]:
+        """The newest messages, and before them what is pinned though it is older."""
+        newest = self._chat.messages(limit=_MESSAGES_SHOWN)
+        first = newest[0].id if newest else 0
+        return [*(pin for pin in self._chat.pinned() if pin.id < first), *newest]
+
+    def _commands_json(self) -> Json:
+        """Each person's command menus."""
+        chat = self._chat
+        return {
+            str(person.id): {
+                "group": chat.menu(chat.group.id, person),
+                "private": chat.menu(person.id, person),
+            }
+            for person in chat.people.values()
         }
 
     def _message_json(self, message: Message) -> Json:
@@ -177,9 +193,9 @@ class Page:
             return _sse(change.kind, self._message_json(change.message))
         if change.kind == "deleted" and change.message:
             return _sse("deleted", {"id": change.message.id, "chat": change.chat_id})
-        if change.kind == "typing":
-            return _sse("typing", {"chat": change.chat_id})
-        return _sse("commands", {}) if change.kind == "commands" else ""
+        if change.kind == "action":
+            return _sse("action", {"chat": change.chat_id, "action": change.action})
+        return _sse("commands", self._commands_json()) if change.kind == "commands" else ""
 
     async def _say(self, request: Request) -> Response:
         """`{"as": id, "text", "chat"?, "reply_to"?}` -> `{"id"}`."""
@@ -187,8 +203,8 @@ class Page:
         text, by = body.get("text"), body.get("as")
         if not isinstance(by, int) or by not in self._chat.people:
             return _problem("as", "must be the id of one of the people")
-        if not isinstance(text, str) or not 1 <= len(text.strip()) <= 4096:
-            return _problem("text", "must be a text of 1 to 4096 characters")
+        if not isinstance(text, str) or not 1 <= utf16_length(text.strip()) <= _LONGEST_TEXT:
+            return _problem("text", f"must be 1 to {_LONGEST_TEXT} characters long")
         where, reply_to = body.get("chat", self._chat.group.id), body.get("reply_to")
         if where not in {self._chat.group.id, by}:
             return _problem("chat", "must be the group or that person's own chat")

@@ -107,6 +107,10 @@ class Chat:
         """The newest messages of all chats, oldest first."""
         return self.storage.last_messages(limit)
 
+    def pinned(self) -> list[Message]:
+        """What is pinned in any chat, oldest first, however long ago it was written."""
+        return self.storage.pinned_messages()
+
     def post(self, chat_id: int, sender: Sender, text: str, **more: Any) -> Message:
         """A new message; `more` are Message's other fields."""
         number = self.storage.new_message_id()

@@ -35,7 +35,7 @@ _TAGS = {
 }
 _REFERENCE = re.compile(r"&(?:#x[0-9a-fA-F]+|#[0-9]+|lt|gt|amp|quot);")
 _ATTRIBUTE = re.compile(r"""([^\s=>]+)(?:\s*=\s*("[^"]*"|'[^']*'|[^\s>"']+))?\s*""")
-_COMMAND = re.compile(r"(?<![\w/@])/[A-Za-z0-9_]{1,32}(?:@[A-Za-z0-9_]{3,32})?(?![\w/])")
+_COMMAND = re.compile(r"(?<![\w/@<>])/[A-Za-z0-9_]{1,32}(?:@[A-Za-z0-9_]{3,32})?(?![\w/<>])")
 _TIME_FORMAT = re.compile(r"r|w?[dD]?[tT]?")
 
 
@@ -212,6 +212,7 @@ _SIMPLE = {
     "spoiler": ('<span class="spoiler">', "</span>"),
     "bot_command": ('<button type="button" class="command">', "</button>"),
 }
+_BLOCKS = {"pre", "blockquote", "expandable_blockquote"}
 
 
 def render_html(text: str, entities: Sequence[Json]) -> str:
@@ -233,6 +234,8 @@ def render_html(text: str, entities: Sequence[Json]) -> str:
             parts += [piece(at, first), before, render(first, last, inner[index + 1 : after])]
             parts.append(behind)
             at, index = last, after
+            if entity["type"] in _BLOCKS and piece(at, min(end, at + 1)) == "\n":
+                at += 1  # a block ends its line by itself
         return "".join([*parts, piece(at, end)])
 
     ordered = sorted(entities, key=lambda e: (e["offset"], -e["length"]))

@@ -200,7 +200,7 @@ class Methods:
     async def unpin_chat_message(self, params: Params) -> bool:
         if params.integer("message_id") is None:
             chat = self._chat(params)
-            pins = [m for m in self.chat.messages() if m.chat_id == chat.id and m.pinned][-1:]
+            pins = [m for m in self.chat.pinned() if m.chat_id == chat.id][-1:]
         else:
             pins = [self._message(params, missing="message to unpin not found")]
         if not pins or not pins[0].pinned:
@@ -220,12 +220,10 @@ class Methods:
         return True
 
     async def send_chat_action(self, params: Params) -> bool:
-        chat = self._chat(params)
-        if not re.fullmatch(
-            r"typing|(upload|record)_\w+|choose_sticker|find_location", params.text("action")
-        ):
+        chat, action = self._chat(params), params.text("action")
+        if not re.fullmatch(r"typing|(upload|record)_\w+|choose_sticker|find_location", action):
             raise bad_request("wrong parameter action in request")
-        self.chat.tell(Change("typing", chat.id))
+        self.chat.tell(Change("action", chat.id, action=action))
         return True
 
     # Who and where

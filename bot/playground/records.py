@@ -139,9 +139,21 @@ class CallbackAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """Something happened in the chat; listeners (long polls, the page, waiting tests) are told of each."""
+class SignalDoor:
+    """Where the page may post a signal: the path with its secret, and the markets it offers."""
 
-    kind: Literal["new", "edited", "deleted", "update", "typing", "commands"]
+    url: str
+    symbols: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something happened in the chat; listeners (long polls, the page, waiting tests) are told of each.
+
+    `action` is what the bot says it is busy with, in the words of sendChatAction.
+    """
+
+    kind: Literal["new", "edited", "deleted", "update", "action", "commands"]
     chat_id: int = 0
     message: Message | None = None
+    action: str = ""

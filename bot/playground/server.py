@@ -31,13 +31,14 @@ from bot.playground.records import (
     Message,
     PlaygroundPerson,
     Sender,
+    SignalDoor,
 )
 
 
 class Playground:
     """A Telegram for one bot: a group `chat_id`, private chats with `people`, a Bot API at `/bot<token>`, a page at `/`.
 
-    `path` is its own SQLite file, or ":memory:". `token` looks like Telegram's, `<digits>:<secret>`: ValueError
+    `path` is its own SQLite file, or ":memory:". `signals` lets people on the page send one. `token` looks like Telegram's, `<digits>:<secret>`: ValueError
     otherwise. `flood=True` enforces Telegram's rate limits. `faults` switches trouble on; `calls` and `malformed` tell
     what the bot asked for, the latter each parameter that the Bot API does not have.
     """
@@ -51,6 +52,7 @@ class Playground:
         people: Sequence[PlaygroundPerson],
         clock: Callable[[], datetime],
         title: str = "Trading desk",
+        signals: SignalDoor | None = None,
         flood: bool = False,
     ) -> None:
         number, _, secret = token.partition(":")
@@ -64,7 +66,7 @@ class Playground:
         self._methods = Methods(self.chat)
         limits = FloodLimits(clock) if flood else None
         self._api = BotApi(self._methods, token=token, faults=self.faults, flood=limits)
-        self._page = Page(self.chat)
+        self._page = Page(self.chat, signals)
         self.app = Starlette(
             routes=[
                 Route("/bot{token}/{method}", self._api.respond, methods=["GET", "POST"]),

@@ -6,6 +6,7 @@ the product's store and is never rolled back with it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import sqlite3
@@ -16,8 +17,8 @@ from typing import Any
 
 from bot.playground.records import Json, Message, Photo
 
-PHOTOS_KEPT = 500
-"""Older pictures go, so that a demo left running does not fill the disk; the page shows fewer messages than that."""
+PHOTOS_KEPT = 1000
+"""Older pictures go, so that a demo left running does not fill the disk; the page shows half as many messages."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS messages (id INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL);
@@ -78,14 +79,23 @@ class Storage:
         ).fetchall()
         return [Message.from_row(json.loads(body)) for (body,) in reversed(rows)]
 
+    def pinned_messages(self) -> list[Message]:
+        """All pinned messages of all chats, oldest first."""
+        rows = self._db.execute(
+            "SELECT body FROM messages WHERE body <> '' AND json_extract(body, '$.pinned') ORDER BY id"
+        ).fetchall()
+        return [Message.from_row(json.loads(body)) for (body,) in rows]
+
     def add_photo(self, *, width: int, height: int, media_type: str, data: bytes) -> Photo:
+        """Stores a picture. Its id ends in a digest: browsers keep pictures for good, also beyond a reset."""
         cursor = self._db.execute(
             "INSERT INTO photos (width, height, media_type, data) VALUES (?, ?, ?, ?)",
             (width, height, media_type, data),
         )
         number = int(cursor.lastrowid or 0)
         self._db.execute("DELETE FROM photos WHERE id <= ?", (number - PHOTOS_KEPT,))
-        return Photo(f"photo-{number}", width, height, media_type, len(data))
+        digest = hashlib.sha256(data).hexdigest()[:12]
+        return Photo(f"photo-{number}-{digest}", width, height, media_type, len(data))
 
     def photo(self, photo_id: str) -> Photo | None:
         row = self._db.execute(
@@ -142,5 +152,5 @@ class Storage:
 
 def _photo_number(photo_id: str) -> int:
     """The row of a photo id; 0, which is no row, for anything else."""
-    match = re.fullmatch(r"photo-([0-9]{1,18})", photo_id)
+    match = re.fullmatch(r"photo-([0-9]{1,18})(?:-[0-9a-f]{12})?", photo_id)
     return int(match.group(1)) if match else 0

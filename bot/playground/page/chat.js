@@ -1,96 +1,121 @@
-// The chat page: holds the state, follows the server's events, and says and taps as whoever is chosen at the top.
+// The chat page: holds the state, draws what the server tells, and says and taps as whoever is chosen at the top.
 // The server decides everything; this page only shows it and passes on what a person does.
 
 import { Composer } from "./composer.js";
-import { build, dayOf, element, firstLine, patch, showTime } from "./message.js";
+import { browser, tab } from "./memory.js";
+import { build, element, firstLine, group, listen, patch, showTime } from "./message.js";
+import { alertBox, announce, copy, openPicture, toast } from "./notices.js";
+import { Pins } from "./pins.js";
+import { Place, fitAboveKeyboard } from "./place.js";
+import { Reach, onSwipe } from "./reach.js";
+import { Line, post } from "./server.js";
+import { SignalSheet } from "./signal.js";
+import { Bell } from "./sound.js";
 
 const $ = (id) => document.getElementById(id);
-const scroller = $("scroller"), list = $("messages");
+const list = $("messages");
 const TINTS = ["#1f5fae", "#a3540b", "#6b4fb3", "#12705a", "#a8325f", "#5b6470"];
-const GROUPED_MS = 3 * 60 * 1000;
+const MOST_MESSAGES = 600;  // a page left open does not grow for ever; the server sends 500
+const ACTION_MS = 5000;
+const BUSY = { typing: "is typing…", upload_photo: "is sending a picture…" };
+const INTRODUCTIONS = {
+  owner: "you may approve, /kill and /resume",
+  approver: "you may approve and /kill",
+  viewer: "you may look, not decide",
+  "": "you are a stranger to the bot",
+};
 
 const state = {
   bot: { id: 0, name: "Countersign" },
   group: { id: 0, title: "Countersign" },
   people: [],
   commands: {},
-  messages: new Map(),
-  me: Number(new URLSearchParams(location.search).get("as") || sessionStorage.getItem("me")) || 0,
+  messages: new Map(),  // oldest first
+  me: chosenBefore(),
   view: "group",
   unread: { group: 0, private: 0 },
+  known: false,  // whether the server has told the state yet
 };
-const composer = new Composer(say);
-const on = { tap, reply: (message) => composer.replyTo(message), jump, open, command: (text) => say(text) };
 
 const here = () => (state.view === "group" ? state.group.id : state.me);
 const inView = (message) => message.chat === here();
 const viewOf = (message) =>
   message.chat === state.group.id ? "group" : message.chat === state.me ? "private" : null;
+const nodeOf = (id) => document.getElementById(`message-${id}`);
 
-// Following the server: events wait while the state is fetched, so that nothing newer is overwritten by it.
+const composer = new Composer(say, toast);
+const on = { tap, reply: (message) => composer.replyTo(message), jump, open: openPicture, command: (text) => say(text) };
+const place = new Place($("scroller"), list, drawUnread);
+const reach = new Reach(list, () => composer.text.focus());
+const pins = new Pins(on);
+const bell = new Bell($("sound"));
+const signals = new SignalSheet(() => {
+  if (state.view !== "group") show("group");
+  place.stayAtEnd();
+});
 
-let waiting = null;
-
-function connect() {
-  const source = new EventSource("/playground/events");
-  source.addEventListener("hello", refresh);
-  for (const kind of ["new", "edited", "deleted", "typing", "commands"]) {
-    source.addEventListener(kind, (event) => {
-      const change = [kind, JSON.parse(event.data)];
-      if (waiting) waiting.push(change);
-      else apply(...change);
-    });
+// The address may name who one is, once: what is chosen later wins.
+function chosenBefore() {
+  const named = new URLSearchParams(location.search).get("as");
+  if (named) {
+    tab.set("me", named);
+    history.replaceState(null, "", location.pathname);
   }
-  source.onerror = () => {
-    status("Reconnecting…");
-    document.body.classList.add("offline");
-    if (source.readyState !== EventSource.CLOSED) return;
-    source.close();
-    setTimeout(connect, 2000);
-  };
+  return Number(named || tab.get("me")) || 0;
 }
 
-async function refresh() {
-  waiting = [];
-  try {
-    const answer = await fetch("/playground/state");
-    if (!answer.ok) throw new Error(await answer.text());
-    const fresh = await answer.json();
-    Object.assign(state, { bot: fresh.bot, group: fresh.group, people: fresh.people, commands: fresh.commands });
-    state.messages = new Map(fresh.messages.map((message) => [message.id, message]));
-    if (!state.people.some((person) => person.id === state.me)) state.me = state.people[0]?.id ?? 0;
-    document.body.classList.remove("offline");
-    drawPeople();
-    draw();
-  } catch (error) {
-    status("Reconnecting…");
-    setTimeout(refresh, 2000);
-  }
-  const missed = waiting;
-  waiting = null;
-  missed.forEach((change) => apply(...change));
+// What the server tells
+
+function learned(fresh) {
+  const newest = Math.max(0, ...state.messages.keys());
+  const missed = state.known ? fresh.messages.filter((message) => message.id > newest) : [];
+  Object.assign(state, { bot: fresh.bot, group: fresh.group, people: fresh.people, commands: fresh.commands });
+  state.messages = new Map(fresh.messages.map((message) => [message.id, message]));
+  state.known = true;
+  if (!state.people.some((person) => person.id === state.me)) state.me = state.people[0]?.id ?? 0;
+  document.body.classList.remove("offline");
+  signals.offer(fresh.signals);
+  drawPeople();
+  draw();
+  arrived(missed);
 }
 
-function apply(kind, data) {
-  if (kind === "typing") return data.chat === here() ? typing() : undefined;
-  if (kind === "commands") return refresh();
+function away() {
+  document.body.classList.add("offline");
+  drawStatus();
+}
+
+function changed(kind, data) {
+  if (kind === "action") return act(data.chat, BUSY[data.action] ?? "is busy…");
+  if (kind === "commands") {
+    state.commands = data;
+    return offerCommands();
+  }
+  const before = state.messages.get(data.id);
   if (kind === "deleted") state.messages.delete(data.id);
+  else if (kind === "edited" && !before && !data.pinned) return undefined;  // older than what this page holds
   else state.messages.set(data.id, data);
-  if (kind === "new") arrived(data);
-  if (inView(data)) keepPlace(() => (kind === "deleted" ? $(`message-${data.id}`)?.remove() : put(data)));
-  if (kind === "edited" && inView(data)) announce(`Edited: ${firstLine(data)}`);
+  if (inView(data)) place.keep(() => (kind === "deleted" ? remove(data.id) : update(data, before)));
+  if (before?.pinned || data.pinned) drawPins();
+  if (before && inView(data) && data.text && firstLine(before) !== firstLine(data)) announce(`Edited: ${firstLine(data)}`);
+  if (kind === "new" && !before) arrived([data]);
   return settle();
 }
 
-function arrived(message) {
-  const view = viewOf(message), mine = message.from.id === state.me;
-  if (!view) return;
-  if (message.from.bot) typing(false);
-  if (!mine && (view !== state.view || document.hidden || !atEnd())) state.unread[view] += 1;
-  if (view !== state.view) return;
-  if (!mine) announce(`${message.from.name}: ${firstLine(message)}`);
-  if (mine) requestAnimationFrame(() => toEnd(true));
-  if (message.force_reply) composer.replyTo(message);
+// New messages: counted where they were not seen, read out, and rung for once.
+function arrived(messages) {
+  const seen = messages.filter(viewOf), theirs = seen.filter((message) => message.from.id !== state.me);
+  const unseen = (view) => view !== state.view || document.hidden || !place.atEnd;
+  for (const message of theirs) if (unseen(viewOf(message))) state.unread[viewOf(message)] += 1;
+  for (const message of seen) if (message.from.bot) act(message.chat, "");
+  const said = theirs.filter(inView), last = said.at(-1);
+  if (said.length > 1) announce(`${said.length} new messages`);
+  else if (last) announce(`${last.from.name}: ${firstLine(last)}`);
+  if (theirs.some((message) => !message.silent)) bell.ring();
+  if (seen.length > theirs.length && inView(seen.at(-1))) requestAnimationFrame(() => place.toEnd(true));
+  const question = said.find((message) => message.force_reply);
+  if (question) composer.replyTo(question);
+  drawUnread();
 }
 
 // Drawing
@@ -99,26 +124,50 @@ function draw() {
   const shown = [...state.messages.values()].filter(inView);
   const ids = new Set(shown.map((message) => `message-${message.id}`));
   const fresh = !list.children.length;
-  keepPlace(() => {
+  place.keep(() => {
     for (const node of [...list.children]) if (!ids.has(node.id)) node.remove();
-    shown.forEach(put);
+    for (const message of shown) put(message);
+    for (const node of list.children) group(node);
   });
-  if (fresh) {
-    keepEnd = true;
-    toEnd();
-  }
-  composer.offer(state.commands[state.me]?.[state.view] ?? []);
+  if (fresh) place.stayAtEnd();
+  composer.enter(`${state.me} ${state.view}`);
+  offerCommands();
+  drawPins();
   settle();
 }
 
 function put(message) {
-  let node = $(`message-${message.id}`);
+  let node = nodeOf(message.id);
   if (!node) {
-    node = build(message, on);
-    const after = [...list.children].find((other) => other.message.id > message.id);
-    list.insertBefore(node, after ?? null);
+    node = build(message);
+    let after = null;
+    for (let other = list.lastElementChild; other?.message.id > message.id; other = other.previousElementSibling) {
+      after = other;
+    }
+    list.insertBefore(node, after);
   }
   patch(node, message, about(message), on);
+  reach.refit(node);
+  return node;
+}
+
+// Draws what was told of one message, and what depends on it nearby.
+function update(message, before) {
+  const node = put(message);
+  group(node);
+  if (node.nextElementSibling) group(node.nextElementSibling);
+  if (before && firstLine(before) !== firstLine(message)) quoteAnew(message.id);
+}
+
+function remove(id) {
+  const node = nodeOf(id), next = node?.nextElementSibling;
+  node?.remove();
+  if (next) group(next);
+  quoteAnew(id);
+}
+
+function quoteAnew(id) {
+  for (const { message } of list.children) if (message.reply_to === id) patch(nodeOf(message.id), message, about(message), on);
 }
 
 function about(message) {
@@ -132,26 +181,27 @@ function about(message) {
   };
 }
 
-// What depends on the neighbours and on the whole: groups of messages, days, pins, counts, emptiness.
+// What depends on the whole: what is let go of, counts, what to tab to, emptiness.
 function settle() {
-  let previous = null;
-  for (const node of list.children) {
-    const message = node.message;
-    const newDay = !previous || dayOf(previous) !== dayOf(message);
-    const near = previous && new Date(message.date) - new Date(previous.date) < GROUPED_MS;
-    node.classList.toggle("new-day", newDay);
-    node.classList.toggle("follows", Boolean(near && !newDay && previous.from.id === message.from.id));
-    previous = message;
-  }
-  drawPins();
+  forget();
+  reach.settle();
   drawUnread();
+  drawStatus();
   $("title").textContent = state.view === "group" ? state.group.title : state.bot.name;
-  if (!document.body.classList.contains("offline") && !typingTimer) status();
   $("empty").hidden = Boolean(list.children.length);
   $("empty").firstElementChild.textContent =
     state.view === "group"
       ? "Nothing here yet. The first card arrives in a few seconds."
       : "A private chat with the bot. Only a few commands work here; try /help.";
+}
+
+function forget() {
+  if (state.messages.size <= MOST_MESSAGES) return;
+  const old = [...state.messages.values()].filter((message) => !message.pinned);
+  for (const { id } of old.slice(0, state.messages.size - MOST_MESSAGES)) {
+    state.messages.delete(id);
+    if (nodeOf(id)) place.keep(() => remove(id));
+  }
 }
 
 function drawPeople() {
@@ -163,141 +213,74 @@ function drawPeople() {
       return option;
     }),
   );
+  const me = state.people.find((person) => person.id === state.me);
+  $("introduction").hidden = !me || browser.get("introduced") === "yes";
+  if (me) $("introduction-text").textContent = `As ${me.name} ${INTRODUCTIONS[me.role] ?? me.role}. Try the others too: switch above.`;
 }
 
 function drawPins() {
-  const pins = [...state.messages.values()].filter((message) => message.pinned && inView(message));
-  const pinned = pins.at(-1);
-  $("pin").hidden = !pinned;
-  if (!pinned) return;
-  $("pin").dataset.message = pinned.id;
-  $("pin").querySelector(".pin-text").textContent = firstLine(pinned);
+  pins.show([...state.messages.values()].filter((message) => message.pinned && inView(message)));
 }
 
 function drawUnread() {
-  if (atEnd() && !document.hidden) state.unread[state.view] = 0;
+  if (place.atEnd && !document.hidden) state.unread[state.view] = 0;
   for (const view of ["group", "private"]) {
     const badge = $(`view-${view}`).querySelector(".unread"), count = state.unread[view];
     badge.hidden = !count || view === state.view;
     badge.textContent = count;
   }
-  const count = state.unread[state.view];
-  $("newest").hidden = atEnd();
-  $("newest").dataset.count = count || "";
+  $("newest").hidden = place.atEnd;
+  $("newest").dataset.count = state.unread[state.view] || "";
   const all = state.unread.group + state.unread.private;
-  document.title = all ? `(${all}) Countersign` : "Countersign";
+  const title = all ? `(${all}) Countersign` : "Countersign";
+  if (document.title !== title) document.title = title;
 }
 
-let typingTimer = 0;
+const acts = new Map();  // chat to what the bot is busy with there, until it says something or 5 s have passed
 
-function typing(yes = true) {
-  clearTimeout(typingTimer);
-  typingTimer = yes ? setTimeout(() => typing(false), 5000) : 0;
-  status(yes ? `${state.bot.name} is typing…` : undefined);
+function act(chat, words) {
+  clearTimeout(acts.get(chat)?.timer);
+  acts.delete(chat);
+  if (words) acts.set(chat, { words, timer: setTimeout(() => act(chat, ""), ACTION_MS) });
+  drawStatus();
 }
 
-function status(text = "Stands in for Telegram") {
-  $("status").textContent = text;
+function drawStatus() {
+  const busy = acts.get(here()), offline = document.body.classList.contains("offline");
+  $("status").classList.toggle("busy", Boolean(busy) && !offline);
+  $("status").textContent = offline
+    ? "Reconnecting…"
+    : busy
+      ? `${state.bot.name} ${busy.words}`
+      : "Stands in for Telegram";
 }
 
-// Staying where one reads: at the end when at the end, else the first visible message does not move.
-
-let keepEnd = true, lastTop = 0;
-
-// Only a person scrolling up leaves the end; content that grows does not.
-function scrolled() {
-  if (atEnd()) keepEnd = true;
-  else if (scroller.scrollTop < lastTop) keepEnd = false;
-  lastTop = scroller.scrollTop;
-  drawUnread();
-}
-
-function atEnd() {
-  return scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 48;
-}
-
-function toEnd(smooth = false) {
-  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  scroller.scrollTo({ top: scroller.scrollHeight, behavior: smooth && !calm ? "smooth" : "instant" });
-}
-
-function keepPlace(change) {
-  const top = scroller.getBoundingClientRect().top;
-  const anchor = [...list.children].find((node) => node.getBoundingClientRect().bottom > top);
-  const was = anchor?.getBoundingClientRect().top;
-  change();
-  if (keepEnd) toEnd();
-  else if (anchor?.isConnected) scroller.scrollTop += anchor.getBoundingClientRect().top - was;
-}
-
-function jump(id) {
-  const node = $(`message-${id}`);
-  if (!node) return;
-  node.scrollIntoView({ block: "center" });
-  node.focus({ preventScroll: true });
-  node.classList.remove("found");
-  requestAnimationFrame(() => node.classList.add("found"));
-}
-
-function open(message) {
-  const image = $("lightbox").querySelector("img");
-  image.src = message.photo.url;
-  image.alt = firstLine(message);
-  $("lightbox").showModal();
+function offerCommands() {
+  composer.offer(state.commands[state.me]?.[state.view] ?? []);
 }
 
 // What a person does
 
-async function post(path, body) {
-  try {
-    const answer = await fetch(path, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ as: state.me, ...body }),
-    });
-    return [answer.ok, await answer.json()];
-  } catch (error) {
-    return [false, { detail: "Not sent: the demo does not answer." }];
-  }
+function jump(id) {
+  const node = nodeOf(id);
+  if (node) place.jump(node);
 }
 
 async function say(text, replyTo) {
-  const [ok, answer] = await post("/playground/say", { text, chat: here(), reply_to: replyTo });
-  if (!ok) toast(answer.detail);
-  return ok;
+  const [status, answer] = await post("/playground/say", { as: state.me, text, chat: here(), reply_to: replyTo });
+  if (status !== 200) toast(answer.detail);
+  return status === 200;
 }
 
 async function tap(node, message, button, row, column) {
-  if (button.copy_text) {
-    await navigator.clipboard.writeText(button.copy_text);
-    return toast("Copied.");
-  }
+  if (button.copy_text) return toast((await copy(button.copy_text)) ? "Copied." : "This browser does not let pages copy.");
   if (node.getAttribute("aria-busy") === "true") return undefined;
   node.setAttribute("aria-busy", "true");
-  const place = { message: message.id, row, column, label: button.text };
-  const [ok, answer] = await post("/playground/tap", place);
+  const [status, answer] = await post("/playground/tap", { as: state.me, message: message.id, row, column, label: button.text });
   node.removeAttribute("aria-busy");
-  if (!ok) return toast(answer.field === "row, column" ? "That button has just changed." : answer.detail);
+  if (status !== 200) return toast(answer.field === "row, column" ? "That button has just changed." : answer.detail);
   if (!answer.answer) return undefined;
-  return answer.alert ? alertBox(answer.answer) : toast(answer.answer);
-}
-
-let toastTimer = 0;
-
-function toast(text) {
-  clearTimeout(toastTimer);
-  $("toast").hidden = false;
-  $("toast").textContent = text;
-  toastTimer = setTimeout(() => ($("toast").hidden = true), 3000 + 40 * text.length);
-}
-
-function alertBox(text) {
-  $("alert-text").textContent = text;
-  $("alert").showModal();
-}
-
-function announce(text) {
-  $("announcer").textContent = text;
+  return answer.alert ? alertBox(answer.answer, nodeOf(message.id)) : toast(answer.answer);
 }
 
 function show(view) {
@@ -305,27 +288,38 @@ function show(view) {
   for (const name of ["group", "private"]) {
     $(`view-${name}`).setAttribute("aria-pressed", String(name === view));
   }
-  composer.replyTo(null);
   list.replaceChildren();
   draw();
 }
 
+// Each second: times that are told as distances; past midnight, the names of the days.
+let today = new Date().toDateString();
+
+function tick() {
+  for (const time of document.querySelectorAll('time[data-format="r"]')) showTime(time);
+  if (today === new Date().toDateString()) return;
+  today = new Date().toDateString();
+  for (const node of list.children) group(node);
+}
+
 $("who").addEventListener("change", (event) => {
   state.me = Number(event.target.value);
-  sessionStorage.setItem("me", state.me);
+  tab.set("me", state.me);
   state.unread.private = 0;
+  drawPeople();
   show(state.view);
 });
 $("view-group").addEventListener("click", () => show("group"));
 $("view-private").addEventListener("click", () => show("private"));
-$("pin").addEventListener("click", () => jump($("pin").dataset.message));
-$("newest").addEventListener("click", () => toEnd(true));
-$("toast").addEventListener("click", () => ($("toast").hidden = true));
-scroller.addEventListener("scroll", scrolled, { passive: true });
+$("newest").addEventListener("click", () => place.toEnd(true));
+$("introduction-close").addEventListener("click", () => {
+  browser.set("introduced", "yes");
+  $("introduction").hidden = true;
+  composer.text.focus();
+});
 document.addEventListener("visibilitychange", drawUnread);
-const sizes = new ResizeObserver(() => keepEnd && toEnd());
-sizes.observe(scroller);
-sizes.observe(list);
-
-setInterval(() => document.querySelectorAll('time[data-format="r"]').forEach(showTime), 1000);
-connect();
+listen(list, on);
+onSwipe(list, on.reply);
+fitAboveKeyboard();
+setInterval(tick, 1000);
+new Line({ state: learned, change: changed, away });

@@ -1,14 +1,21 @@
 // The place to write: the text field, the reply line above it, and the command menu behind "/".
-// chat.js tells it what may be offered and is told what to send. It knows no messages but the one replied to.
+// chat.js tells it what may be offered and is told what to send. It knows no messages but the one replied to, keeps a
+// draft for each chat, and never loses what was typed: too long a text is told, not cut.
 
 import { element, firstLine } from "./message.js";
 
 const $ = (id) => document.getElementById(id);
+const LONGEST = 4096, NEAR_LONGEST = 3900;
+const hovers = matchMedia("(hover: hover)");
 
 export class Composer {
-  constructor(send) {
+  // `send(text, replyTo)` resolves to whether it was sent; `tell` shows a sentence.
+  constructor(send, tell) {
     this.send = send;
+    this.tell = tell;
     this.commands = [];
+    this.drafts = new Map();
+    this.chat = "";
     this.target = null;
     this.chosen = -1;
     this.text = $("text");
@@ -25,10 +32,23 @@ export class Composer {
     });
   }
 
+  // Another chat, or another person in it: what was typed stays where it was typed.
+  enter(chat) {
+    if (chat === this.chat) return;
+    if (this.chat) {
+      this.drafts.set(this.chat, this.text.value);
+      this.text.value = this.drafts.get(chat) ?? "";
+    }
+    this.chat = chat;
+    this.replyTo(null);
+    this.fit();
+  }
+
   offer(commands) {
+    const same = JSON.stringify(commands) === JSON.stringify(this.commands);
     this.commands = commands;
     $("slash").hidden = !commands.length;
-    this.closeMenu();
+    if (!same) this.closeMenu();
   }
 
   replyTo(message) {
@@ -41,7 +61,12 @@ export class Composer {
   }
 
   async submit(text) {
-    if (!text.trim() || this.busy) return;
+    const length = text.trim().length;
+    if (!length || this.busy) return;
+    if (length > LONGEST) {
+      this.tell(`Not sent: it has ${length} characters, a message holds ${LONGEST}.`);
+      return;
+    }
     this.busy = true;
     this.closeMenu();
     const sent = await this.send(text, this.target?.id);
@@ -60,7 +85,11 @@ export class Composer {
   }
 
   fit() {
-    $("send").disabled = !this.text.value.trim();
+    const { length } = this.text.value.trim();
+    $("send").disabled = !length;
+    $("counter").hidden = length < NEAR_LONGEST;
+    $("counter").classList.toggle("over", length > LONGEST);
+    $("counter").textContent = length > LONGEST ? `${length - LONGEST} too many` : `${LONGEST - length} left`;
     this.text.style.height = "auto";
     this.text.style.height = `${Math.min(this.text.scrollHeight, 160)}px`;
   }
@@ -100,7 +129,7 @@ export class Composer {
     $("menu").hidden = !fitting.length;
     $("slash").setAttribute("aria-expanded", String(this.menuOpen()));
     this.choose(prefix && fitting.length ? 0 : -1);
-    this.text.focus();
+    if (hovers.matches) this.text.focus();
   }
 
   closeMenu() {

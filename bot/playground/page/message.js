@@ -4,7 +4,7 @@
 const DAY_CLOCK = { hourCycle: "h23" };  // as the bot writes times
 const clockTime = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", ...DAY_CLOCK });
 const fullTime = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium", ...DAY_CLOCK });
-const dayName = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
+const dayFormat = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
 
 export function element(tag, className = "", text = "") {
   const node = document.createElement(tag);
@@ -13,57 +13,40 @@ export function element(tag, className = "", text = "") {
   return node;
 }
 
+const GROUPED_MS = 3 * 60 * 1000;
 const icon = (path) => `<svg viewBox="0 0 20 20" aria-hidden="true"><path d="${path}"/></svg>`;
 
 export function firstLine(message) {
   return message.text.split("\n", 1)[0] || (message.photo ? "Picture" : "");
 }
 
-// An element for `message`; `patch` fills it. `on` has tap, reply, jump, open and command.
-export function build(message, on) {
-  const node = element("article", "message");
+// An empty element for `message`, from the template in index.html; `patch` fills it.
+export function build(message) {
+  const node = document.getElementById("message").content.firstElementChild.cloneNode(true);
   node.id = `message-${message.id}`;
-  node.tabIndex = -1;
-  node.append(element("div", "day"), element("div", "avatar"));
-  const column = element("div", "column");
-  const bubble = element("div", "bubble");
-  const author = element("div", "author");
-  author.append(element("span", "author-name"), element("span", "author-role"));
-  const quote = element("button", "quote");
-  quote.type = "button";
-  quote.append(element("span", "quote-name"), element("span", "quote-text"));
-  const photo = element("button", "photo");
-  photo.type = "button";
-  photo.append(element("img"));
-  const words = element("div", "words");
-  words.append(element("div", "text"), element("div", "meta"));
-  bubble.append(author, quote, photo, words);
-  const reply = element("button", "reply");
-  reply.type = "button";
-  reply.setAttribute("aria-label", "Reply");
-  reply.innerHTML = icon("M8 5L3.5 9.5 8 14M4 9.5h7c3.5 0 5.5 2 5.5 5.5");
-  const line = element("div", "line");
-  line.append(bubble, reply);
-  column.append(line, element("div", "keyboard"));
-  node.append(column);
-  reply.addEventListener("click", () => on.reply(node.message));
-  quote.addEventListener("click", () => on.jump(node.message.reply_to));
-  photo.addEventListener("click", () => on.open(node.message));
-  bubble.addEventListener("dblclick", (event) => {
-    if (!event.target.closest("button, a, .spoiler")) on.reply(node.message);
-  });
-  words.addEventListener("click", (event) => clicked(event, on));
-  words.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && event.target.matches(".spoiler")) event.target.classList.add("shown");
-  });
   return node;
 }
 
-function clicked(event, on) {
-  const spoiler = event.target.closest(".spoiler");
-  if (spoiler) spoiler.classList.add("shown");
-  const command = event.target.closest("button.command");
-  if (command) on.command(command.textContent);
+// What a person does within messages. `on` has reply, jump, open and command.
+export function listen(list, on) {
+  list.addEventListener("click", (event) => {
+    const clicked = event.target.closest("button, .spoiler"), message = clicked?.closest(".message").message;
+    if (!clicked) return;
+    if (clicked.matches(".spoiler")) clicked.classList.add("shown");
+    if (clicked.matches(".command")) on.command(clicked.textContent);
+    if (clicked.matches(".reply")) on.reply(message);
+    if (clicked.matches(".quote")) on.jump(message.reply_to);
+    if (clicked.matches(".photo")) on.open(message);
+    if (clicked.matches(".fold")) fold(clicked, clicked.getAttribute("aria-expanded") !== "true");
+  });
+  list.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.matches(".spoiler")) event.target.classList.add("shown");
+  });
+  list.addEventListener("dblclick", (event) => {
+    if (event.target.closest(".bubble") && !event.target.closest("button, a, .spoiler")) {
+      on.reply(event.target.closest(".message").message);
+    }
+  });
 }
 
 // Brings `node` up to `message`. `about` knows the people: mine, author {name, role, tint}, quoted message or null.
@@ -73,31 +56,50 @@ export function patch(node, message, about, on) {
   node.classList.toggle("mine", about.mine);
   node.classList.toggle("pictured", Boolean(message.photo));
   node.classList.toggle("wordless", !message.text);
-  node.style.setProperty("--tint", about.author.tint);
-  node.querySelector(".avatar").textContent = about.author.name.slice(0, 1);
-  node.querySelector(".author-name").textContent = about.author.name;
-  node.querySelector(".author-role").textContent = about.author.role;
-  const at = clockTime.format(new Date(message.date));
-  node.setAttribute("aria-label", `${about.mine ? "You" : about.author.name}, ${at}`);
-  node.querySelector(".day").textContent = dayOf(message);
-  patchQuote(node.querySelector(".bubble > .quote"), message, about.quoted);
+  node.classList.toggle("keyed", message.buttons.length > 0);
+  if (!before) patchAuthor(node, message, about);
+  patchQuote(node.querySelector(".quote"), message, about.quoted);
   patchPhoto(node.querySelector(".photo"), message, before);
   const text = node.querySelector(".text");
-  if (!before || before.html !== message.html) {
+  if (before?.html !== message.html) {
+    const unfolded = text.querySelector('.fold[aria-expanded="true"]');
     text.innerHTML = message.html;
-    finishText(text, node);
+    finishText(text, Boolean(unfolded));
   }
-  patchMeta(node.querySelector(".meta"), message);
-  if (!before || JSON.stringify(before.buttons) !== JSON.stringify(message.buttons)) {
+  if (!before || before.edited !== message.edited) patchMeta(node.querySelector(".meta"), message);
+  if (JSON.stringify(before?.buttons ?? []) !== JSON.stringify(message.buttons)) {
     patchKeyboard(node.querySelector(".keyboard"), message, on);
   }
 }
 
-export function dayOf(message) {
-  const date = new Date(message.date), today = new Date();
-  if (date.toDateString() === today.toDateString()) return "Today";
-  today.setDate(today.getDate() - 1);
-  return date.toDateString() === today.toDateString() ? "Yesterday" : dayName.format(date);
+function patchAuthor(node, message, { mine, author }) {
+  node.style.setProperty("--tint", author.tint);
+  node.querySelector(".avatar").textContent = author.name.slice(0, 1);
+  node.querySelector(".author-name").textContent = author.name;
+  node.querySelector(".author-role").textContent = author.role;
+  node.setAttribute("aria-label", `${mine ? "You" : author.name}, ${clockTime.format(new Date(message.date))}`);
+}
+
+// What depends on the message before: whether a day begins, and whether the same person goes on.
+export function group(node) {
+  const previous = node.previousElementSibling?.message, { message } = node;
+  const newDay = !previous || dayOf(previous) !== dayOf(message);
+  const near = previous && Date.parse(message.date) - Date.parse(previous.date) < GROUPED_MS;
+  node.classList.toggle("new-day", newDay);
+  node.classList.toggle("follows", Boolean(near && !newDay && previous.from.id === message.from.id));
+  if (newDay) node.querySelector(".day").textContent = dayName(new Date(message.date));
+}
+
+function dayOf(message) {
+  message.day ??= new Date(message.date).toDateString();
+  return message.day;
+}
+
+function dayName(date) {
+  const day = new Date();
+  if (date.toDateString() === day.toDateString()) return "Today";
+  day.setDate(day.getDate() - 1);
+  return date.toDateString() === day.toDateString() ? "Yesterday" : dayFormat.format(date);
 }
 
 function patchQuote(node, message, quoted) {
@@ -112,8 +114,8 @@ function patchPhoto(node, message, before) {
   const image = node.querySelector("img");
   if (!message.photo) return image.removeAttribute("src");
   node.setAttribute("aria-label", `Open picture: ${firstLine(message)}`);
-  if (before?.photo?.url === message.photo.url) return undefined;
   image.alt = firstLine(message);
+  if (before?.photo?.url === message.photo.url) return undefined;
   image.width = message.photo.width;
   image.height = message.photo.height;
   image.src = message.photo.url;
@@ -146,7 +148,8 @@ function patchKeyboard(node, message, on) {
   if (focused) node.querySelector(`[data-place="${focused}"]`)?.focus({ preventScroll: true });
 }
 
-function key(message, button, row, column, on) {
+// One button of a message; a tap on it is `on.tap(node, message, button, row, column)`.
+export function key(message, button, row, column, on) {
   const node = element(button.url ? "a" : "button", `key ${button.style}`.trim());
   node.dataset.place = `${row}-${column}`;
   node.append(element("span", "key-text", button.text));
@@ -164,30 +167,24 @@ function key(message, button, row, column, on) {
 }
 
 // What HTML alone cannot do: times in the reader's zone, spoilers by keyboard, long quotes folded.
-function finishText(text, node) {
+function finishText(text, unfolded) {
   for (const time of text.querySelectorAll("time[data-format]")) showTime(time);
-  for (const spoiler of text.querySelectorAll(".spoiler")) {
-    spoiler.tabIndex = 0;
-    spoiler.setAttribute("role", "button");
-  }
+  for (const spoiler of text.querySelectorAll(".spoiler")) spoiler.setAttribute("role", "button");
   for (const quote of text.querySelectorAll("blockquote.expandable")) {
     const toggle = element("button", "fold");
     toggle.type = "button";
-    const show = () => {
-      quote.classList.toggle("unfolded", Boolean(node.unfolded));
-      toggle.setAttribute("aria-expanded", String(Boolean(node.unfolded)));
-      toggle.textContent = node.unfolded ? "Show less" : "Show all";
-    };
-    toggle.addEventListener("click", () => {
-      node.unfolded = !node.unfolded;
-      show();
-    });
     quote.after(toggle);
-    show();
+    fold(toggle, unfolded);
     requestAnimationFrame(() => {
-      toggle.hidden = !node.unfolded && quote.scrollHeight <= quote.clientHeight + 2;
+      toggle.hidden = !unfolded && quote.scrollHeight <= quote.clientHeight + 2;
     });
   }
+}
+
+function fold(toggle, open) {
+  toggle.previousElementSibling.classList.toggle("unfolded", open);
+  toggle.setAttribute("aria-expanded", String(open));
+  toggle.textContent = open ? "Show less" : "Show all";
 }
 
 // Formats of date_time entities: "Date-time entity formatting" in the Bot API.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -13,8 +14,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, InputMediaPhoto
 
-from bot.playground import Playground, PlaygroundPerson, serve
-from tests.bot.playground.conftest import GROUP, TOKEN, Clock, picture
+from bot.playground import Playground, PlaygroundPerson, SignalDoor, browser, serve
+from tests.bot.playground.conftest import GROUP, PEOPLE, TOKEN, Clock, client, picture
 
 KEYBOARD = InlineKeyboardMarkup(
     [
@@ -48,9 +49,11 @@ async def test_the_page_and_its_files_are_served_under_a_strict_policy(page):
 
 
 async def test_the_page_loads_nothing_from_elsewhere(page):
-    for path in ("/", "/playground/page/chat.css", "/playground/page/chat.js"):
-        text = (await page.get(path)).text
-        assert "//" not in text.replace("http://www.w3.org/2000/svg", "").replace("// ", "")
+    names = [path.name for path in (Path(browser.__file__).parent / "page").iterdir()]
+    assert len(names) > 10
+    for name in names:
+        text = (await page.get(f"/playground/page/{name}")).text
+        assert "//" not in text.replace("http://www.w3.org/2000/svg", "").replace("// ", ""), name
 
 
 async def test_the_state_tells_all_the_page_shows(bot, page):
@@ -87,14 +90,66 @@ async def test_the_state_tells_all_the_page_shows(bot, page):
     assert state["people"][1] == {"id": 2222, "name": "Ana", "role": "approver"}
     assert state["commands"]["2222"]["group"][0]["command"] == "status"
     assert state["group"] == {"id": GROUP, "title": "Trading desk"}
+    assert state["signals"] is None
+
+
+async def test_the_state_offers_the_door_for_signals_where_there_is_one():
+    door = SignalDoor("/signals/demo/secret", ("BTC/USDT", "ETH/USDT"))
+    playground = Playground(
+        ":memory:", token=TOKEN, chat_id=GROUP, people=PEOPLE, clock=Clock(), signals=door
+    )
+    async with serve(playground) as url, httpx.AsyncClient(base_url=url, verify=False) as page:
+        state = (await page.get("/playground/state")).json()
+    assert state["signals"] == {"url": door.url, "symbols": ["BTC/USDT", "ETH/USDT"]}
+    await playground.close()
+
+
+async def test_the_state_holds_the_newest_500_messages_and_what_is_pinned(bot, page, playground):
+    pinned = playground.say("the rules", by=1111)
+    gone = playground.say("long ago", by=1111)
+    await bot.pin_chat_message(GROUP, pinned.id)
+    newest = [playground.say(f"message {n}", by=2222).id for n in range(500)]
+    state = (await page.get("/playground/state")).json()
+    shown = [message["id"] for message in state["messages"]]
+    assert shown == [pinned.id, *newest]
+    assert gone.id not in shown
+    await bot.unpin_chat_message(GROUP)
+    state = (await page.get("/playground/state")).json()
+    assert [message["id"] for message in state["messages"]] == newest
+
+
+async def test_a_new_command_menu_is_told_to_the_open_page(bot, page):
+    async with page.stream("GET", "/playground/events") as stream:
+        events = events_of(stream)
+        await anext(events)
+        await bot.set_my_commands([("status", "Where things stand")])
+        kind, menus = await anext(events)
+    assert kind == "commands"
+    assert menus == (await page.get("/playground/state")).json()["commands"]
+    assert menus["3333"]["group"] == [{"command": "status", "description": "Where things stand"}]
+
+
+async def test_pictures_of_two_demos_have_different_addresses(bot, page):
+    """Browsers keep a picture for a year; a demo that was reset counts from one again."""
+    other = Playground(":memory:", token=TOKEN, chat_id=GROUP, people=PEOPLE, clock=Clock())
+    async with serve(other) as url, client(url) as again:
+        await bot.send_photo(GROUP, picture(width=50))
+        await again.send_photo(GROUP, picture(width=60))
+        async with httpx.AsyncClient(base_url=url, verify=False) as later:
+            states = [(await one.get("/playground/state")).json() for one in (page, later)]
+    one, two = (state["messages"][0]["photo"]["url"] for state in states)
+    assert one != two
+    await other.close()
 
 
 async def test_a_photo_that_is_not_there_is_not_found(page):
-    for name in ("photo-7", "photo-x", "photo-%C2%B2"):
+    for name in ("photo-7", "photo-7-0123456789ab", "photo-x", "photo-%C2%B2"):
         assert (await page.get(f"/playground/photo/{name}")).status_code == 404
 
 
-async def test_events_follow_messages_edits_deletions_and_typing(bot, page, playground):
+async def test_events_follow_messages_edits_deletions_and_what_the_bot_is_busy_with(
+    bot, page, playground
+):
     async with page.stream("GET", "/playground/events") as stream:
         events = events_of(stream)
         assert (await anext(events))[0] == "hello"
@@ -108,8 +163,8 @@ async def test_events_follow_messages_edits_deletions_and_typing(bot, page, play
         await bot.edit_message_media(InputMediaPhoto(picture(), caption="c"), GROUP, card.id)
         kind, message = await anext(events)
         assert (kind, message["text"], message["photo"]["width"]) == ("edited", "c", 40)
-        await bot.send_chat_action(GROUP, "typing")
-        assert await anext(events) == ("typing", {"chat": GROUP})
+        await bot.send_chat_action(GROUP, "upload_photo")
+        assert await anext(events) == ("action", {"chat": GROUP, "action": "upload_photo"})
         playground.say("hello", by=2222)
         kind, message = await anext(events)
         assert (kind, message["from"]["name"]) == ("new", "Ana")
@@ -154,6 +209,7 @@ async def test_tapping_on_the_page_returns_the_bots_answer(bot, page):
         ("say", {"as": "2222"}, "as"),
         ("say", {"text": " "}, "text"),
         ("say", {"text": "a" * 4097}, "text"),
+        ("say", {"text": "\U0001f680" * 2049}, "text"),
         ("say", {"text": 5}, "text"),
         ("say", {"chat": 1111}, "chat"),
         ("say", {"reply_to": 999}, "reply_to"),

@@ -115,7 +115,7 @@ def test_what_telegram_refuses_is_refused_in_its_words(markup, problem):
 
 
 def test_commands_are_found_outside_code_only():
-    text, entities = parse_html("/kill or <code>/status</code>, see docs/help")
+    text, entities = parse_html("/kill or <code>/status</code>, see docs/help or &lt;/b&gt;")
     found = [e for e in with_commands(text, entities) if e["type"] == "bot_command"]
     assert found == [{"type": "bot_command", "offset": 0, "length": 5}]
 
@@ -159,3 +159,21 @@ def test_links_open_elsewhere_without_a_referrer():
     html = render_html(*parse_html('<a href="https://example.org/?a=1&amp;b">x</a>'))
     assert 'href="https://example.org/?a=1&amp;b"' in html
     assert 'rel="noopener noreferrer"' in html
+
+
+@pytest.mark.parametrize(
+    ("markup", "html"),
+    [
+        ("a\n<blockquote>q</blockquote>\n\nb", "a\n<blockquote>q</blockquote>\nb"),
+        ("<blockquote>q</blockquote>\nb", "<blockquote>q</blockquote>b"),
+        ("<blockquote>q</blockquote>b", "<blockquote>q</blockquote>b"),
+        ("<pre>x\n</pre>\nb", "<pre>x\n</pre>b"),
+        (
+            "<blockquote>q</blockquote>\n<blockquote>r</blockquote>",
+            "<blockquote>q</blockquote><blockquote>r</blockquote>",
+        ),
+        ("<b>a</b>\nb", "<b>a</b>\nb"),
+    ],
+)
+def test_a_quote_or_a_code_block_ends_its_own_line(markup, html):
+    assert render_html(*parse_html(markup)) == html
