@@ -32,6 +32,7 @@ from bot.telegram.front import Front
 from bot.web import web
 from execution.errors import StoreUnavailable, VenueMisconfigured
 from execution.events import EventKind
+from execution.venues.market_data import MarketData
 
 log = logging.getLogger(__name__)
 
@@ -88,14 +89,21 @@ class App:
     """One process: web and worker in one event loop."""
 
     def __init__(
-        self, settings: Settings, *, page: ASGIApp | None = None, ending: Work | None = None
+        self,
+        settings: Settings,
+        *,
+        page: ASGIApp | None = None,
+        prices: MarketData | None = None,
+        ending: Work | None = None,
     ) -> None:
         """`page` takes `/` and what no other route has: the demo's chat page.
 
+        `prices` are what paper venues trade against, else a synthetic market of their own.
         `ending` is awaited when the process stops, before open requests are waited for.
         """
         self._settings = settings
         self._page = page
+        self._prices = prices
         self._ending = ending
         self._troubles: dict[str, tuple[datetime, str]] = {}
         self._stop = asyncio.Event()
@@ -119,7 +127,7 @@ class App:
         try:
             alone.take()
             side = await asyncio.to_thread(
-                parts.trading, self._settings, ids, started_at=started_at
+                parts.trading, self._settings, ids, started_at=started_at, prices=self._prices
             )
         except BaseException:
             bound.close()

@@ -20,6 +20,7 @@ from execution.pricing import PriceTerms
 from execution.risk import Limits
 from execution.types import OrderType
 from execution.venues.exchange import ExchangeVenue
+from execution.venues.market_data import MarketData
 from execution.venues.paper import PaperVenue
 from execution.venues.venue import Venue
 
@@ -96,16 +97,26 @@ def sources(settings: Settings) -> dict[str, Source]:
     return made
 
 
-def venues(settings: Settings, clock: Callable[[], datetime]) -> dict[str, Venue]:
-    """Every exchange account, not opened yet."""
+def venues(
+    settings: Settings, clock: Callable[[], datetime], prices: MarketData | None = None
+) -> dict[str, Venue]:
+    """Every exchange account, not opened yet; those on paper trade against `prices`, if given."""
     beside = settings.path.parent
-    return {name: _venue(name, venue, beside, clock) for name, venue in settings.venues.items()}
+    return {
+        name: _venue(name, venue, beside, clock, prices) for name, venue in settings.venues.items()
+    }
 
 
-def _venue(name: str, venue: VenueSettings, beside: Path, clock: Callable[[], datetime]) -> Venue:
+def _venue(
+    name: str,
+    venue: VenueSettings,
+    beside: Path,
+    clock: Callable[[], datetime],
+    prices: MarketData | None,
+) -> Venue:
     if venue.exchange == "paper":
         books = beside / (venue.books or f"paper-{name}.db")
-        return PaperVenue(name, books, clock)
+        return PaperVenue(name, books, clock, market=prices)
     secrets = {
         key: value.get_secret_value() if value is not None else ""
         for key, value in (

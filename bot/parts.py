@@ -35,6 +35,7 @@ from execution.reconcile import Reconciler
 from execution.store import Store
 from execution.trading import Brake
 from execution.types import OrderState
+from execution.venues.market_data import MarketData
 from execution.venues.venue import Venue
 
 log = logging.getLogger(__name__)
@@ -121,9 +122,16 @@ class Chat:
 
 
 def trading(
-    settings: Settings, ids: Callable[[], str], *, started_at: datetime, halting: bool = False
+    settings: Settings,
+    ids: Callable[[], str],
+    *,
+    started_at: datetime,
+    halting: bool = False,
+    prices: MarketData | None = None,
 ) -> Trading:
     """The trading side. `halting` is for whoever only wants to stop: it never stands in the way.
+
+    `prices` are what paper venues trade against, else a synthetic market of their own.
 
     Raises:
         SettingsError: a setting does not allow it.
@@ -132,7 +140,7 @@ def trading(
     store = open_store(settings, ids)
     if not halting:
         _demand_venues_of_open_orders(settings, store)
-    config, venues, brake = house.config(settings), house.venues(settings, now), Brake()
+    config, venues, brake = house.config(settings), house.venues(settings, now, prices), Brake()
     market = Market(
         venues,
         clock=now,

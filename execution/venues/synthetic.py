@@ -1,7 +1,8 @@
-"""A market that never was: prices as a pure function of seed, symbol and time.
+"""A market that never was: prices as a pure function of seed, shocks, symbol and time.
 
 The paper venue trades on it. Its history exists from the first second, a restart continues on the
-same path, and two machines with one seed see the same market. Integers all the way: it must never
+same path, and two machines with one seed see the same market. Shocks are news that somebody plans; they
+move everything alike: quotes, books and bars. Integers all the way: it must never
 depend on a float, on a global, or on what was asked before.
 """
 
@@ -35,6 +36,10 @@ _JUMP_WINDOW = 21_600
 _JUMP_ODDS = 3
 """One window in three has a jump of up to 1.4 %, which fades over a window's length."""
 _LARGEST_JUMP = _ONE * 14 // 1_000
+
+_SHOCK_RISES = 3
+_SHOCK_FADES = 3_600
+"""Seconds in which a shock unfolds, and in which it is forgotten."""
 
 _SPREAD = 10_000
 """The spread is one part in this of the price, and at least one price step."""
@@ -94,14 +99,28 @@ INSTRUMENTS: Mapping[str, Instrument] = MappingProxyType(
 """The markets of the synthetic exchange; BTC/EUR is BTC/USDT by EUR/USDT, as arbitrage has it."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shock(Record):
+    """News about an asset: from `at` on its value moves by this share, forgotten within an hour."""
+
+    asset: str
+    at: datetime
+    share: Decimal
+
+
 class SyntheticMarket:
     """`MarketData` invented from a seed: trends, chop, quiet and restless times, a rare jump."""
 
-    def __init__(self, seed: int = 1) -> None:
+    def __init__(self, seed: int = 1, shocks: Iterable[Shock] = ()) -> None:
         self._seed = seed
+        self._shocks = list(shocks)
         # What was never changes: many orders of one market, or a chart drawn again, cost it once.
         self._best = lru_cache(maxsize=8_192)(self._find_best)
         self._finished_bar = lru_cache(maxsize=8_192)(self._bar)
+
+    def shake(self, shock: Shock) -> None:
+        """Plan a shock. It must lie ahead: what was asked about already stays as it was answered."""
+        self._shocks.append(shock)
 
     def instruments(self) -> Mapping[str, Instrument]:
         """The markets; all are active, always."""
@@ -186,7 +205,12 @@ class SyntheticMarket:
         if not facts.restlessness:
             return [usual] * len(seconds)
         moves = _moves(f"{self._seed}:{asset}", seconds)
-        return [_grown(usual, move * facts.restlessness // 100) for move in moves]
+        values = [_grown(usual, move * facts.restlessness // 100) for move in moves]
+        for shock in self._shocks:
+            if shock.asset == asset:
+                left = (_left(shock, second) for second in seconds)
+                values = [_grown(value, move) for value, move in zip(values, left, strict=True)]
+        return values
 
 
 def _second(at: datetime) -> int:
@@ -217,6 +241,15 @@ def _moves(key: str, seconds: Sequence[int]) -> list[int]:
         _grown(short, warmth) + long + _jump(f"{key}:jump", second)
         for short, long, warmth, second in zip(chop, trend, heat, seconds, strict=True)
     ]
+
+
+def _left(shock: Shock, second: int) -> int:
+    """What has unfolded of a shock and is not forgotten, in billionths."""
+    age = second - _second(shock.at)
+    if not 0 <= age < _SHOCK_FADES:
+        return 0
+    unfolded = int(shock.share * _ONE) * min(age + 1, _SHOCK_RISES) // _SHOCK_RISES
+    return unfolded * (_SHOCK_FADES - age) // _SHOCK_FADES
 
 
 def _noise(key: str, layers: Mapping[int, int], seconds: Sequence[int]) -> list[int]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from execution.types import Side
 from execution.venues.market_data import INTERVALS, TICK
-from execution.venues.synthetic import INSTRUMENTS, SyntheticMarket
+from execution.venues.synthetic import INSTRUMENTS, Shock, SyntheticMarket
 
 _NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -145,6 +145,41 @@ def test_it_moves_like_a_market(seed: int) -> None:
     assert Decimal("0.004") < typical < Decimal("0.05")
     assert max(abs(change) for change in changes) < Decimal("0.2")
     assert 5 < sum(change > 0 for change in changes) < 55
+
+
+def test_shock_moves_quotes_books_and_bars_from_its_moment_on() -> None:
+    plain = SyntheticMarket(1)
+    shock = Shock(asset="BTC", at=_NOON, share=Decimal("0.006"))
+    shaken = SyntheticMarket(1, [shock])
+    before, after = _NOON - TICK, _NOON + 5 * TICK
+    assert shaken.quote("BTC/USDT", before) == plain.quote("BTC/USDT", before)
+    asked = shaken.quote("BTC/USDT", after).ask
+    assert abs(asked / plain.quote("BTC/USDT", after).ask - Decimal("1.006")) < Decimal("0.0001")
+    assert shaken.book("BTC/USDT", Side.BUY, after)[0].price == asked
+    (bar,) = shaken.candles("BTC/USDT", "1m", 1, after)
+    (without,) = plain.candles("BTC/USDT", "1m", 1, after)
+    assert bar.close > without.close * Decimal("1.005")
+    assert shaken.quote("ETH/USDT", after) == plain.quote("ETH/USDT", after)
+
+
+@given(share=st.sampled_from(["0.006", "-0.006"]), minutes=st.integers(0, 90))
+def test_shock_is_forgotten_little_by_little(share: str, minutes: int) -> None:
+    shock = Shock(asset="SOL", at=_NOON, share=Decimal(share))
+    at = _NOON + timedelta(seconds=10, minutes=minutes)
+    shaken, plain = (
+        SyntheticMarket(1, shocks).quote("SOL/USDT", at).mid for shocks in ([shock], [])
+    )
+    left = Decimal(share) * max(0, 60 - minutes) / 60
+    assert abs(shaken / plain - 1 - left) < Decimal("0.0002")
+
+
+def test_shock_that_is_planned_meets_the_market_as_one_that_was_known() -> None:
+    shock = Shock(asset="SOL", at=_NOON, share=Decimal("0.006"))
+    planned, known = SyntheticMarket(1), SyntheticMarket(1, [shock])
+    planned.candles("SOL/USDT", "1m", 5, _NOON - TICK)
+    planned.shake(shock)
+    later = _NOON + timedelta(minutes=3)
+    assert planned.candles("SOL/USDT", "1m", 5, later) == known.candles("SOL/USDT", "1m", 5, later)
 
 
 def test_quiet_and_restless_hours_alternate() -> None:
