@@ -9,7 +9,7 @@ COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --python-versi
 	--custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test bench format lock install
+.PHONY: help demo run test simulate bench screenshot format lock install
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
@@ -27,8 +27,14 @@ test: $(INSTALLED_DEV) ## every check and test, as CI runs them
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n 2 -m "not benchmark"
 
+simulate: $(INSTALLED_DEV) ## many seeds of faults and crashes, with progress (SEEDS=20000)
+	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),1000)
+
 bench: $(INSTALLED_DEV) ## the long measurements
 	$(BIN)/python -m pytest -s -m benchmark tests/benchmarks
+
+screenshot: $(INSTALLED_DEV) ## photograph the demo for the README, with Chromium
+	$(BIN)/python -m tests.browser.screenshot
 
 format: $(INSTALLED_DEV) ## rewrite the code as `make test` wants it
 	$(BIN)/ruff check --fix .
