@@ -219,6 +219,26 @@ async def test_a_pinned_message_stays_in_the_bar_and_leads_back_to_it(
     await expect(phone.page.get_by_role("banner").get_by_text("Active.")).to_be_hidden()
 
 
+async def test_the_only_button_of_a_pinned_message_is_in_the_bar_too(
+    visit: Visit, bot: Bot
+) -> None:
+    one = InlineKeyboardMarkup([[InlineKeyboardButton("Resume", callback_data="resume")]])
+    panel = await bot.send_message(GROUP, "HALTED by Olga.", reply_markup=one)
+    await panel.pin()
+    phone = await visit("Olga")
+    bar = phone.page.get_by_role("banner")
+
+    await bar.get_by_role("button", name="Resume").click()
+
+    tap = (await heard(bot)).callback_query
+    assert (tap.data, tap.message.message_id) == ("resume", panel.message_id)
+    await tap.answer()
+    await panel.edit_reply_markup(KEYBOARD)
+    await expect(bar.get_by_role("button", name="HALTED by Olga.")).to_be_visible()
+    await expect(bar.get_by_role("button", name="Approve")).to_be_hidden()
+    await expect(bar.get_by_role("button", name="Resume")).to_be_hidden()
+
+
 async def test_a_picture_opens_large_and_closes_again(visit: Visit, bot: Bot) -> None:
     await bot.send_photo(GROUP, picture(width=400, height=200), caption="BTC/USDT")
     phone = await visit("Ana")
