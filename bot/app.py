@@ -24,6 +24,7 @@ from starlette.types import ASGIApp
 from bot import house, jobs, parts
 from bot.alone import Alone
 from bot.api import api
+from bot.daily import Daily
 from bot.inlet import inlet
 from bot.metrics import Metrics
 from bot.parts import VERSION, Chat, Ids, Trading, now
@@ -149,9 +150,8 @@ class App:
         # What is loaded stays, thousands of markets too: a full collection over it holds up an order.
         gc.freeze()
         side.market.on_change(gc.freeze)
-        ticks = jobs.scheduler(
-            desk=side.desk, watch=jobs.VenueWatch(store=side.store, market=side.market)
-        )
+        hour, zone = self._settings.telegram.daily_at, self._settings.general.timezone
+        ticks = jobs.scheduler(desk=side.desk, daily=Daily(store=side.store, at=hour, zone=zone))
         ticks.start()
         work = _forever(side, chat) | {
             f"beside {n}": partial(b, side) for n, b in enumerate(beside)

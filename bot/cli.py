@@ -159,15 +159,39 @@ def db_upgrade(config: ConfigOption = None) -> None:
 
 
 @audit.command("verify")
-def audit_verify(config: ConfigOption = None, as_json: JsonOption = False) -> None:  # noqa: FBT002  # typer makes a flag of it
+def audit_verify(
+    head: Annotated[
+        str | None, typer.Option("--head", help="A head from a daily message: is it still there?")
+    ] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,  # noqa: FBT002  # typer makes a flag of it
+) -> None:
     """Recompute the journal's chain; exit 1 and the first bad entry if it is broken."""
     from bot import terminal
 
+    try:
+        posted = None if head is None else terminal.Posted.read(head)
+    except ValueError as error:
+        fail(f"--head ({head}): {error}", 2)
     loaded = settings(config)
-    done = _with_desk(lambda: terminal.verify(loaded))
+    done = _with_desk(lambda: terminal.verify(loaded, posted))
     typer.echo(json.dumps(done.json, indent=2) if as_json else done.text)
     if not done.verified:
         raise typer.Exit(1)
+
+
+@audit.command("show")
+def audit_show(
+    ticket: Annotated[str, typer.Argument(help="Its id, or the last characters of it.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,  # noqa: FBT002  # typer makes a flag of it
+) -> None:
+    """Who did what when with a ticket, from the signal to the last fill."""
+    from bot import terminal
+
+    loaded = settings(config)
+    shown = _with_desk(lambda: terminal.audit(loaded, ticket))
+    typer.echo(json.dumps(shown.json, indent=2) if as_json else shown.text)
 
 
 def _with_desk(work: Callable[[], T]) -> T:

@@ -18,7 +18,7 @@ from execution.approval import Policy, Rule, When
 from execution.config import Config, SourceTerms
 from execution.pricing import PriceTerms
 from execution.risk import Limits
-from execution.types import OrderType
+from execution.types import OnTimeout, OrderType
 from execution.venues.exchange import ExchangeVenue
 from execution.venues.market_data import MarketData
 from execution.venues.paper import PaperVenue
@@ -59,7 +59,7 @@ def config(settings: Settings) -> Config:
             slippage_tolerance=execution.slippage_tolerance,
             max_price_drift=settings.approval.max_price_drift,
             order_timeout=execution.order_timeout,
-            on_timeout_leaves=execution.on_timeout == "leave",
+            on_timeout=OnTimeout(execution.on_timeout),
         ),
         default_venue=settings.default_venue,
         default_size=settings.sizing.default,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.charts import Picture
-from bot.telegram import cards, figures, messages, replies
+from bot.telegram import cards, daily, doubts, figures, messages, replies
 from bot.telegram.faces import Face, Look
 from execution import reports
 from execution.booking import HALTED
@@ -18,7 +18,7 @@ from execution.events import Event, EventKind
 from execution.market import INTERVAL, Market
 from execution.reports import TicketView
 from execution.store import Transaction
-from execution.types import TicketState
+from execution.types import OrderState, TicketState
 
 AUDIENCE = "chat"
 
@@ -29,12 +29,16 @@ class Message:
 
     face: Face
     subject: str
-    """`ticket:<id>` and `halt:<seq>` are edited later; `event:<seq>` is said once."""
+    """`ticket:`, `doubt:<ticket>` and `halt:<seq>` are edited later; `event:<seq>` is said once."""
     ticket: str | None = None
     """The ticket its buttons are about."""
     revision: int = 0
     reply_to: str | None = None
     picture: Picture | None = None
+    silent: bool = False
+    """It does not ring."""
+    edits: bool = False
+    """It is no new message: the one about its subject says this now."""
 
 
 class News:
@@ -53,6 +57,8 @@ class News:
             return self._about_halt(tx, event)
         if event.kind is EventKind.HALT_NOT_DONE:
             return _once(event, messages.not_done(mode, event.data["left"]))
+        if event.kind is EventKind.DAILY:
+            return self._about_day(tx, event)
         if event.kind is EventKind.RESUMED:
             return _once(event, replies.resumed(mode, event.data["name"], event.at, self._look))
         if event.kind in {EventKind.VENUE_DOWN, EventKind.VENUE_UP}:
@@ -91,6 +97,21 @@ class News:
         text = f"Halted by {event.data['name']} at {at}, and resumed since."
         return _once(event, replies.told(reports.gravest(self._market), text))
 
+    def _about_day(self, tx: Transaction, event: Event) -> Message:
+        """The daily message: it rings only when something is not clear."""
+        view = reports.day(tx, self._market, self._look.zone)
+        undelivered, others = int(event.data["undelivered"]), tx.tickets.recent_ids()
+        face = daily.daily(
+            view,
+            self._look,
+            at=event.at,
+            undelivered=undelivered,
+            head=(int(event.data["entry"]), event.data["mac"]),
+            shorts={t.ticket.id: figures.short_id(t.ticket.id, others) for t in view.working},
+        )
+        silent = not daily.concerns(view, undelivered)
+        return Message(face=face, subject=f"event:{event.seq}", silent=silent)
+
     def _about_venue(self, tx: Transaction, event: Event) -> Message | None:
         views = reports.venue_views(tx, self._market)
         view = next((v for v in views if v.name == event.data["venue"]), None)
@@ -103,7 +124,7 @@ class News:
     def _about_ticket(self, tx: Transaction, event: Event) -> Message | None:
         assert event.ticket is not None, "asked for events about tickets"
         if event.kind not in _TOLD:
-            return None
+            return self._more_of_a_doubt(tx, event)
         view = self._view(tx, event.ticket)
         posted = tx.chat.post(AUDIENCE, f"ticket:{event.ticket}") is not None
         if event.kind in {EventKind.TICKET_PENDING, EventKind.TICKET_APPROVED}:
@@ -113,10 +134,26 @@ class News:
             return None
         return Message(
             face=face,
-            subject=f"event:{event.seq}",
+            subject=f"doubt:{event.ticket}" if event.kind in _DOUBTS else f"event:{event.seq}",
             ticket=event.ticket,
             revision=view.ticket.revision,
             reply_to=f"ticket:{event.ticket}" if posted else None,
+        )
+
+    def _more_of_a_doubt(self, tx: Transaction, event: Event) -> Message | None:
+        """An order in doubt was found, looked for again or ended: its message says so itself."""
+        assert event.ticket is not None, "asked for events about tickets"
+        subject = f"doubt:{event.ticket}"
+        about_order = event.kind.startswith("order_")
+        if not about_order or tx.chat.post(AUDIENCE, subject) is None:
+            return None
+        view = self._view(tx, event.ticket)
+        return Message(
+            face=doubts.doubt(view, self._look, short=_short(tx, view)),
+            subject=subject,
+            ticket=event.ticket,
+            revision=view.ticket.revision,
+            edits=True,
         )
 
     def _new_card(self, tx: Transaction, view: TicketView) -> Message:
@@ -184,6 +221,25 @@ def _trouble(view: TicketView, event: Event, look: Look, short: str) -> Face:
     return messages.trouble(view, look, short=short)
 
 
+def _doubt(view: TicketView, event: Event, look: Look, short: str) -> Face | None:
+    """While it lasts; what it has become by now has its own event."""
+    now = next(order.state for order in view.orders if order.id == event.order)
+    return doubts.doubt(view, look, short=short) if now is _DOUBTS[event.kind] else None
+
+
+def _risen(view: TicketView, event: Event, look: Look, short: str) -> Face:
+    return doubts.risen(view, look, event.data.get("reason"), short=short)
+
+
+def _adopted(view: TicketView, event: Event, look: Look, short: str) -> Face:
+    return doubts.adopted(view, look, event.data["venue_order_id"], short=short)
+
+
+def _not_adopted(view: TicketView, event: Event, look: Look, short: str) -> Face:
+    named, reason = event.data["venue_order_id"], event.data["reason"]
+    return doubts.not_adopted(view, named, reason, short=short)
+
+
 def _moved(view: TicketView, event: Event, look: Look, short: str) -> Face | None:
     if view.ticket.state is not TicketState.PENDING:
         return None
@@ -211,11 +267,19 @@ _TOLD: dict[EventKind, Callable[[TicketView, Event, Look, str], Face | None]] = 
     EventKind.TICKET_FAILED: _trouble,
     EventKind.TICKET_CANCELED: _ended_unfilled,
     EventKind.TICKET_EXPIRED: _ended_unfilled,
-    EventKind.ORDER_IN_DOUBT: _trouble,
-    EventKind.ORDER_STUCK: _trouble,
+    EventKind.ORDER_IN_DOUBT: _doubt,
+    EventKind.ORDER_STUCK: _doubt,
+    EventKind.ORDER_RISEN: _risen,
+    EventKind.ORDER_ADOPTED: _adopted,
+    EventKind.ORDER_NOT_ADOPTED: _not_adopted,
+}
+_DOUBTS = {
+    EventKind.ORDER_IN_DOUBT: OrderState.IN_DOUBT,
+    EventKind.ORDER_STUCK: OrderState.STUCK,
 }
 
 ABOUT_PEOPLE = frozenset(_TOLD) | {
+    EventKind.DAILY,
     EventKind.HALTED,
     EventKind.HALT_NOT_DONE,
     EventKind.RESUMED,

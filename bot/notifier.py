@@ -108,11 +108,20 @@ class Notifier:
         tokens = await tokens_for(
             self._store, self._chat.chat_id, about, message.revision, message.face
         )
+        standing = await self._post(message.subject) if message.edits else None
+        if standing is not None:
+            await self._change(standing, message.face, tokens, event.seq)
+            await self._told(event.seq)
+            return
         card = message.reply_to and await self._post(message.reply_to)
         picture = await self._in_time(message.subject, message.picture)
         try:
             sent = await self._chat.say(
-                message.face, tokens, reply_to=card.number if card else None, picture=picture
+                message.face,
+                tokens,
+                reply_to=card.number if card else None,
+                picture=picture,
+                silent=message.silent,
             )
         except Refused as error:
             log.error("Telegram refuses the message about %s: %s", message.subject, error)

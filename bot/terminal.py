@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -19,10 +20,12 @@ from bot.notifier import undelivered
 from bot.parts import VERSION, Ids, Trading, now
 from bot.settings import Settings
 from bot.telegram import figures
+from bot.telegram.trail import sentence, told
 from execution import reports
 from execution.desk import Person
+from execution.errors import NotPossible
 from execution.events import EventKind
-from execution.reports import StatusView
+from execution.reports import StatusView, Trail
 from execution.store import Transaction
 from execution.types import TradingState
 
@@ -89,18 +92,88 @@ def resume(settings: Settings, person: str) -> Report:
     return asyncio.run(work())
 
 
-def verify(settings: Settings) -> Report:
-    """Recompute the journal's chain."""
+@dataclass(frozen=True)
+class Posted:
+    """A head of the journal as the daily message posted it."""
+
+    entry: int
+    digits: str
+
+    @classmethod
+    def read(cls, text: str) -> Posted:
+        """Read `1234:3f9a1c0e77ab42d1`.
+
+        Raises:
+            ValueError: it is not that.
+        """
+        match = re.fullmatch(r"([0-9]{1,18}):([0-9a-f]{16,64})", text.strip())
+        if match is None:
+            raise ValueError("not a head; copy it from a daily message: 1234:3f9a1c0e77ab42d1")
+        return cls(entry=int(match[1]), digits=match[2])
+
+
+def verify(settings: Settings, posted: Posted | None = None) -> Report:
+    """Recompute the journal's chain, and look whether it still holds a head that was posted."""
+
+    def read(tx: Transaction) -> tuple[int | None, tuple[int, str], bool]:
+        held = posted is None or tx.journal.holds(posted.entry, posted.digits)
+        return next(tx.journal.broken(), None), tx.journal.head(), held
+
     store = parts.open_store(settings, Ids())
     try:
-        bad, head = store.read_now(lambda tx: (next(tx.journal.broken(), None), tx.journal.head()))
+        bad, head, held = store.read_now(read)
     finally:
         store.close()
+    json: dict[str, Any] = {"verified": bad is None and held}
+    json |= {"entries": head[0], "head": head[1]} if bad is None else {"first_bad": bad}
     if bad is None:
         text = f"The journal verifies: {head[0]} entries, head {head[1][:16]}."
-        return Report(text=text, json={"verified": True, "entries": head[0], "head": head[1]})
-    text = f"The journal does not verify: entry {bad} is the first bad one."
-    return Report(text=text, json={"verified": False, "first_bad": bad}, verified=False)
+    else:
+        text = f"The journal does not verify: entry {bad} is the first bad one."
+    if posted is not None:
+        json["posted"] = {"entry": posted.entry, "held": held}
+        text += f" {_held(posted, head[0], held=held)}"
+    return Report(text=text, json=json, verified=json["verified"])
+
+
+def _held(posted: Posted, last: int, *, held: bool) -> str:
+    if held:
+        return f"It holds entry {posted.entry} as it was posted."
+    if posted.entry > last:
+        return f"Entry {posted.entry} was posted and is gone: the journal ends at {last}."
+    return f"Entry {posted.entry} is not the one that was posted: the journal was written anew."
+
+
+def audit(settings: Settings, typed: str) -> Report:
+    """Who did what when with one ticket, as `/audit` tells it in the chat."""
+    store = parts.open_store(settings, Ids())
+    try:
+        trail = store.read_now(partial(_trail, settings, typed))
+    finally:
+        store.close()
+    lines = told(trail, settings.general.timezone)
+    entries = [
+        {
+            "entry": event.seq,
+            "at": shapes.moment(event.at),
+            "kind": event.kind,
+            "order": event.order,
+            "actor": event.actor,
+            "text": sentence(trail, event),
+            "data": dict(event.data),
+        }
+        for event in trail.events
+    ]
+    return Report(text="\n".join(lines), json={"ticket": trail.view.ticket.id, "entries": entries})
+
+
+def _trail(settings: Settings, typed: str, tx: Transaction) -> Trail:
+    found = tx.tickets.named(typed)
+    if len(found) != 1:
+        many = f"{len(found)} tickets end in {typed}" if found else f"there is no ticket {typed}"
+        raise NotPossible(f"{many}; type more of its id")
+    exchanges = {name: venue.exchange for name, venue in settings.venues.items()}
+    return reports.trail(tx, found[0], exchanges)
 
 
 async def _kill(

@@ -7,7 +7,7 @@ ends with it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -76,28 +76,63 @@ def book(tx: Transaction, order_id: str, report: Report, trades: Sequence[Trade]
             ticket=after.ticket,
             order=after.id,
             found=before.state is OrderState.IN_DOUBT or None,
-            resurrected=applied.resurrected or None,
         )
-    if booked > after.amount >= earlier:
-        tx.journal.add(EventKind.OVERFILL, tx.now, ticket=after.ticket, order=after.id, by=booked)
+    if applied.resurrected:
+        tx.journal.add(
+            EventKind.ORDER_RISEN,
+            tx.now,
+            ticket=after.ticket,
+            order=after.id,
+            ended_as=before.state,
+            reason=before.cancel_reason or before.reason,
+        )
+    if booked > earlier:
+        _tell_overfill(tx, after, earlier=earlier, booked=booked)
     if after.state in orders.ENDED:
         settle(tx, after.ticket)
     return after
 
 
+def _tell_overfill(tx: Transaction, order: Order, *, earlier: Decimal, booked: Decimal) -> None:
+    """Say, once, that the venue filled more than was asked for: by this order, or all legs together."""
+    legs = tx.orders.of_ticket(order.ticket)
+    others = sum((_booked(tx, leg) for leg in legs if leg.id != order.id), ZERO)
+    whole = legs[0].amount
+    if booked > order.amount >= earlier or booked + others > whole >= earlier + others:
+        tx.journal.add(
+            EventKind.OVERFILL, tx.now, ticket=order.ticket, order=order.id, by=booked + others
+        )
+
+
 def settle(tx: Transaction, ticket_id: str) -> None:
-    """End a ticket whose orders have all ended; a late fill turns an ended one into done."""
+    """End a ticket whose orders have all ended; a late fill turns an ended one into done.
+
+    One whose rest goes out again stays at work: the executor finds it so.
+    """
     ticket = tx.tickets.get(ticket_id)
     assert ticket is not None, "an order has a ticket"
     legs = tx.orders.of_ticket(ticket_id)
     if any(leg.state not in orders.ENDED for leg in legs):
         return
+    if orders.next_leg(ticket, legs) is None:
+        end(tx, ticket, legs, reason=legs[-1].cancel_reason or legs[-1].reason)
+
+
+def end(tx: Transaction, ticket: Ticket, legs: Sequence[Order], *, reason: str | None) -> None:
+    """End a ticket for which nothing more is sent, by what its orders came to."""
     filled = any(tx.fills.of_order(leg.id) for leg in legs)
-    last = legs[-1]
-    to = TicketState.DONE if filled else _unfilled_end(last)
-    if to is ticket.state or to not in approval.MOVES[ticket.state]:
-        return
-    move_ticket(tx, ticket, to, reason=last.cancel_reason or last.reason)
+    to = TicketState.DONE if filled else _unfilled_end(legs)
+    if to is not ticket.state and to in approval.MOVES[ticket.state]:
+        move_ticket(tx, ticket, to, reason=reason)
+
+
+def left(terms: Terms, legs: Sequence[Order], fills: Iterable[Fill]) -> Decimal:
+    """Base amount of a ticket that no order of it took, as far as the venue has said."""
+    booked: dict[str, Decimal] = {}
+    for fill in fills:
+        booked[fill.order] = booked.get(fill.order, ZERO) + fill.amount
+    taken = (max(booked.get(leg.id, ZERO), leg.reported) for leg in legs)
+    return terms.amount - sum(taken, ZERO)
 
 
 def move_ticket(tx: Transaction, ticket: Ticket, to: TicketState, *, reason: str | None) -> Ticket:
@@ -122,6 +157,8 @@ def sweep(tx: Transaction, *, actor: str) -> None:
     planned = tx.orders.in_state(OrderState.PLANNED)
     for order in (*planned, *tx.orders.in_state(*orders.LIVE, OrderState.STUCK)):
         request_cancel(tx, order, actor=actor, reason=HALTED)
+    for last in tx.orders.left_over():
+        withdraw(tx, last.ticket, reason=HALTED)
     count = len(waiting) + len(planned)
     if count:
         voided = state.halt.evolve(voided=state.halt.voided + count)
@@ -212,7 +249,7 @@ def request_cancel(tx: Transaction, order: Order, *, actor: str, reason: str) ->
     """Note that the rest of an order is to be canceled; the executor carries it out."""
     if order.state is OrderState.PLANNED:
         return move_order(tx, order, OrderState.DENIED, reason=reason, cancel_reason=reason)
-    if order.cancel_requested_at is not None:
+    if order.cancel_requested_at is not None and order.cancel_reason != orders.TIMED_OUT:
         return order
     after = order.evolve(cancel_requested_at=tx.now, cancel_reason=reason, next_look_at=tx.now)
     tx.orders.change(order, after)
@@ -227,23 +264,37 @@ def request_cancel(tx: Transaction, order: Order, *, actor: str, reason: str) ->
     return after
 
 
+def withdraw(tx: Transaction, ticket_id: str, *, reason: str) -> bool:
+    """Send nothing more of a ticket whose rest was to go out again; whether it was one."""
+    ticket, legs = tx.tickets.get(ticket_id), tx.orders.of_ticket(ticket_id)
+    if ticket is None or not legs or orders.next_leg(ticket, legs) is None:
+        return False
+    end(tx, ticket, legs, reason=reason)
+    return True
+
+
 POLL = timedelta(seconds=1)
 ASK_FOR_TRADES_AGAIN = timedelta(seconds=30)
 """How often an ended order with inferred fills is asked about, and for how long."""
 TRADES_MAY_COME_FOR = timedelta(minutes=10)
 
 
-def _unfilled_end(order: Order) -> TicketState:
+def _unfilled_end(legs: Sequence[Order]) -> TicketState:
     """How a ticket ends whose last order ended with nothing filled."""
-    if order.state is OrderState.EXPIRED:
+    last = legs[-1]
+    if last.state is OrderState.EXPIRED:
         return TicketState.EXPIRED
-    if order.state is OrderState.CANCELED or order.cancel_reason is not None:
+    if last.state is OrderState.CANCELED or last.cancel_reason is not None:
         return TicketState.CANCELED
-    return TicketState.FAILED
+    # What was held back of a later leg leaves the ticket as the earlier one did: canceled.
+    held_back = last.state is OrderState.DENIED and len(legs) > 1
+    return TicketState.CANCELED if held_back else TicketState.FAILED
 
 
 def _next_poll(tx: Transaction, order: Order) -> datetime | None:
     """When to look again: an ended order only for the trades that were inferred meanwhile."""
+    if order.state is OrderState.WORKING and order.cancel_requested_at is not None:
+        return tx.now  # its cancel was asked for during this look, and was not sent yet
     if order.state not in orders.ENDED:
         return tx.now + POLL
     inferred = any(fill.inferred for fill in tx.fills.of_order(order.id))

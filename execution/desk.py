@@ -6,27 +6,27 @@ venue. The executor finds what was committed and carries it out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
-from enum import StrEnum
+from functools import partial
 from hashlib import sha256
 
-from execution import approval, booking, orders, trading
+from execution import approval, booking, orders, trading, unproved
 from execution.approval import Role
 from execution.booking import HALTED
 from execution.config import Config
 from execution.errors import Duplicate, NotAllowed, NotPossible
 from execution.events import EventKind
 from execution.market import Market
+from execution.outcome import Answer, Outcome
 from execution.snapshots import Moment, recheck, resize
 from execution.store import Store, Transaction
 from execution.trading import Brake, Halt, Trading
 from execution.types import (
     OrderState,
     Record,
-    Refusal,
     Signal,
     Size,
     SizeKind,
@@ -61,45 +61,6 @@ class Person(Record):
 
     id: str
     name: str
-
-
-class Outcome(StrEnum):
-    """What became of a tap or a command."""
-
-    APPROVED = "approved"
-    COUNTED = "counted"
-    """The vote counts, more are needed."""
-    REJECTED = "rejected"
-    REVISED = "revised"
-    MOVED = "moved"
-    """The price moved: asked again as a new revision."""
-    REFUSED = "refused"
-    ANSWERED = "answered"
-    """Somebody else was first."""
-    REPEATED = "repeated"
-    """The same person said the same before."""
-    EXPIRED = "expired"
-    SUPERSEDED = "superseded"
-    NOT_ALLOWED = "not_allowed"
-    HALTED = "halted"
-    CANCELED = "canceled"
-    PROPOSED = "proposed"
-    ENDED = "ended"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answer(Record):
-    """The outcome, and the facts a person wants with it."""
-
-    outcome: Outcome
-    ticket: Ticket | None = None
-    name: str | None = None
-    """Who answered first, or who halted."""
-    vote: VoteKind | None = None
-    at: datetime | None = None
-    votes: int = 0
-    refusals: tuple[Refusal, ...] = ()
 
 
 class Desk:
@@ -202,14 +163,54 @@ class Desk:
                 return Answer(outcome=Outcome.CANCELED, ticket=after)
             live = [o for o in tx.orders.of_ticket(ticket_id) if o.state not in orders.ENDED]
             for order in live:
-                if order.state is OrderState.STUCK and self.may(person, Role.OWNER):
-                    # Nothing could be proved within the budget: an owner's word ends it.
-                    ended = f"ended by {person.name}"
-                    booking.move_order(tx, order, OrderState.ABSENT, reason=ended)
-                else:
-                    booking.request_cancel(tx, order, actor=person.id, reason=reason)
-            outcome = Outcome.CANCELED if live else Outcome.ENDED
+                booking.request_cancel(tx, order, actor=person.id, reason=reason)
+            stopped = bool(live) or booking.withdraw(tx, ticket_id, reason=reason)
+            outcome = Outcome.CANCELED if stopped else Outcome.ENDED
             return Answer(outcome=outcome, ticket=tx.tickets.get(ticket_id))
+
+        return await self._store.write(work)
+
+    async def look_again(self, order_id: str, *, person: Person) -> Answer:
+        """Have an order that nobody could prove looked for at once.
+
+        Raises:
+            NotAllowed: this person may not.
+        """
+        self._demand(person, Role.APPROVER)
+        return await self._on_unproved(order_id, person, unproved.look_again, Outcome.LOOKING)
+
+    async def mark_absent(self, order_id: str, *, person: Person) -> Answer:
+        """End an order that nobody could prove, on an owner's word that it does not exist.
+
+        Raises:
+            NotAllowed: this person is no owner.
+        """
+        self._demand(person, Role.OWNER)
+        return await self._on_unproved(
+            order_id, person, unproved.mark_absent, Outcome.MARKED_ABSENT
+        )
+
+    async def name_id(self, order_id: str, venue_order_id: str, *, person: Person) -> Answer:
+        """Note the exchange's id of an order that nobody could prove; the executor checks it.
+
+        Raises:
+            NotAllowed: this person is no owner.
+            NotPossible: that is no id, or the exchange has told its own.
+        """
+        self._demand(person, Role.OWNER)
+        name = partial(unproved.name_id, venue_order_id=venue_order_id)
+        return await self._on_unproved(order_id, person, name, Outcome.NAMED)
+
+    async def _on_unproved(
+        self, order_id: str, person: Person, act: Callable[..., None], outcome: Outcome
+    ) -> Answer:
+        def work(tx: Transaction) -> Answer:
+            order = tx.orders.get(order_id)
+            open_still = order.state is OrderState.STUCK
+            if open_still:
+                act(tx, order, actor=person.id, name=person.name)
+            ticket = tx.tickets.get(order.ticket)
+            return Answer(outcome=outcome if open_still else Outcome.ENDED, ticket=ticket)
 
         return await self._store.write(work)
 
@@ -224,12 +225,20 @@ class Desk:
                 return Answer(outcome=Outcome.NOT_ALLOWED, ticket=ticket)
             if ticket.state in approval.OPEN or ticket.state is TicketState.WORKING:
                 return Answer(outcome=Outcome.ENDED, ticket=ticket)
-            signal = _again(tx.signals.get(ticket.signal), tx, value)
+            signal = _again(tx.signals.get(ticket.signal), tx, ticket_id, value)
             key = SignalKey(value=f"again:{ticket_id}:{value or ''}", keeps=timedelta(days=90))
             digest = sha256(key.value.encode()).hexdigest()
-            accepted = _accept(tx, signal, [key], digest)
-            outcome = Outcome.REPEATED if accepted.duplicate else Outcome.PROPOSED
-            return Answer(outcome=outcome, ticket=ticket)
+            if _accept(tx, signal, [key], digest).duplicate:
+                return Answer(outcome=Outcome.REPEATED, ticket=ticket)
+            tx.journal.add(
+                EventKind.TICKET_PROPOSED,
+                tx.now,
+                ticket=ticket_id,
+                actor=person.id,
+                name=person.name,
+                signal=signal.id,
+            )
+            return Answer(outcome=Outcome.PROPOSED, ticket=ticket)
 
         return await self._store.write(work)
 
@@ -419,7 +428,7 @@ def _answered(tx: Transaction, ticket: Ticket) -> Answer:
     return Answer(outcome=Outcome.ENDED, ticket=ticket, at=ticket.decided_at)
 
 
-def _again(signal: Signal, tx: Transaction, value: Decimal | None) -> Signal:
+def _again(signal: Signal, tx: Transaction, ticket_id: str, value: Decimal | None) -> Signal:
     """The same proposal as a new signal of this moment."""
     size = signal.size
     if value is not None:
@@ -430,5 +439,6 @@ def _again(signal: Signal, tx: Transaction, value: Decimal | None) -> Signal:
         time=None,
         bar_time=None,
         expires_in=None,
+        again=ticket_id,
         size=size,
     )

@@ -58,6 +58,11 @@ class Duplicate(Told):
 class VenueError(CountersignError):
     """The venue call failed."""
 
+    def __init__(self, message: str | None = None, *, retry_after: timedelta | None = None) -> None:
+        """`retry_after` is how long the venue wants to hear nothing but cancels, where it says so."""
+        super().__init__(message)
+        self.retry_after = retry_after
+
 
 class VenueMisconfigured(VenueError):
     """The venue's settings cannot work."""
@@ -77,10 +82,6 @@ class OutcomeUnknown(VenueError):
 
 class VenueUnavailable(VenueError):
     """The venue does not answer."""
-
-    def __init__(self, message: str | None = None, *, retry_after: timedelta | None = None) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
 
 
 class OrderUnknown(VenueError):

@@ -17,6 +17,8 @@ class EventKind(StrEnum):
     """What happened."""
 
     STARTED = "started"
+    DAILY = "daily"
+    """Once a day, with the journal's head before it: posted, it shows a tail that was cut since."""
     SIGNAL_ACCEPTED = "signal_accepted"
     SIGNAL_REPEATED = "signal_repeated"
 
@@ -31,6 +33,8 @@ class EventKind(StrEnum):
     TICKET_WORKING = "ticket_working"
     TICKET_DONE = "ticket_done"
     TICKET_FAILED = "ticket_failed"
+    TICKET_PROPOSED = "ticket_proposed"
+    """A person proposed it again; `signal` is what the new ticket is made of."""
     VOTE = "vote"
 
     ORDER_PLANNED = "order_planned"
@@ -47,6 +51,15 @@ class EventKind(StrEnum):
     ORDER_REJECTED = "order_rejected"
     ORDER_ABSENT = "order_absent"
     ORDER_STUCK = "order_stuck"
+    ORDER_RISEN = "order_risen"
+    """It had ended here and the venue shows more: a rule of ours, or a person, was wrong."""
+    ORDER_LOOK_ASKED = "order_look_asked"
+    ORDER_MARKED_ABSENT = "order_marked_absent"
+    """A person ended what nobody could prove; `order_absent` follows."""
+    ORDER_NAMED = "order_named"
+    """A person named the venue's id of it; `order_adopted` or `order_not_adopted` follows."""
+    ORDER_ADOPTED = "order_adopted"
+    ORDER_NOT_ADOPTED = "order_not_adopted"
     FILL = "fill"
     FILL_CONFLICT = "fill_conflict"
     OVERFILL = "overfill"
@@ -57,6 +70,10 @@ class EventKind(StrEnum):
     HALT_VERIFIED = "halt_verified"
     RESUMED = "resumed"
     VENUE_DOWN = "venue_down"
+    VENUE_ANSWERS = "venue_answers"
+    """It answers, and is being compared with our rows; no order goes there yet."""
+    VENUE_LOST_AGAIN = "venue_lost_again"
+    """It fell silent before orders went there again."""
     VENUE_UP = "venue_up"
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
+from execution.breaker import SILENCE, BreakerState
 from execution.errors import VenueError, VenueMisconfigured, VenueUnavailable
 from execution.rounding import exactly
 from execution.types import Candle, Instrument, Quote
@@ -26,8 +28,9 @@ BALANCES_HOLD = timedelta(seconds=15)
 CANDLES_HOLD = timedelta(seconds=30)
 INTERVAL, CANDLE_COUNT = "5m", 100
 
-_POLL = 1.0
-_FAILURES_UNTIL_DOWN = 3
+_POLL = timedelta(seconds=1)
+_SIGN_OF_LIFE = timedelta(seconds=5)
+"""A venue that has said nothing for this long is asked for its balances, whatever is watched."""
 _BACKOFF = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 
 
@@ -39,15 +42,21 @@ class Feed:
     loaded: bool = False
     """Whether its markets are known: it was connected once since we started."""
     connected: bool = False
+    """Whether it answers: it was heard since we started, and not silent for `SILENCE` since."""
     compared: bool = False
     """Whether our rows were compared with what it shows since it connected: orders may go there."""
     reconciled_at: datetime | None = None
     """When that was done last (`reconcile.py` says so)."""
     external: int = 0
     """Open orders there that are not ours, at the last comparison."""
+    breaker: BreakerState = BreakerState.CLOSED
+    """As stored (`reconcile.py` says so)."""
     reason: str | None = "not connected yet"
-    failures: int = 0
-    answered_at: datetime | None = None
+    """Why it is not connected."""
+    missed: str | None = None
+    """What the last call that failed came to."""
+    silent: timedelta = timedelta(0)
+    """How long nothing was heard, in seconds of ours: a loop that stood still hears nothing either."""
     watched: frozenset[str] = frozenset()
     quotes: dict[str, Quote] = field(default_factory=dict)
     balances: Mapping[str, Balance] = field(default_factory=dict)
@@ -56,6 +65,11 @@ class Feed:
     """Something was sent or filled since: they are asked for again at the next turn."""
     candles: dict[str, tuple[datetime, Sequence[Candle]]] = field(default_factory=dict)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def ready(self) -> bool:
+        """Whether orders may go there."""
+        return self.connected and self.compared and self.breaker is BreakerState.CLOSED
 
 
 class Market:
@@ -170,27 +184,12 @@ class Market:
             VenueMisconfigured: trying again would not help.
         """
         feed = self._feeds[venue]
-        attempt = 0
-        while True:
-            try:
-                await feed.venue.open()
-                break
-            except VenueMisconfigured:
-                raise
-            except VenueError as error:
-                feed.reason = str(error)
-                feed.failures += 1
-                self._ring()
-                await asyncio.sleep(_BACKOFF[min(attempt, len(_BACKOFF) - 1)])
-                attempt += 1
-        self._heard(feed)
-        while True:
-            feed.wake.clear()
-            await self._refresh(feed)
-            # Not `wait_for`: before Python 3.12 it loses a cancellation that comes with the wake.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_POLL):
-                    await feed.wake.wait()
+        listening = asyncio.create_task(self._listen(feed), name=f"listen {venue}")
+        try:
+            await self._connect(feed)
+            await self._keep_fresh(feed)
+        finally:
+            listening.cancel()
 
     async def fresh_quote(self, venue: str, symbol: str) -> Quote:
         """Best bid and ask no older than `FRESH`, asking the venue when need be.
@@ -227,10 +226,7 @@ class Market:
         feed = self._feeds[venue]
         held = feed.balances_at
         if held is None or feed.balances_due or self._clock() - held > BALANCES_HOLD:
-            feed.balances_due = False
-            feed.balances = await feed.venue.balances()
-            feed.balances_at = self._clock()
-            self._heard(feed)
+            await self._ask_balances(venue)
         return feed.balances
 
     async def load_candles(self, venue: str, symbol: str) -> None:
@@ -245,21 +241,68 @@ class Market:
             return
         feed.candles[symbol] = (self._clock(), bars)
 
+    def heard(self, venue: str) -> None:
+        """It answered a question of somebody else's: a look-up, a list of open orders."""
+        self._heard(self._feeds[venue])
+
     def stale_balances(self, venue: str) -> None:
         """Something was sent or filled: ask for balances again at the next turn."""
         self._feeds[venue].balances_due = True
 
-    async def _refresh(self, feed: Feed) -> None:
-        """One turn: everything watched, and a sign of life when nothing is."""
-        asks = [self._ask_quote(feed, symbol) for symbol in sorted(feed.watched)]
-        name = feed.venue.name
-        results = await asyncio.gather(*asks, self.fresh_balances(name), return_exceptions=True)
-        for result in results:
-            if isinstance(result, VenueUnavailable):
-                self._missed(feed, str(result))
+    async def _connect(self, feed: Feed) -> None:
+        """Open the venue, however long that takes."""
+        attempt = 0
+        while True:
+            try:
+                await feed.venue.open()
+            except VenueMisconfigured:
+                raise
+            except VenueError as error:
+                feed.reason = feed.missed = str(error)
+                self._ring()
+                await asyncio.sleep(_BACKOFF[min(attempt, len(_BACKOFF) - 1)])
+                attempt += 1
+            else:
+                self._heard(feed)
                 return
-            if isinstance(result, BaseException):
-                raise result
+
+    async def _listen(self, feed: Feed) -> None:
+        """Count the silence; too much of it and the venue is lost, whatever still hangs."""
+        while True:
+            await asyncio.sleep(_POLL.total_seconds())
+            feed.silent += _POLL
+            if feed.connected and feed.silent >= SILENCE:
+                feed.connected = feed.compared = False
+                feed.reason = feed.missed or f"{feed.venue.name} does not answer"
+                self._ring()
+
+    async def _keep_fresh(self, feed: Feed) -> None:
+        """Ask for what is watched every second; a question that hangs holds up no other."""
+        asking: dict[str, asyncio.Task[None]] = {}
+        try:
+            while True:
+                feed.wake.clear()
+                for name, task in list(asking.items()):
+                    if task.done():
+                        del asking[name]
+                        task.result()
+                for name, ask in self._questions(feed).items():
+                    if name not in asking:
+                        asking[name] = asyncio.create_task(_missing(feed, ask()))
+                # Not `wait_for`: before Python 3.12 it loses a cancellation that comes with the wake.
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_POLL.total_seconds()):
+                        await feed.wake.wait()
+        finally:
+            for task in asking.values():
+                task.cancel()
+            await asyncio.gather(*asking.values(), return_exceptions=True)
+
+    def _questions(self, feed: Feed) -> dict[str, Callable[[], Coroutine[object, object, object]]]:
+        """What is to be asked now: everything watched, balances, and at least a sign of life."""
+        asks = {symbol: partial(self._ask_quote, feed, symbol) for symbol in sorted(feed.watched)}
+        balances = self.fresh_balances if feed.silent < _SIGN_OF_LIFE else self._ask_balances
+        return asks | {"balances": partial(balances, feed.venue.name)}
 
     async def _ask_quote(self, feed: Feed, symbol: str) -> Quote:
         quote = await feed.venue.quote(symbol)
@@ -267,19 +310,19 @@ class Market:
         self._heard(feed)
         return quote
 
+    async def _ask_balances(self, venue: str) -> None:
+        feed = self._feeds[venue]
+        feed.balances_due = False
+        feed.balances = await feed.venue.balances()
+        feed.balances_at = self._clock()
+        self._heard(feed)
+
     def _heard(self, feed: Feed) -> None:
         feed.loaded = True
-        feed.failures, feed.reason = 0, None
-        feed.answered_at = self._clock()
+        feed.reason = feed.missed = None
+        feed.silent = timedelta(0)
         if not feed.connected:
             feed.connected = True
-            self._ring()
-
-    def _missed(self, feed: Feed, reason: str) -> None:
-        feed.failures += 1
-        feed.reason = reason
-        if feed.connected and feed.failures >= _FAILURES_UNTIL_DOWN:
-            feed.connected = feed.compared = False
             self._ring()
 
     def _ring(self) -> None:
@@ -303,3 +346,11 @@ class Market:
         if asset == self._currency or {asset, self._currency} <= self._at_par:
             return set()
         return {symbol for symbol, _ in self._rate_markets(venue, asset)[:1]}
+
+
+async def _missing(feed: Feed, question: Coroutine[object, object, object]) -> None:
+    """Ask; a question the venue did not answer is noted and forgotten."""
+    try:
+        await question
+    except VenueUnavailable as error:
+        feed.missed = str(error)

@@ -6,14 +6,23 @@ table is an error, never a silent overwrite.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
 from execution.errors import Corrupt
-from execution.types import ZERO, Fill, Order, OrderState, Record
+from execution.types import (
+    ZERO,
+    Fill,
+    OnTimeout,
+    Order,
+    OrderState,
+    Record,
+    Ticket,
+    TicketState,
+)
 
 _S = OrderState
 
@@ -42,6 +51,14 @@ MOVES: dict[OrderState, frozenset[OrderState]] = {
     _S.DENIED: frozenset(),
     _S.FILLED: frozenset(),
 }
+
+
+ENTRY = "entry"
+"""The first leg of every ticket; `entry-2` and so on carry on what it left."""
+TIMED_OUT = "its time to rest was over"
+"""Why the desk itself cancels an order; any other cancel goes before it."""
+REPRICINGS = 3
+"""How often the rest of an order is priced anew before it is canceled."""
 
 
 def moved(order: Order, to: OrderState, at: datetime, *, reason: str | None = None) -> Order:
@@ -113,6 +130,23 @@ def apply_report(order: Order, shown: Shown, at: datetime) -> Applied:
 def missing(order: Order, fills: Iterable[Fill]) -> Decimal:
     """Base amount the venue claims filled and we have not booked; negative means we have more."""
     return order.reported - sum((f.amount for f in fills), ZERO)
+
+
+def next_leg(ticket: Ticket, legs: Sequence[Order]) -> str | None:
+    """The leg that is to carry on what the last one left; None when the ticket ends with it.
+
+    Only once every leg is proved to have ended, and only after the desk's own cancel at its timeout:
+    whoever else canceled it meant all of it.
+    """
+    last = legs[-1]
+    if ticket.state is not TicketState.WORKING or ticket.terms is None:
+        return None
+    if any(leg.state not in ENDED for leg in legs):
+        return None
+    if last.state not in {_S.CANCELED, _S.EXPIRED} or last.cancel_reason != TIMED_OUT:
+        return None
+    more = {OnTimeout.REPRICE: REPRICINGS, OnTimeout.MARKET: 1}.get(ticket.terms.on_timeout, 0)
+    return f"{ENTRY}-{len(legs) + 1}" if len(legs) <= more else None
 
 
 LOOK_AGAIN = tuple(timedelta(seconds=s) for s in (0.5, 1, 2, 4, 8, 15, 30))

@@ -11,7 +11,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from execution.rounding import exactly, price_never_worse
-from execution.types import ZERO, OrderType, Quote, Record, Side, Terms
+from execution.types import ZERO, OnTimeout, OrderType, Quote, Record, Side, Terms
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,9 +25,8 @@ class PriceTerms(Record):
     max_price_drift: Decimal
     """How far the market may move against us before people are asked again, a fraction."""
     order_timeout: timedelta
-    """After this the rest of an order is canceled, when its signal did not say how long."""
-    on_timeout_leaves: bool = False
-    """`on_timeout = "leave"`: the rest is not canceled."""
+    """After this `on_timeout` decides about the rest, when its signal did not say how long."""
+    on_timeout: OnTimeout = OnTimeout.CANCEL
 
 
 def against(side: Side) -> int:

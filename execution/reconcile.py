@@ -1,4 +1,5 @@
-"""Store against venue: a pure comparison, then corrections; the gate at start-up; a halt's proof.
+"""Store against venue: a pure comparison, then corrections; the gate at start-up; each venue's breaker;
+a halt's proof.
 
 The only other code besides the executor that waits for a venue. It sends no order and no cancel: it
 books what a venue shows and asks, by a committed row, for what should be canceled.
@@ -13,10 +14,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from execution import booking, orders, trading
+from execution.breaker import BreakerState, next_state
 from execution.config import Config
 from execution.errors import StoreUnavailable, VenueUnavailable
 from execution.events import EventKind
-from execution.market import Market
+from execution.market import Feed, Market
 from execution.store import Store, Transaction
 from execution.types import Order, OrderState, Record, TradingState
 from execution.venues.venue import Report, Venue
@@ -90,8 +92,13 @@ class Reconciler:
     async def run(self, venue: str) -> None:
         """Compare one venue with our rows for ever: at once when it connects, then regularly."""
         feed = self._market.feed(venue)
+        feed.breaker = await self._store.read(lambda tx: tx.breakers.of(venue).state)
         loop, due = asyncio.get_running_loop(), 0.0
         while True:
+            try:
+                await self.turn_breaker(feed)
+            except StoreUnavailable as error:
+                log.critical("the breaker of %s cannot be stored: %s", venue, error)
             if feed.connected and (not feed.compared or loop.time() >= due):
                 try:
                     await self.look(venue)
@@ -100,6 +107,33 @@ class Reconciler:
                     log.warning("%s could not be compared with our rows: %s", venue, error)
                     await asyncio.sleep(_HALT_STEP)
             await asyncio.sleep(_HALT_STEP / 4)
+
+    async def turn_breaker(self, feed: Feed) -> None:
+        """Move a venue's breaker by what was heard of the venue, with the event people are told by."""
+        venue, was = feed.venue.name, feed.breaker
+        to = next_state(
+            was, silent_for=feed.silent, connected=feed.connected, compared=feed.compared
+        )
+        if to is was:
+            return
+
+        def work(tx: Transaction) -> None:
+            before = tx.breakers.of(venue)
+            reason = feed.reason if to is BreakerState.OPEN else before.reason
+            tx.breakers.change(before, before.evolve(state=to, since=tx.now, reason=reason))
+            told = reason if to is BreakerState.OPEN else None
+            tx.journal.add(_TURNS[was, to], tx.now, venue=venue, reason=told)
+            if to is BreakerState.CLOSED:
+                self._look_at_all(tx, venue)
+
+        await self._store.write(work)
+        feed.breaker = to
+
+    def _look_at_all(self, tx: Transaction, venue: str) -> None:
+        """What rests or is in doubt there was looked for ever more slowly: look now."""
+        for order in tx.orders.in_state(*orders.LIVE):
+            if order.venue == venue:
+                tx.orders.change(order, order.evolve(next_look_at=tx.now))
 
     async def look(self, venue: str) -> Differences:
         """One comparison and its corrections.
@@ -110,6 +144,7 @@ class Reconciler:
         symbols = await self._store.read(lambda tx: tx.orders.symbols(venue))
         asked_at = await self._store.read(lambda tx: tx.now)
         shown = await self._venues[venue].open_orders(symbols)
+        self._market.heard(venue)
 
         def work(tx: Transaction) -> Differences:
             ids = [r.client_order_id for r in shown if r.client_order_id]
@@ -241,3 +276,12 @@ class Reconciler:
 def _taken(tx: Transaction) -> None:
     """A live process carries this halt out; the command line waits for this word."""
     tx.journal.add(EventKind.HALT_TAKEN, tx.now)
+
+
+_TURNS = {
+    (BreakerState.CLOSED, BreakerState.OPEN): EventKind.VENUE_DOWN,
+    (BreakerState.OPEN, BreakerState.HALF_OPEN): EventKind.VENUE_ANSWERS,
+    (BreakerState.HALF_OPEN, BreakerState.OPEN): EventKind.VENUE_LOST_AGAIN,
+    (BreakerState.HALF_OPEN, BreakerState.CLOSED): EventKind.VENUE_UP,
+}
+"""What each turn of a breaker is called; people are told of the first and the last."""

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from execution import orders
 from execution.booking import HALTED
-from execution.events import EventKind
+from execution.events import Event, EventKind
 from execution.market import Market
 from execution.positions import fold, realized_since
 from execution.store import Transaction
@@ -128,6 +128,37 @@ def ticket_views(
     ]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trail(Record):
+    """A ticket and all the journal holds of it, oldest first."""
+
+    view: TicketView
+    events: Sequence[Event]
+    names: Mapping[str, str]
+    """Who the people in it are, by their id."""
+    proposer: str | None
+    """Who proposed it, where a person did."""
+
+
+def trail(tx: Transaction, ticket: Ticket, exchanges: Mapping[str, str]) -> Trail:
+    """Everything that was done with a ticket."""
+    view = ticket_views(tx, [ticket], exchanges)[0]
+    events = tx.journal.of_ticket(ticket.id)
+    halt = tx.trading().halt
+    names = {} if halt is None else {halt.by: halt.name}
+    names |= {e.actor: e.data["name"] for e in events if e.actor and "name" in e.data}
+    again = view.signal.again
+    proposals = [] if again is None else tx.journal.of_ticket(again)
+    return Trail(
+        view=view,
+        events=events,
+        names=names,
+        proposer=next(
+            (e.data["name"] for e in proposals if e.data.get("signal") == ticket.signal), None
+        ),
+    )
+
+
 def exchanges(market: Market) -> dict[str, str]:
     """Each venue's exchange, by the venue's name."""
     return {name: feed.venue.exchange for name, feed in market.feeds().items()}
@@ -194,7 +225,6 @@ def status(
     undelivered: int,
 ) -> StatusView:
     """The truth at this moment."""
-    working = tx.tickets.in_state(TicketState.WORKING)
     return StatusView(
         version=version,
         mode=gravest(market),
@@ -203,11 +233,57 @@ def status(
         pending=tx.tickets.count(TicketState.PENDING),
         open=len(tx.orders.in_state(*orders.LIVE)),
         unknown=len(tx.orders.in_state(*orders.UNKNOWN)),
-        working=ticket_views(tx, working, exchanges(market)),
+        working=_on_their_way(tx, market),
         positions=positions(tx, market, day_start),
         undelivered=undelivered,
         duplicates=tx.journal.count(EventKind.SIGNAL_REPEATED),
         uptime=tx.now - started_at,
+    )
+
+
+def _on_their_way(tx: Transaction, market: Market) -> list[TicketView]:
+    """Tickets that work, and ended ones of which an order is at the exchange all the same."""
+    found = {ticket.id: ticket for ticket in tx.tickets.in_state(TicketState.WORKING)}
+    for order in tx.orders.in_state(*orders.LIVE, OrderState.STUCK):
+        ticket = tx.tickets.get(order.ticket) if order.ticket not in found else None
+        if ticket is not None:
+            found[ticket.id] = ticket
+    return ticket_views(tx, list(found.values()), exchanges(market))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DayView(Record):
+    """How the desk stands once a day."""
+
+    mode: Mode
+    trading: Trading
+    venues: Sequence[VenueView]
+    unknown: int
+    working: Sequence[TicketView]
+    positions: Sequence[PositionView]
+    yesterday: Mapping[str, Decimal]
+    """What was realised the accounting day before, by quote currency."""
+    today: Mapping[str, Decimal]
+    """What was realised since this one began."""
+
+
+def day(tx: Transaction, market: Market, zone: tzinfo) -> DayView:
+    """How the desk stands, with what the day before came to."""
+    start = day_start(tx.now, zone)
+    before = day_start(start - timedelta(hours=1), zone)
+    results: tuple[dict[str, Decimal], dict[str, Decimal]] = ({}, {})
+    for realized in realized_since(tx.fills.all(), before):
+        totals, currency = results[realized.fill.at >= start], assets(realized.fill.symbol)[1]
+        totals[currency] = totals.get(currency, ZERO) + realized.net(market.price)
+    return DayView(
+        mode=gravest(market),
+        trading=tx.trading(),
+        venues=venue_views(tx, market),
+        unknown=len(tx.orders.in_state(*orders.UNKNOWN)),
+        working=_on_their_way(tx, market),
+        positions=positions(tx, market, start),
+        yesterday=results[0],
+        today=results[1],
     )
 
 

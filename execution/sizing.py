@@ -18,6 +18,7 @@ from execution.types import (
     Asked,
     Instrument,
     Mode,
+    OnTimeout,
     OrderType,
     Quote,
     Record,
@@ -76,7 +77,7 @@ def make_terms(
     if isinstance(amount, Refusal):
         return [amount]
     step = facts.instrument.price_step
-    time_in_force, rests_for = _lasts(signal, kind, prices)
+    time_in_force, rests_for, on_timeout = _lasts(signal, kind, prices)
     exit_side = side.opposite
     unsized = Terms(
         venue=venue,
@@ -92,6 +93,7 @@ def make_terms(
         value=ZERO,
         time_in_force=time_in_force,
         rests_for=rests_for,
+        on_timeout=on_timeout,
         post_only=signal.post_only,
         reduce_only=signal.reduce_only or _closes(signal, side),
         stop_loss=None
@@ -261,14 +263,20 @@ def _bound(signal: Signal, side: Side, facts: SizingFacts, prices: PriceTerms) -
 
 def _lasts(
     signal: Signal, kind: OrderType, prices: PriceTerms
-) -> tuple[TimeInForce, timedelta | None]:
-    """The order's time in force, and after how long the desk cancels the rest of it."""
+) -> tuple[TimeInForce, timedelta | None, OnTimeout]:
+    """The order's time in force, after how long the desk sees to the rest of it, and how.
+
+    The sender's own price leaves nothing to price anew: what it did not fill is canceled.
+    """
     if kind is OrderType.MARKET:
         fill_or_kill = signal.time_in_force is TimeInForce.FOK
-        return (TimeInForce.FOK if fill_or_kill else TimeInForce.IOC), None
+        return (TimeInForce.FOK if fill_or_kill else TimeInForce.IOC), None, OnTimeout.LEAVE
     if signal.time_in_force is not None:
-        return signal.time_in_force, None
-    return TimeInForce.GTC, None if prices.on_timeout_leaves else prices.order_timeout
+        return signal.time_in_force, None, OnTimeout.LEAVE
+    if prices.on_timeout is OnTimeout.LEAVE:
+        return TimeInForce.GTC, None, OnTimeout.LEAVE
+    then = OnTimeout.CANCEL if signal.price is not None else prices.on_timeout
+    return TimeInForce.GTC, prices.order_timeout, then
 
 
 def _amount(

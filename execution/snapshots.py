@@ -171,7 +171,8 @@ class Moment:
         """Entries sent in the last minute; counted only where a limit asks for it."""
         if self.config.limits.max_orders_per_minute is None:
             return 0
-        return self.tx.orders.entries_since(self.tx.now - timedelta(minutes=1))
+        since = self.tx.now - timedelta(minutes=1)
+        return self.tx.orders.entries_since(since, without=self.without)
 
     def _last_loss(self) -> datetime | None:
         if self.config.limits.cooldown_after_loss is None:
@@ -236,6 +237,32 @@ def recheck(ticket: Ticket, moment: Moment) -> Recheck:
     if _moved_away(terms, quote, moment.config) or _does_something_else(terms, sized):
         return _asked_again(ticket, instrument, quote, moment)
     return Recheck(quote=quote)
+
+
+def recheck_rest(ticket: Ticket, rest: Decimal, moment: Moment) -> Quote | str | None:
+    """The quote by which what is left of a working ticket may go out, or why it may not.
+
+    Every rule is asked again. None: no price was fresh enough, so nothing was decided.
+    """
+    terms = ticket.terms
+    assert terms is not None, "only a ticket with terms works"
+    moment.without = ticket.id
+    instrument = moment.market.instrument(terms.venue, terms.symbol)
+    quote = moment.market.quote(terms.venue, terms.symbol)
+    if quote is None or instrument is None:
+        return None
+    sized = resized(terms, rest, moment.facts(terms.venue, instrument, quote))
+    if not isinstance(sized, Terms):
+        return sized[0].text
+    refusals = risk.check(sized, moment.snapshot(sized), moment.config.limits).refusals
+    if refusals:
+        return refusals[0].text
+    if _moved_away(terms, quote, moment.config):
+        return "the price moved past what was approved."
+    more = sized.from_holdings > terms.from_holdings or (terms.reduces and not sized.reduces)
+    if more or sized.amount != rest:
+        return "the position is not what it was."
+    return quote
 
 
 def price_again(ticket: Ticket, moment: Moment) -> Recheck:
@@ -306,7 +333,7 @@ def _down(feed: Feed) -> str | None:
     name = feed.venue.name
     if not feed.connected:
         return f"{name} is not connected: {feed.reason}"
-    if not feed.compared:
+    if not feed.ready:
         return f"{name} has not been compared with our orders yet."
     return None
 

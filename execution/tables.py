@@ -30,6 +30,7 @@ from sqlalchemy import Enum as SAEnum
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import Field, SQLModel
 
+from execution.breaker import BreakerState
 from execution.types import (
     Mode,
     OrderState,
@@ -241,6 +242,7 @@ class OrderRow(SQLModel, table=True):
     created_at: datetime = Field(sa_column=Column(Utc, nullable=False))
     post_only: bool = Field(nullable=False)
     venue_order_id: str | None = Field(default=None, sa_column=Column(String(64)))
+    named_id: str | None = Field(default=None, sa_column=Column(String(64)))
     attempts: int = Field(sa_column=Column(Integer, nullable=False))
     sent_at: datetime | None = Field(default=None, sa_column=Column(Utc))
     acknowledged_at: datetime | None = Field(default=None, sa_column=Column(Utc))
@@ -317,6 +319,17 @@ class TradingRow(SQLModel, table=True):
     state: TradingState = Field(sa_column=Column(_choice(TradingState), nullable=False))
     generation: int = Field(sa_column=Column(Integer, nullable=False))
     halt: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
+
+
+class BreakerRow(SQLModel, table=True):
+    """The circuit breaker of one venue; no row for one that never opened."""
+
+    __tablename__ = "breakers"
+
+    venue: str = Field(sa_column=Column(String(32), primary_key=True))
+    state: BreakerState = Field(sa_column=Column(_choice(BreakerState), nullable=False))
+    since: datetime | None = Field(default=None, sa_column=Column(Utc))
+    reason: str | None = Field(default=None, sa_column=Column(String(500)))
 
 
 class PostRow(SQLModel, table=True):

@@ -80,6 +80,18 @@ class TimeInForce(StrEnum):
     GTD = "GTD"
 
 
+class OnTimeout(StrEnum):
+    """What becomes of the rest of an order that the desk priced, once its time to rest is over."""
+
+    CANCEL = "cancel"
+    REPRICE = "reprice"
+    """It is priced anew and rests again, a few times."""
+    MARKET = "market"
+    """It takes what the market has within the approved worst price."""
+    LEAVE = "leave"
+    """It has no such time."""
+
+
 class Mode(StrEnum):
     """What is at stake at a venue; later members are graver."""
 
@@ -155,8 +167,7 @@ class Size(Record):
 
     kind: SizeKind
     value: Decimal
-    in_currency: bool = False
-    """True when a notional is in `general.currency`, as the settings' sizes are."""
+    in_currency: bool = False  # true of a notional in `general.currency`, as the settings' are
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -204,6 +215,7 @@ class Signal(Record):
     """When the alert fired, by the sender's clock."""
     bar_time: datetime | None = None
     expires_in: timedelta | None = None
+    again: str | None = None  # the ticket that a person proposed again by this signal
 
     @property
     def fired_at(self) -> datetime:
@@ -284,7 +296,8 @@ class Terms(Record):
     only an order that reduces goes on without."""
     time_in_force: TimeInForce
     rests_for: timedelta | None
-    """After this the rest is canceled; None when the signal itself said how long."""
+    """After this `on_timeout` decides; None when the signal itself said how long."""
+    on_timeout: OnTimeout = OnTimeout.CANCEL
     stop_price: Decimal | None = None
     good_till: datetime | None = None
     post_only: bool = False
@@ -396,6 +409,7 @@ class Order(Record):
     created_at: datetime
     post_only: bool = False
     venue_order_id: str | None = None
+    named_id: str | None = None  # the venue's id as a person named it, until it is checked
     attempts: int = 0
     sent_at: datetime | None = None
     acknowledged_at: datetime | None = None

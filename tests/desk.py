@@ -30,6 +30,7 @@ from bot.playground.records import Button as ChatButton
 from bot.playground.records import Change
 from bot.settings import Settings, load_settings
 from bot.telegram.front import Front
+from execution import booking
 from execution.desk import Desk, SignalKey
 from execution.executor import Executor
 from execution.market import Market
@@ -293,6 +294,27 @@ class FrontDesk:
         await until(lambda: self.ticket(ticket.id).state is TicketState.WORKING)
         await until(lambda: self.order(ticket).state is OrderState.WORKING)
         return self.order(ticket)
+
+    async def stuck_order(self, *, acknowledged: bool = False) -> Order:
+        """An order that nobody could prove, though it rests at the exchange, which hides it; trading must run.
+
+        `acknowledged` had been answered by the exchange, which so has told its id.
+        """
+        self.paper.faults.hide_orders = True
+        self.paper.faults.drop_next_answer = not acknowledged
+        ticket = await self.new_ticket(source="straight", price=D(50_000), amount="0.01")
+        sent = OrderState.WORKING if acknowledged else OrderState.IN_DOUBT
+        await until(lambda: self.ticket(ticket.id).state is TicketState.WORKING)
+        await until(lambda: self.order(ticket).state is sent)
+
+        def unproved(tx: Transaction) -> Order:
+            order = tx.orders.get(self.order(ticket).id)
+            if order.state is not OrderState.IN_DOUBT:
+                order = booking.move_order(tx, order, OrderState.IN_DOUBT)
+            later = tx.now + timedelta(hours=1)
+            return booking.move_order(tx, order, OrderState.STUCK, looks=2, next_look_at=later)
+
+        return await self.side.store.write(unproved)
 
     # What people see and do
 

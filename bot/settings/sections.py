@@ -337,9 +337,7 @@ class Execution(Section):
     order_type: Literal["limit", "market"] = "limit"
     slippage_tolerance: Share = Decimal("0.001")
     order_timeout: Duration = timedelta(seconds=30)
-    on_timeout: Annotated[
-        Literal["cancel", "reprice", "market", "leave"], built("cancel", "leave")
-    ] = "cancel"
+    on_timeout: Literal["cancel", "reprice", "market", "leave"] = "cancel"
     max_retries: Annotated[Whole, Field(ge=0, le=10)] = 3
     retry_delay: Duration = timedelta(seconds=1)
     reconcile_every: Duration = timedelta(seconds=30)

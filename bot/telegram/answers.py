@@ -10,15 +10,23 @@ from collections.abc import Callable, Mapping
 
 from bot.telegram import figures, lines
 from bot.telegram.faces import POPUP_LIMIT, Look
-from execution.desk import Answer, Outcome
+from execution.approval import Role
+from execution.outcome import Answer, Outcome
 from execution.types import TicketState, VoteKind
 
 
 def tapped(answer: Answer, look: Look, *, may_look: bool) -> str:
     """The pop-up for what became of a tap; `may_look` is whether the person has any role here."""
     if answer.outcome is Outcome.NOT_ALLOWED:
-        return "You can look, not approve." if may_look else "You are not on this desk's list."
+        return forbidden(Role.APPROVER, Role.VIEWER if may_look else None)
     return figures.cut_utf16(_TAPPED[answer.outcome](answer, look), POPUP_LIMIT)
+
+
+def forbidden(needs: Role, has: Role | None) -> str:
+    """The pop-up for a button that this person's role does not reach."""
+    if has is None:
+        return "You are not on this desk's list."
+    return "You can look, not approve." if needs is Role.APPROVER else f"Only for {needs}s."
 
 
 def _approved(answer: Answer, look: Look) -> str:
@@ -82,6 +90,18 @@ def _proposed(answer: Answer, look: Look) -> str:
     return "Proposed again: it is checked anew and gets its own card."
 
 
+def _looking(answer: Answer, look: Look) -> str:
+    return "Looking now. What is found is said here."
+
+
+def _marked_absent(answer: Answer, look: Look) -> str:
+    return "Marked as absent. If it shows up after all, you are told."
+
+
+def _named(answer: Answer, look: Look) -> str:
+    return "The exchange is asked about it. Nothing changes unless everything fits."
+
+
 def _ended(answer: Answer, look: Look) -> str:
     state = f" It is {answer.ticket.state}." if answer.ticket else ""
     return f"Nothing to do here any more.{state}"
@@ -105,6 +125,9 @@ _TAPPED: Mapping[Outcome, Callable[[Answer, Look], str]] = {
     Outcome.HALTED: _halted,
     Outcome.CANCELED: _canceled,
     Outcome.PROPOSED: _proposed,
+    Outcome.LOOKING: _looking,
+    Outcome.MARKED_ABSENT: _marked_absent,
+    Outcome.NAMED: _named,
     Outcome.ENDED: _ended,
     Outcome.UNKNOWN: _unknown,
 }

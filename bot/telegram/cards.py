@@ -6,16 +6,16 @@ keeps its facts in every state, and its first line alone says how it stands.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 from bot.telegram import figures, lines
 from bot.telegram.faces import CAPTION_LIMIT, Action, Button, ButtonStyle, Face, Look
-from execution.orders import ENDED, LIVE
+from execution.orders import ENDED, LIVE, TIMED_OUT, UNKNOWN, next_leg
 from execution.reports import TicketView
 from execution.types import (
+    OnTimeout,
     Order,
     OrderState,
     Record,
@@ -69,7 +69,7 @@ def story(view: TicketView, look: Look) -> Story:
 
     An order that turned up after its ticket had ended is what people must see.
     """
-    if any(order.state in LIVE for order in view.orders):
+    if any(order.state in LIVE | UNKNOWN for order in view.orders):
         return _working(view, look)
     return _STORIES[view.ticket.state](view, look)
 
@@ -154,7 +154,7 @@ def _decision(terms: Terms, look: Look) -> tuple[tuple[Button, ...], ...]:
 
 
 _WHY = Button(label="Why", action=Action.WHY)
-_DETAILS = Button(label="Details", action=Action.WHY)
+DETAILS = Button(label="Details", action=Action.WHY)
 _PROPOSE_AGAIN = Button(label="Propose again", action=Action.PROPOSE)
 
 # --- on its way ----------------------------------------------------------------------------------
@@ -180,6 +180,11 @@ def _working(view: TicketView, look: Look) -> Story:
         return _stuck(view, order)
     if order.state in {OrderState.PLANNED, OrderState.SENDING}:
         return Story(news=lines.worth(view, look) + f" · being sent to {lines.exchange(view)}")
+    if next_leg(view.ticket, view.orders) is not None:
+        return Story(
+            news=" · sending the rest again",
+            lines=(_so_far(view, order), "What is left is checked once more, then sent."),
+        )
     if order.state in ENDED:
         news = f" · {order.state.value}, fills are being read from {lines.exchange(view)}"
         return Story(news=news, lines=(_so_far(view, order),))
@@ -187,27 +192,46 @@ def _working(view: TicketView, look: Look) -> Story:
         reason = lines.sentence(order.cancel_reason)
         return Story(
             news=" · canceling the rest" if view.fills else " · canceling",
-            lines=(_so_far(view, order), f"{reason} Not done until the exchange says so.".lstrip()),
+            lines=(
+                _so_far(view, order),
+                f"{reason} Not done until the exchange says so.{_goes_out_again(view, order)}".lstrip(),
+            ),
         )
     word = "Cancel the rest" if view.fills else "Cancel"
     return Story(
-        news=" · working" + (f", {lines.percent_filled(view, order)} filled" if view.fills else ""),
-        lines=(_so_far(view, order), _rest_until(order, look)),
-        buttons=((Button(label=word, action=Action.CANCEL_REST), _DETAILS),),
+        news=" · working" + (f", {lines.percent_filled(view)} filled" if view.fills else ""),
+        lines=(_so_far(view, order), _rest_until(view, order, look)),
+        buttons=((Button(label=word, action=Action.CANCEL_REST), DETAILS),),
     )
 
 
 def _so_far(view: TicketView, order: Order) -> str:
     if not view.fills:
         return f"Nothing filled yet, working at {figures.price(order.price)}"
-    bar = figures.progress(view.filled, order.amount)
+    bar = figures.progress(view.filled, lines.whole(view))
     return f"{bar}   {figures.figure(view.filled)} at {lines.average(view)}"
 
 
-def _rest_until(order: Order, look: Look) -> str:
+def _rest_until(view: TicketView, order: Order, look: Look) -> str:
     if order.cancel_after is None:
         return ""
-    return f"What is left is canceled at {figures.clock_time(order.cancel_after, look.zone)}"
+    terms, at = view.ticket.terms, figures.clock_time(order.cancel_after, look.zone)
+    if terms is None or not _has_next(view, order):
+        return f"What is left is canceled at {at}"
+    if terms.on_timeout is OnTimeout.REPRICE:
+        return f"What is left is priced anew at {at}"
+    return f"What is left takes the market at {at}, {lines.at_worst(terms)}"
+
+
+def _has_next(view: TicketView, order: Order) -> bool:
+    """Whether what this order leaves at its timeout goes out again."""
+    over = order.evolve(state=OrderState.CANCELED, cancel_reason=TIMED_OUT)
+    return next_leg(view.ticket, [*view.orders[:-1], over]) is not None
+
+
+def _goes_out_again(view: TicketView, order: Order) -> str:
+    again = order.cancel_reason == TIMED_OUT and _has_next(view, order)
+    return " Then what is left goes out again." if again else ""
 
 
 def _in_doubt(view: TicketView, order: Order, look: Look) -> Story:
@@ -226,22 +250,21 @@ def _in_doubt(view: TicketView, order: Order, look: Look) -> Story:
             _so_far(view, order) if view.fills else "",
             f"{lines.symbol(view)} takes no new order at {lines.place(view)} until this is known.",
         ),
-        buttons=((_DETAILS,),),
+        buttons=((DETAILS,),),
     )
 
 
 def _stuck(view: TicketView, order: Order) -> Story:
     exchange = lines.exchange(view)
-    client_id = html.escape(order.client_order_id, quote=False)
     return Story(
-        news=f": unknown at {exchange}, a person must look",
+        news=f": unknown at {exchange}, a person must decide",
         lines=(
-            f"{exchange} did not show in time what became of the order.",
-            f"Look there for <code>{client_id}</code>. It will not be sent again.",
-            "If it is not there, an owner ends it here with /cancel.",
+            f"{exchange} did not show in time what became of the order. It is still looked for.",
+            _so_far(view, order) if view.fills else "",
+            "The reply to this card says what was asked and has the buttons.",
             f"{lines.symbol(view)} takes no new order at {lines.place(view)} until this is known.",
         ),
-        buttons=((_DETAILS,),),
+        buttons=((DETAILS,),),
     )
 
 
@@ -252,28 +275,29 @@ def _done(view: TicketView, look: Look) -> Story:
     order = lines.entry(view)
     assert order is not None, "a ticket that is done has an order"
     result = f"{lines.cost(view)} · {lines.slippage(view)}"
-    if view.filled >= order.amount:
+    if view.filled >= lines.whole(view):
         return Story(
-            news=f" · filled at {lines.average(view)}", lines=(result,), buttons=((_DETAILS,),)
+            news=f" · filled at {lines.average(view)}", lines=(result,), buttons=((DETAILS,),)
         )
     return Story(
-        news=f" · {lines.percent_filled(view, order)} filled at {lines.average(view)}, the rest {order.state}",
+        news=f" · {lines.percent_filled(view)} filled at {lines.average(view)}, the rest {order.state}",
         lines=(
             _so_far(view, order),
             result,
-            lines.sentence(order.cancel_reason or order.reason),
+            lines.sentence(view.ticket.reason or order.cancel_reason or order.reason),
         ),
-        buttons=((_DETAILS,),),
+        buttons=((DETAILS,),),
     )
 
 
 def _canceled(view: TicketView, look: Look) -> Story:
     order = lines.entry(view)
-    reason = lines.sentence((order and order.cancel_reason) or view.ticket.reason)
-    if order is None or order.state is OrderState.DENIED:
+    asked = order.cancel_reason if order is not None else None
+    reason = lines.sentence(view.ticket.reason or asked)
+    if all(one.state is OrderState.DENIED for one in view.orders):
         return Story(news=" · canceled, nothing was sent", lines=(reason,))
     return Story(
-        news=" · canceled, nothing filled", lines=(reason,), buttons=((_DETAILS, _PROPOSE_AGAIN),)
+        news=" · canceled, nothing filled", lines=(reason,), buttons=((DETAILS, _PROPOSE_AGAIN),)
     )
 
 
@@ -283,7 +307,7 @@ def _expired(view: TicketView, look: Look) -> Story:
         return Story(
             news=" · expired, nothing filled",
             lines=("Its time in force ended at the exchange.",),
-            buttons=((_DETAILS, _PROPOSE_AGAIN),),
+            buttons=((DETAILS, _PROPOSE_AGAIN),),
         )
     until = f" by {figures.clock_time(ticket.expires_at, look.zone)}" if ticket.expires_at else ""
     votes = lines.counted(view, VoteKind.APPROVE)
@@ -315,13 +339,12 @@ def _failed(view: TicketView, look: Look) -> Story:
     state = order.state if order else None
     reason = lines.sentence((order and order.reason) or view.ticket.reason)
     if state is OrderState.ABSENT:
-        news = f": never reached {exchange}"
-        told = "Looked for until it was certain: the order does not exist. Nothing was filled."
+        news, told = f": no order at {exchange}", f"{reason} Nothing was filled.".lstrip()
     elif state is OrderState.REJECTED:
         news, told = f": {exchange} refused it", f"{reason} Nothing is open.".lstrip()
     else:
         news, told = " · not sent", f"{reason} Nothing was sent.".lstrip()
-    return Story(news=news, lines=(told,), buttons=((_DETAILS, _PROPOSE_AGAIN),))
+    return Story(news=news, lines=(told,), buttons=((DETAILS, _PROPOSE_AGAIN),))
 
 
 _UNDECIDED = {TicketState.NEW, TicketState.REJECTED, TicketState.EXPIRED, TicketState.REFUSED}

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from telegram import (
     BotCommandScope,
+    ForceReply,
     InlineKeyboardButton,
     InlineKeyboardMarkup,
     InputMediaPhoto,
@@ -60,6 +61,13 @@ class Sent:
 
     place: int
     number: int
+
+
+def question(face: Face) -> ForceReply | None:
+    """Opens the reply field of whoever the text mentions, where it asks for a typed answer."""
+    if face.asks_for is None:
+        return None
+    return ForceReply(selective=True, input_field_placeholder=face.asks_for)
 
 
 def keyboard(face: Face, tokens: Tokens) -> InlineKeyboardMarkup | None:
@@ -119,7 +127,7 @@ class TelegramChat:
             if reply_to is None
             else ReplyParameters(message_id=reply_to, allow_sending_without_reply=True)
         )
-        markup = keyboard(face, tokens)
+        markup = keyboard(face, tokens) or question(face)
         message: Message | None
         if picture is None:
             message = await self._call(

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from bot.telegram import answers, replies
+from bot.telegram import answers, doubts, lines, replies
 from bot.telegram.faces import Face
 from bot.telegram.front import Asked, Front, Reply
-from execution.desk import Answer, Outcome
+from bot.telegram.trail import pages
 from execution.errors import Told
+from execution.outcome import Answer, Outcome
+from execution.types import OrderState, Ticket
 
 Handler = Callable[[Front, Asked], Awaitable[Reply | None]]
 
@@ -62,24 +64,47 @@ async def resume(front: Front, asked: Asked) -> Reply:
     return Reply(face=replies.resume_plan(view, front.look), subject=subject)
 
 
+async def audit(front: Front, asked: Asked) -> Reply:
+    """Everything that was done with a ticket."""
+    ticket = await _named(front, "audit", asked)
+    if isinstance(ticket, Reply):
+        return ticket
+    trail, short = await front.trail(ticket), await front.shorten()
+    first, *more = pages(trail, front.look, short=short(ticket.id))
+    return Reply(face=first, more=tuple(more))
+
+
 async def cancel(front: Front, asked: Asked) -> Reply:
     """Withdraw a ticket, or cancel what is left of its order."""
-    if len(asked.words) != 1:
-        return Reply(face=replies.wrong_usage(front.mode, "cancel", asked.who.role))
-    found = await front.tickets_named(asked.words[0])
-    if len(found) != 1:
-        return Reply(face=replies.no_such_ticket(front.mode, asked.words[0], len(found)))
-    answer = await front.desk.cancel(found[0].id, person=asked.who.person)
-    view = await front.view(found[0].id)
+    ticket = await _named(front, "cancel", asked)
+    if isinstance(ticket, Reply):
+        return ticket
+    answer = await front.desk.cancel(ticket.id, person=asked.who.person)
+    view = await front.view(ticket.id)
     if answer.outcome is not Outcome.CANCELED or view is None:
         text = answers.tapped(answer, front.look, may_look=True)
         return Reply(face=replies.told(front.mode, text))
-    short = await front.shorten()
-    return Reply(face=replies.canceling(view, short=short(found[0].id)))
+    short, order = await front.shorten(), lines.entry(view)
+    if order is not None and order.state is OrderState.STUCK:
+        # The exchange will hardly cancel what it does not show: people can decide instead.
+        face = doubts.doubt(view, front.look, short=short(ticket.id))
+        return Reply(face=face, subject=f"ticket:{ticket.id}", revision=ticket.revision)
+    return Reply(face=replies.canceling(view, short=short(ticket.id)))
+
+
+async def _named(front: Front, command: str, asked: Asked) -> Ticket | Reply:
+    """The one ticket a command names, or what to say instead."""
+    if len(asked.words) != 1:
+        return Reply(face=replies.wrong_usage(front.mode, command, asked.who.role))
+    found = await front.tickets_named(asked.words[0])
+    if len(found) != 1:
+        return Reply(face=replies.no_such_ticket(front.mode, asked.words[0], len(found)))
+    return found[0]
 
 
 HANDLERS: dict[str, Handler] = {
     "status": status,
+    "audit": audit,
     "cancel": cancel,
     "kill": kill,
     "resume": resume,

@@ -54,7 +54,8 @@ def edit_question(view: TicketView, look: Look, *, short: str) -> Face:
 def why(view: TicketView, look: Look, *, short: str) -> Why:
     """The checks and the numbers behind a card, or behind what became of it."""
     ticket = view.ticket
-    plain = [*_checks(view), *_numbers(view, look), *_orders(view, look)]
+    more = [f"/audit {short}: who did what when"] if view.orders else []
+    plain = [*_checks(view), *_numbers(view, look), *_orders(view, look), *more]
     head = f"<b>{lines.badge(ticket.mode)} · {short} {lines.what(view)}</b>\n{lines.place(view)}"
     told = figures.cut_utf16("\n".join(plain), _ROOM)
     quote = html.escape(told, quote=False)

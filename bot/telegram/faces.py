@@ -36,6 +36,11 @@ class Action(StrEnum):
     """The same again as a new ticket; `value`, where given, is its size in `general.currency`."""
     REFRESH_STATUS = "refresh_status"
     CONFIRM_RESUME = "confirm_resume"
+    LOOK_AGAIN = "look_again"
+    MARK_ABSENT = "mark_absent"
+    CONFIRM_ABSENT = "confirm_absent"
+    """`value` is which of the ticket's orders, so that an older message confirms nothing newer."""
+    NAME_ID = "name_id"
 
 
 class ButtonStyle(StrEnum):
@@ -62,6 +67,8 @@ class Face(Record):
 
     text: str
     buttons: tuple[tuple[Button, ...], ...] = ()
+    asks_for: str | None = None
+    """What a typed reply to it should hold; None where none is asked for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -74,6 +74,11 @@ def clock_time(at: datetime, zone: tzinfo) -> str:
     return at.astimezone(zone).strftime("%H:%M:%S")
 
 
+def day(at: datetime, zone: tzinfo) -> str:
+    """The day of a moment in that zone: `Fri 20 Nov 2026`."""
+    return at.astimezone(zone).strftime("%a %-d %b %Y")
+
+
 def lag(span: timedelta) -> str:
     """A delay worth measuring: `86 ms`, `2.1 s`, then as `duration`; never negative."""
     milliseconds = max(span // timedelta(milliseconds=1), 0)

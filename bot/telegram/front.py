@@ -14,7 +14,7 @@ from execution import reports
 from execution.approval import Role
 from execution.desk import Desk
 from execution.market import Market
-from execution.reports import StatusView, TicketView
+from execution.reports import StatusView, TicketView, Trail
 from execution.store import Store, Transaction
 from execution.types import Mode, Ticket
 
@@ -63,19 +63,14 @@ class Front:
 
         return await self.store.read(read)
 
+    async def trail(self, ticket: Ticket) -> Trail:
+        """Everything that was done with a ticket."""
+        names = reports.exchanges(self.market)
+        return await self.store.read(lambda tx: reports.trail(tx, ticket, names))
+
     async def tickets_named(self, typed: str) -> list[Ticket]:
         """What somebody may mean by `T-7F3K`, `7f3k` or a whole id, newest first."""
-        tail = typed.upper().removeprefix("T-")
-
-        def read(tx: Transaction) -> list[Ticket]:
-            whole = tx.tickets.get(tail)
-            if whole is not None:
-                return [whole]
-            meant = [id for id in tx.tickets.recent_ids() if tail and id.endswith(tail)]
-            found = [tx.tickets.get(id) for id in meant[:10]]
-            return [ticket for ticket in found if ticket is not None]
-
-        return await self.store.read(read)
+        return await self.store.read(lambda tx: tx.tickets.named(typed))
 
     async def shorten(self) -> Callable[[str], str]:
         """How people say a ticket's id now: as short as is clear among the newest."""
@@ -91,6 +86,8 @@ class Reply:
     subject: str = "reply"
     revision: int = 0
     edits: bool = False
+    more: tuple[Face, ...] = ()
+    """What does not fit the first message, in order."""
 
 
 @dataclass(frozen=True)

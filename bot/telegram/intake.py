@@ -21,13 +21,16 @@ from telegram import (
 )
 from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 
-from bot.people import somebody
-from bot.telegram import commands, replies, taps
+from bot.news import AUDIENCE
+from bot.people import Somebody, somebody
+from bot.telegram import commands, replies, taps, typed
 from bot.telegram.chat import POLL, Later, Refused, Sent, TelegramChat
 from bot.telegram.front import Asked, Front, Reply
 from bot.telegram.tokens import tokens_for
 from execution.approval import Role
 from execution.errors import StoreUnavailable
+from execution.store import Transaction
+from execution.store.chat import Post
 
 log = logging.getLogger(__name__)
 
@@ -138,22 +141,39 @@ class Intake:
 
     async def _message(self, message: Message, *, aloud: bool) -> None:
         text = (message.text or "").strip()
-        if not text.startswith("/") or text == "/" or message.forward_origin is not None:
-            return
-        name, *words = text[1:].split()
-        name, _, addressed = name.partition("@")
-        if addressed and addressed.lower() != (self._bot.username or "").lower():
-            return
         private = message.chat.type == "private"
-        if message.chat.id != self._chat.chat_id and not private:
+        foreign = message.chat.id != self._chat.chat_id and not private
+        if foreign or message.forward_origin is not None:
             return
         thread = message.message_thread_id if message.is_topic_message else None
-        at_home = not private and thread == self._chat.topic
         who = somebody(message.from_user, message, self._front.roles)
-        asked = Asked(who=who, words=tuple(words))
-        reply = await commands.run(self._front, name.lower(), asked, at_home=at_home)
+        if text.startswith("/"):
+            at_home = not private and thread == self._chat.topic
+            reply = await self._command(text, who, at_home=at_home)
+        else:
+            reply = await self._answer_to(message.reply_to_message, text, who)
         if reply is not None and aloud:
             self._later(self._reply(reply, message, thread))
+
+    async def _command(self, text: str, who: Somebody, *, at_home: bool) -> Reply | None:
+        name, *words = text[1:].split() or [""]
+        name, _, addressed = name.partition("@")
+        if addressed and addressed.lower() != (self._bot.username or "").lower():
+            return None
+        asked = Asked(who=who, words=tuple(words))
+        return (
+            await commands.run(self._front, name.lower(), asked, at_home=at_home) if name else None
+        )
+
+    async def _answer_to(self, to: Message | None, text: str, who: Somebody) -> Reply | None:
+        """What was typed as a reply to a question of ours; anything else is people talking."""
+        if to is None or not text:
+            return None
+        place, number = str(to.chat.id), to.message_id
+        post = await self._front.store.read(lambda tx: tx.chat.post_at(AUDIENCE, place, number))
+        if post is None:
+            return None
+        return await typed.run(self._front, post.subject, Asked(who=who, words=tuple(text.split())))
 
     async def _tap(self, query: CallbackQuery) -> None:
         place = query.message.chat.id if query.message is not None else 0
@@ -183,15 +203,42 @@ class Intake:
                     has_picture = bool(to.photo)
                     await self._chat.change(at, reply.face, tokens, has_picture=has_picture)
                 else:
-                    await self._chat.say(
+                    sent = await self._chat.say(
                         reply.face, tokens, place=place, topic=thread, reply_to=to.message_id
                     )
-                return
+                    await self._remember(reply, sent)
+                break
             except Later as later:
                 await asyncio.sleep(later.seconds)
             except Refused as error:
                 log.warning("a reply was refused by Telegram: %s", error)
                 return
+        else:
+            return
+        for face in reply.more:
+            await self._reply(Reply(face=face), to, thread)
+
+    async def _remember(self, reply: Reply, sent: Sent) -> None:
+        """Keep what a question is about, so that a typed reply to it is understood."""
+        if reply.face.asks_for is None:
+            return
+
+        def work(tx: Transaction) -> None:
+            tx.chat.put(
+                Post(
+                    id=tx.new_id(),
+                    audience=AUDIENCE,
+                    subject=f"{reply.subject}:{sent.number}",
+                    place=str(sent.place),
+                    number=sent.number,
+                    has_picture=False,
+                    shown="",
+                    shown_seq=0,
+                    at=tx.now,
+                )
+            )
+
+        await self._front.store.write(work)
 
     def _later(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.create_task(work)

@@ -13,12 +13,13 @@ from decimal import Decimal
 
 from bot.telegram import figures
 from bot.telegram.faces import Look
-from execution.orders import LIVE
+from execution.orders import LIVE, REPRICINGS
 from execution.reports import TicketView
 from execution.rounding import exactly
 from execution.types import (
     ZERO,
     Mode,
+    OnTimeout,
     Order,
     OrderType,
     Refusal,
@@ -102,27 +103,35 @@ def worth(view: TicketView, look: Look) -> str:
 
 def price_terms(terms: Terms, look: Look) -> str:
     """The price people approve and how long the order may rest."""
-    if terms.price is not None:
-        text = f"limit {figures.price(terms.price)}"
-    else:
-        bound = "at most" if terms.side is Side.BUY else "at least"
-        text = f"{bound} {figures.price(terms.bound)}"
+    text = at_worst(terms) if terms.price is None else f"limit {figures.price(terms.price)}"
     if terms.type is OrderType.MARKET:
         return f"market, {text}"
     return text + _rests(terms, look.zone) + (", post-only" if terms.post_only else "")
+
+
+def at_worst(terms: Terms) -> str:
+    """`at most 60 240`: the price it may never go past."""
+    return f"{'at most' if terms.side is Side.BUY else 'at least'} {figures.price(terms.bound)}"
 
 
 def _rests(terms: Terms, zone: tzinfo) -> str:
     if terms.good_till is not None:
         return f", until {figures.clock_time(terms.good_till, zone)}"
     if terms.rests_for is not None:
-        return f", for {figures.duration(terms.rests_for)}"
+        return f", for {figures.duration(terms.rests_for)}{_then(terms)}"
     return {
         TimeInForce.GTC: ", good till canceled",
         TimeInForce.IOC: ", immediate or cancel",
         TimeInForce.FOK: ", all at once or nothing",
         TimeInForce.GTD: "",
     }[terms.time_in_force]
+
+
+def _then(terms: Terms) -> str:
+    """What becomes of the rest when its time is over, where it is more than a cancel."""
+    if terms.on_timeout is OnTimeout.REPRICE:
+        return f", then repriced up to {figures.several(REPRICINGS, 'time')}"
+    return ", then at the market" if terms.on_timeout is OnTimeout.MARKET else ""
 
 
 @exactly
@@ -211,7 +220,12 @@ def closed(text: str | None) -> str:
     words = figures.outside(text or "", SENTENCE)
     if not words:
         return ""
-    return words[0].upper() + words[1:] + ("" if words.endswith((".", "?", "…")) else ".")
+    return capital(words) + ("" if words.endswith((".", "?", "…")) else ".")
+
+
+def capital(text: str) -> str:
+    """The same words, the first letter a capital."""
+    return text[:1].upper() + text[1:]
 
 
 def approvals(count: int) -> str:
@@ -257,7 +271,7 @@ def _timings(view: TicketView) -> str:
     start, order = view.ticket.decided_at, entry(view)
     if start is None or order is None:
         return ""
-    complete = view.filled >= order.amount
+    complete = view.filled >= whole(view)
     moments = (
         ("sent", order.sent_at),
         ("acknowledged", order.acknowledged_at),
@@ -304,10 +318,15 @@ def slippage(view: TicketView) -> str:
     return f"slippage {figures.percent(abs(against))} {whom}"
 
 
+def whole(view: TicketView) -> Decimal:
+    """Base amount of all that was sent: the first order's; a later one carries on what it left."""
+    return view.orders[0].amount
+
+
 @exactly
-def percent_filled(view: TicketView, order: Order) -> str:
-    """How much of the order is filled, whole percent: 100 % only when all of it is."""
-    return f"{int(min(view.filled / order.amount, Decimal(1)) * 100)} %"
+def percent_filled(view: TicketView) -> str:
+    """How much of the whole is filled, whole percent: 100 % only when all of it is."""
+    return f"{int(min(view.filled / whole(view), Decimal(1)) * 100)} %"
 
 
 def entry(view: TicketView) -> Order | None:

@@ -54,14 +54,18 @@ def filled(view: TicketView, look: Look, *, short: str) -> Face:
     ticket, order = view.ticket, lines.entry(view)
     assert order is not None, "a fill has an order"
     verb = "bought" if order.side is Side.BUY else "sold"
-    amount, whole = figures.figure(view.filled), figures.figure(order.amount)
-    told, of = ("Filled", "") if view.filled >= order.amount else ("Partly filled", f" of {whole}")
+    amount, whole = figures.figure(view.filled), lines.whole(view)
+    complete = view.filled >= whole
+    told, of = ("Filled", "") if complete else ("Partly filled", f" of {figures.figure(whole)}")
+    why = "" if complete else lines.sentence(ticket.reason)
     venue = figures.quoted(ticket.venue, lines.NAME)
-    return Face(
-        text=f"<b>{lines.badge(ticket.mode)} {venue} · {told}: {verb} {amount}{of} "
-        f"{lines.symbol(view)} at {lines.average(view)} · {short}</b>\n"
-        f"{lines.exchange(view)} · {lines.cost(view)} · {lines.slippage(view)}"
-    )
+    text = [
+        f"<b>{lines.badge(ticket.mode)} {venue} · {told}: {verb} {amount}{of} "
+        f"{lines.symbol(view)} at {lines.average(view)} · {short}</b>",
+        f"{lines.exchange(view)} · {lines.cost(view)} · {lines.slippage(view)}",
+        why,
+    ]
+    return Face(text=lines.joined(text))
 
 
 def refusal(view: TicketView, look: Look) -> Face:
@@ -96,11 +100,12 @@ def refusals(mode: Mode, source: str, codes: Mapping[str, int]) -> Face:
     )
 
 
-def trouble(view: TicketView, look: Look, *, short: str) -> Face:
-    """An order in doubt, one a person must look at, a failed ticket: what is safe and what to do."""
+def trouble(view: TicketView, look: Look, *, short: str, news: str = "") -> Face:
+    """An order in doubt, a failed ticket: what is safe and what to do. `news` goes before it."""
     story = cards.story(view, look)
     head = f"<b>{lines.badge(view.ticket.mode)} · {short} {lines.what(view)}{story.news}</b>"
-    return Face(text=lines.joined([head, lines.place(view), *story.lines]), buttons=story.buttons)
+    text = lines.joined([head, lines.place(view), news, *story.lines])
+    return Face(text=text, buttons=story.buttons)
 
 
 def price_moved(view: TicketView, look: Look, *, short: str) -> Face:

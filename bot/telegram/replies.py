@@ -39,6 +39,12 @@ class Command(Record):
 COMMANDS = (
     Command(name="status", arguments="", does="how things stand", role=Role.VIEWER),
     Command(
+        name="audit",
+        arguments="<ticket>",
+        does="who did what when, from signal to last fill",
+        role=Role.VIEWER,
+    ),
+    Command(
         name="cancel",
         arguments="<id>",
         does="withdraw a ticket, or cancel what is left of its order",
@@ -92,10 +98,10 @@ def status(view: StatusView, look: Look, *, now: datetime, short: Callable[[str]
     text = [
         f"<b>{lines.badge(view.mode)} · {_trading(view.trading, look)} · "
         f"up {figures.duration(view.uptime)}</b>",
-        *_rows([_venue(venue, view.mode, now) for venue in view.venues], "venues"),
+        *rows([_venue(venue, view.mode, now) for venue in view.venues], "venues"),
         waiting,
-        *_rows([_working(ticket, short) for ticket in view.working], "orders"),
-        *_rows([_position(position) for position in view.positions], "positions"),
+        *rows([working_row(ticket, short) for ticket in view.working], "orders"),
+        *rows([position_row(position) for position in view.positions], "positions"),
         f"Messages not delivered {view.undelivered}",
         f"As of {figures.clock_time(now, look.zone)}",
     ]
@@ -103,9 +109,10 @@ def status(view: StatusView, look: Look, *, now: datetime, short: Callable[[str]
     return Face(text="\n".join(text), buttons=((refresh,),))
 
 
-def _rows(rows: Sequence[str], noun: str) -> list[str]:
-    left = len(rows) - _SHOWN
-    return [*rows[:_SHOWN], *([f"and {left} more {noun}"] if left > 0 else [])]
+def rows(all_rows: Sequence[str], noun: str) -> list[str]:
+    """The first rows of a kind, and how many are left."""
+    left = len(all_rows) - _SHOWN
+    return [*all_rows[:_SHOWN], *([f"and {left} more {noun}"] if left > 0 else [])]
 
 
 def _trading(trading: Trading, look: Look) -> str:
@@ -135,17 +142,19 @@ def _venue(venue: VenueView, gravest: Mode, now: datetime) -> str:
     return own + ", ".join(parts)
 
 
-def _working(view: TicketView, short: Callable[[str], str]) -> str:
+def working_row(view: TicketView, short: Callable[[str], str]) -> str:
+    """A ticket on its way, in a line."""
     order = lines.entry(view)
     state = "approved"
     if order is not None:
         state = order.state.value.replace("_", " ")
         if view.fills:
-            state += f", {lines.percent_filled(view, order)} filled"
+            state += f", {lines.percent_filled(view)} filled"
     return f"{short(view.ticket.id)} {lines.what(view)} · {state} · {lines.place(view)}"
 
 
-def _position(view: PositionView) -> str:
+def position_row(view: PositionView) -> str:
+    """What is held, in a line."""
     pair = figures.quoted(view.symbol, lines.NAME)
     venue = figures.quoted(view.venue, lines.NAME)
     marks = [] if view.mark is None else [view.mark]

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from bot.people import Somebody
-from bot.telegram import answers, commands, details
+from bot.telegram import answers, commands, details, doubts, lines
 from bot.telegram.faces import Action
 from bot.telegram.front import Front, Reply
 from execution.approval import Role
-from execution.desk import Answer, Outcome
 from execution.errors import Told
+from execution.outcome import Answer, Outcome
+from execution.reports import TicketView
 from execution.store.chat import Button
-from execution.types import TicketState, VoteKind
+from execution.types import OrderState, TicketState, VoteKind
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ WENT_WELL = frozenset(
         Outcome.REVISED,
         Outcome.CANCELED,
         Outcome.PROPOSED,
+        Outcome.LOOKING,
+        Outcome.MARKED_ABSENT,
     }
 )
 """Outcomes that did what was asked; of all others the person is told with an alert."""
@@ -139,6 +142,58 @@ async def _resume(front: Front, button: Button, who: Somebody) -> Tapped:
     return Tapped(popup="Trading again.")
 
 
+async def _look_again(front: Front, button: Button, who: Somebody) -> Tapped:
+    view = await front.view(_about(button))
+    order = None if view is None else lines.entry(view)
+    if order is None:
+        return _answered(front, Answer(outcome=Outcome.UNKNOWN), who)
+    return _answered(front, await front.desk.look_again(order.id, person=who.person), who)
+
+
+async def _mark_absent(front: Front, button: Button, who: Somebody) -> Tapped:
+    """The first tap: the same message with the button that confirms it."""
+    view = await front.view(_about(button))
+    if view is None or not _is_unproved(view):
+        return _answered(front, _over(view), who)
+    short = await front.shorten()
+    face = doubts.doubt(view, front.look, short=short(view.ticket.id), confirming=True)
+    return Tapped(
+        reply=Reply(face=face, subject=button.subject, revision=button.revision, edits=True)
+    )
+
+
+async def _confirm_absent(front: Front, button: Button, who: Somebody) -> Tapped:
+    view = await front.view(_about(button))
+    if view is None:
+        return _answered(front, _over(view), who)
+    order = view.orders[int(button.argument)]
+    return _answered(front, await front.desk.mark_absent(order.id, person=who.person), who)
+
+
+async def _name_id(front: Front, button: Button, who: Somebody) -> Tapped:
+    view = await front.view(_about(button))
+    order = None if view is None else lines.entry(view)
+    if view is None or order is None or not _is_unproved(view):
+        return _answered(front, _over(view), who)
+    short = await front.shorten()
+    face = doubts.question(
+        view, short=short(view.ticket.id), user_id=who.user_id, name=who.person.name
+    )
+    return Tapped(reply=Reply(face=face, subject=f"name_id:{order.id}"))
+
+
+def _is_unproved(view: TicketView) -> bool:
+    order = lines.entry(view)
+    return order is not None and order.state is OrderState.STUCK
+
+
+def _over(view: TicketView | None) -> Answer:
+    """What a button is about is known by now, or gone."""
+    if view is None:
+        return Answer(outcome=Outcome.UNKNOWN)
+    return Answer(outcome=Outcome.ENDED, ticket=view.ticket)
+
+
 HANDLERS: dict[Action, tuple[Role, Handler]] = {
     Action.APPROVE: (Role.APPROVER, _approve),
     Action.REJECT: (Role.APPROVER, _reject),
@@ -150,6 +205,10 @@ HANDLERS: dict[Action, tuple[Role, Handler]] = {
     Action.PROPOSE: (Role.APPROVER, _propose),
     Action.REFRESH_STATUS: (Role.VIEWER, _refresh),
     Action.CONFIRM_RESUME: (Role.OWNER, _resume),
+    Action.LOOK_AGAIN: (Role.APPROVER, _look_again),
+    Action.MARK_ABSENT: (Role.OWNER, _mark_absent),
+    Action.CONFIRM_ABSENT: (Role.OWNER, _confirm_absent),
+    Action.NAME_ID: (Role.OWNER, _name_id),
 }
 assert set(HANDLERS) == set(Action), "every action declares who may, and every one works"
 
@@ -161,7 +220,8 @@ async def run(front: Front, token: str, place: int, who: Somebody) -> Tapped:
         return _answered(front, Answer(outcome=Outcome.UNKNOWN), who)
     needs, handler = HANDLERS[Action(button.action)]
     if who.role is None or not who.role.includes(needs):
-        return _answered(front, Answer(outcome=Outcome.NOT_ALLOWED), who)
+        text = answers.forbidden(needs, who.role)
+        return Tapped(popup=text, alert=True)
     try:
         return await handler(front, button, who)
     except Told as error:

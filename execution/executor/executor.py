@@ -11,13 +11,13 @@ import contextlib
 import logging
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 
 from execution import approval, booking
 from execution.config import Config
-from execution.errors import Corrupt, StoreUnavailable
-from execution.executor import following, opening, screening, sending
+from execution.errors import Corrupt, StoreUnavailable, VenueUnavailable
+from execution.executor import carrying_on, following, opening, screening, sending
 from execution.market import Market
 from execution.store import Store, Transaction
 from execution.trading import Brake
@@ -30,8 +30,12 @@ IDLE = 0.25
 """Seconds between looks at what is due when no bell rings."""
 AFTER_ORDERS = 0.03
 """Seconds all else waits while an approved order goes out: it needs the interpreter more."""
+CALM = 1.0
+"""Seconds before it is tried again to send what an order left."""
 REST = 5.0
 """Seconds before work that failed is tried again."""
+QUIET = timedelta(seconds=3)
+"""To a venue silent for this long nothing is sent: it would only fail, as often as may be tried."""
 LAST_WORDS = 5.0
 """Seconds that orders being sent are given to end when the process is asked to stop."""
 
@@ -47,6 +51,8 @@ class Waiting:
     planned: list[Order]
     sending: list[Order]
     due: list[Order]
+    left_over: list[Order]
+    """The last orders of tickets whose rest is to go out again."""
     watched: Mapping[str, set[str]]
     now: datetime
 
@@ -174,6 +180,12 @@ class Executor:
                 self._start(key, self._send(order))
             elif waiting.now - order.created_at > approval.APPROVAL_HOLDS:
                 self._start(key, self._give_up(sending.give_up_waiting(order.id, venue)))
+        for order in waiting.left_over:
+            key = f"ticket:{order.ticket}"
+            if self._ready(order.venue):
+                self._start(key, self._carry_on(order))
+            elif waiting.now - (order.ended_at or waiting.now) > approval.APPROVAL_HOLDS:
+                self._start(key, self._give_up(carrying_on.overdue(order.ticket)))
 
     def _look(self, tx: Transaction) -> Waiting:
         approved = tx.tickets.in_state(TicketState.APPROVED)
@@ -193,16 +205,17 @@ class Executor:
                 *(order for order in live if following.due(order, tx)),
                 *tx.orders.asked_about(tx.now),
             ],
+            left_over=list(tx.orders.left_over()),
             watched=watched,
             now=tx.now,
         )
 
     def _ready(self, venue: str) -> bool:
-        """Whether orders may go there: connected, and compared with our rows since we started."""
+        """Whether an order that goes there now is likely to arrive, and may."""
         if venue not in self._venues:
             return False
         feed = self._market.feed(venue)
-        return feed.connected and feed.compared
+        return feed.ready and feed.silent < QUIET
 
     def _start(self, key: str, work: Coroutine[object, object, None]) -> None:
         """Run one piece of work, unless it is running already or we are stopping."""
@@ -239,12 +252,22 @@ class Executor:
         """An approved ticket: its order planned and made `sending` in one commit, then sent."""
         venue = self._venues[ticket.venue]
         plan = opening.plan(ticket.id, venue, self._market, self._config, self._install)
+        await self._deliver(_id_of(plan), venue)
 
-        def planned(tx: Transaction) -> str | None:
-            order = plan(tx)
-            return None if order is None else order.id
-
-        await self._deliver(planned, venue)
+    async def _carry_on(self, last: Order) -> None:
+        """What an order left goes out again, once one more look has shown nothing new of it."""
+        venue = self._venues[last.venue]
+        self._market.stale_balances(last.venue)
+        try:
+            await self._market.prepare(last.venue, last.symbol, equity=False)
+            certain = await following.has_ended(last, venue, self._store)
+        except VenueUnavailable:
+            certain = False
+        if not certain:
+            await asyncio.sleep(CALM)
+            return
+        plan = carrying_on.plan(last.ticket, venue, self._market, self._config, self._install)
+        await self._deliver(_id_of(plan), venue)
 
     async def _send(self, planned: Order) -> None:
         """An order that was planned and never left: it goes out under the same id."""
@@ -287,6 +310,18 @@ class Executor:
                 await asyncio.sleep(1)
 
     async def _follow(self, order: Order) -> None:
-        await following.follow(order, self._venues[order.venue], self._store)
+        silent = self._market.feed(order.venue).silent
+        if await following.follow(order, self._venues[order.venue], self._store, silent):
+            self._market.heard(order.venue)
         if order.reported > 0:
             self._market.stale_balances(order.venue)
+
+
+def _id_of(plan: Callable[[Transaction], Order | None]) -> Callable[[Transaction], str | None]:
+    """The same plan, saying only which order it made."""
+
+    def work(tx: Transaction) -> str | None:
+        order = plan(tx)
+        return None if order is None else order.id
+
+    return work

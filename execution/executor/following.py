@@ -7,9 +7,11 @@ column, so that a restart carries on where this left off.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 from execution import booking, orders
 from execution.errors import OrderUnknown, VenueUnavailable
+from execution.executor import adopting
 from execution.store import Store, Transaction
 from execution.types import ZERO, Order, OrderState
 from execution.venues.venue import OrderKey, Report, Trade, Venue
@@ -17,20 +19,39 @@ from execution.venues.venue import OrderKey, Report, Trade, Venue
 Change = Callable[[Transaction], object]
 
 
-async def follow(order: Order, venue: Venue, store: Store) -> None:
-    """One step in the life of an order that may be at the venue."""
-    if order.cancel_requested_at is not None:
+async def follow(order: Order, venue: Venue, store: Store, silent: timedelta) -> bool:
+    """One step in the life of an order that may be at the venue; whether the venue answered.
+
+    `silent` is how long it had said nothing: the longer, the later it is asked again.
+    """
+    if order.cancel_requested_at is not None and order.state not in orders.ENDED:
         await _cancel(order, venue, store)
     try:
+        if order.named_id is not None:
+            await adopting.check_named_id(order, venue, store)
+            return True
         report = await venue.find(key_of(order))
         trades = await _missing_trades(order, report, venue, store)
-    except VenueUnavailable:
-        await store.write(_look_later(order.id))
-        return
+    except VenueUnavailable as error:
+        await store.write(_look_later(order.id, max(silent, error.retry_after or silent)))
+        return False
     if report is None:
         await store.write(_not_found(order.id, venue))
     else:
         await store.write(lambda tx: booking.book(tx, order.id, report, trades))
+    return True
+
+
+async def has_ended(order: Order, venue: Venue, store: Store) -> bool:
+    """Whether one more look at an ended order finds it so; what it shows of fills is booked."""
+    try:
+        report = await venue.find(key_of(order))
+        trades = await _missing_trades(order, report, venue, store)
+    except VenueUnavailable:
+        return False
+    if report is not None:
+        await store.write(lambda tx: booking.book(tx, order.id, report, trades))
+    return report is None or report.state in orders.ENDED
 
 
 def key_of(order: Order) -> OrderKey:
@@ -49,11 +70,14 @@ def due(order: Order, tx: Transaction) -> bool:
 
 
 def time_out(tx: Transaction) -> None:
-    """Ask for the rest of every order to be canceled whose time to rest is over."""
+    """Ask for the rest of every order to be canceled whose time to rest is over.
+
+    What is to go out again goes only after this cancel is proved (`carrying_on.py`).
+    """
     for order in tx.orders.in_state(OrderState.WORKING):
         overdue = order.cancel_after is not None and order.cancel_after <= tx.now
         if overdue and order.cancel_requested_at is None:
-            booking.request_cancel(tx, order, actor="desk", reason="its time to rest was over")
+            booking.request_cancel(tx, order, actor="desk", reason=orders.TIMED_OUT)
 
 
 async def _cancel(order: Order, venue: Venue, store: Store) -> None:
@@ -91,8 +115,8 @@ def _canceling(order_id: str) -> Change:
     return work
 
 
-def _look_later(order_id: str) -> Change:
-    """The venue did not answer: this was no look, ask again."""
+def _look_later(order_id: str, pause: timedelta) -> Change:
+    """The venue did not answer: this was no look, ask again. A cancel is never held up."""
 
     def work(tx: Transaction) -> None:
         order = tx.orders.get(order_id)
@@ -101,8 +125,10 @@ def _look_later(order_id: str) -> Change:
                 tx, order, OrderState.STUCK, next_look_at=orders.next_look(order, tx.now)
             )
             return
-        pause = booking.POLL if order.state is not OrderState.IN_DOUBT else orders.LOOK_AGAIN[2]
-        tx.orders.change(order, order.evolve(next_look_at=tx.now + pause))
+        wait = booking.POLL
+        if order.cancel_requested_at is None:
+            wait = max(wait, min(pause, orders.LOOK_AGAIN[-1]))
+        tx.orders.change(order, order.evolve(next_look_at=tx.now + wait))
 
     return work
 
@@ -132,7 +158,14 @@ def _not_found(order_id: str, venue: Venue) -> Change:
             return
         looked = order.evolve(looks=order.looks + 1)
         if orders.proved_absent(looked, tx.now, venue.visibility_grace):
-            booking.move_order(tx, order, OrderState.ABSENT, looks=looked.looks, next_look_at=None)
+            booking.move_order(
+                tx,
+                order,
+                OrderState.ABSENT,
+                reason="looked for until it was certain: it does not exist",
+                looks=looked.looks,
+                next_look_at=None,
+            )
         elif orders.out_of_budget(looked, tx.now) and order.state is OrderState.IN_DOUBT:
             booking.move_order(
                 tx,

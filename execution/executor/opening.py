@@ -7,9 +7,10 @@ this moment. What no longer holds is refused or asked again; nothing is sent.
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from uuid import UUID, uuid5
 
-from execution import approval, booking
+from execution import approval, booking, orders
 from execution.config import Config
 from execution.errors import Corrupt
 from execution.events import EventKind
@@ -21,7 +22,6 @@ from execution.types import (
     Order,
     OrderState,
     OrderType,
-    Quote,
     Terms,
     Ticket,
     TicketState,
@@ -29,7 +29,6 @@ from execution.types import (
 )
 from execution.venues.venue import Venue
 
-ENTRY = "entry"
 _NAMESPACE = UUID("6b0c5a1e-53f5-4b8e-9a53-0d3c8a6f2d11")
 
 
@@ -63,21 +62,61 @@ def plan(
         if found.refusals or found.again is not None:
             _send_back(tx, ticket, found, config, old=not usable)
             return None
-        order = _order(tx, ticket, terms, found.quote, venue, market, config, install)
-        tx.orders.add(order)
-        booking.move_ticket(tx, ticket, TicketState.WORKING, reason=None)
-        tx.journal.add(
-            EventKind.ORDER_PLANNED,
-            tx.now,
-            ticket=ticket.id,
-            order=order.id,
-            client_order_id=order.client_order_id,
-            amount=order.amount,
-            price=order.price,
+        instrument = market.instrument(terms.venue, terms.symbol)
+        assert instrument is not None, "recheck found its market"
+        slippage = config.prices.slippage_tolerance
+        price = send_price(terms, found.quote, step=instrument.price_step, slippage=slippage)
+        order = add_order(
+            tx, ticket, terms, leg=orders.ENTRY, price=price, venue=venue, install=install
         )
+        booking.move_ticket(tx, ticket, TicketState.WORKING, reason=None)
         return order
 
     return work
+
+
+def add_order(
+    tx: Transaction,
+    ticket: Ticket,
+    terms: Terms,
+    *,
+    leg: str,
+    price: Decimal,
+    venue: Venue,
+    install: str,
+) -> Order:
+    """Plan the order of these terms at this price."""
+    rests = terms.rests_for if terms.time_in_force is TimeInForce.GTC else None
+    unique = unique_id(install, terms.venue, ticket.id, leg)
+    order = Order(
+        id=tx.new_id(),
+        ticket=ticket.id,
+        leg=leg,
+        venue=terms.venue,
+        symbol=terms.symbol,
+        side=terms.side,
+        type=OrderType.LIMIT,
+        amount=terms.amount,
+        price=price,
+        time_in_force=terms.time_in_force,
+        client_order_id=venue.client_order_id(unique),
+        state=OrderState.PLANNED,
+        reduces=terms.reduces,
+        created_at=tx.now,
+        post_only=terms.post_only,
+        cancel_after=None if rests is None else tx.now + rests,
+    )
+    tx.orders.add(order)
+    tx.journal.add(
+        EventKind.ORDER_PLANNED,
+        tx.now,
+        ticket=ticket.id,
+        order=order.id,
+        client_order_id=order.client_order_id,
+        amount=order.amount,
+        price=order.price,
+    )
+    return order
 
 
 def overdue(ticket_id: str) -> Callable[[Transaction], None]:
@@ -110,38 +149,3 @@ def _send_back(
         return
     assert found.again is not None, "nothing objects otherwise"
     booking.ask_again(tx, ticket, found.again, policy=config.policy, old=old)
-
-
-def _order(
-    tx: Transaction,
-    ticket: Ticket,
-    terms: Terms,
-    quote: Quote,
-    venue: Venue,
-    market: Market,
-    config: Config,
-    install: str,
-) -> Order:
-    instrument = market.instrument(terms.venue, terms.symbol)
-    assert instrument is not None, "recheck found its market"
-    slippage = config.prices.slippage_tolerance
-    rests = terms.rests_for if terms.time_in_force is TimeInForce.GTC else None
-    unique = unique_id(install, terms.venue, ticket.id, ENTRY)
-    return Order(
-        id=tx.new_id(),
-        ticket=ticket.id,
-        leg=ENTRY,
-        venue=terms.venue,
-        symbol=terms.symbol,
-        side=terms.side,
-        type=OrderType.LIMIT,
-        amount=terms.amount,
-        price=send_price(terms, quote, step=instrument.price_step, slippage=slippage),
-        time_in_force=terms.time_in_force,
-        client_order_id=venue.client_order_id(unique),
-        state=OrderState.PLANNED,
-        reduces=terms.reduces,
-        created_at=tx.now,
-        post_only=terms.post_only,
-        cancel_after=None if rests is None else tx.now + rests,
-    )

@@ -7,7 +7,7 @@ sent again. Only a request that certainly never left goes out again, under the s
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 
 from execution import approval, booking, orders
@@ -15,11 +15,12 @@ from execution.config import Config
 from execution.errors import NotSent, OutcomeUnknown, VenueRefused
 from execution.store import Transaction
 from execution.trading import Brake, lets_through
-from execution.types import Order, OrderState
+from execution.types import Order, OrderState, Ticket
 from execution.venues.venue import NewOrder, Report, Venue
 
 FENCE_MARGIN = timedelta(seconds=1)
 FIRST_LOOK = orders.LOOK_AGAIN[0]
+A_MOMENT = timedelta(seconds=1)
 
 Recorded = Callable[[Transaction], Order]
 
@@ -63,9 +64,19 @@ def no_longer_approved(tx: Transaction, order: Order, venue: Venue) -> str | Non
     assert ticket is not None, "an order has a ticket"
     if ticket.mode is not venue.mode:
         return f"{venue.name} is {venue.mode} now, the card said {ticket.mode}"
-    if not approval.still_holds(ticket, tx.now):
+    if tx.now > held_until(ticket, order):
         return "it could not be sent while its approval held"
     return None
+
+
+def held_until(ticket: Ticket, order: Order) -> datetime:
+    """Until when a planned order may go out: as long as an approval holds.
+
+    A later leg is part of what was approved; it is checked anew when it is planned.
+    """
+    assert ticket.decided_at is not None, "what has an order was approved"
+    start = ticket.decided_at if order.leg == orders.ENTRY else order.created_at
+    return start + approval.APPROVAL_HOLDS
 
 
 def interrupted(order_id: str) -> Callable[[Transaction], None]:
@@ -121,8 +132,8 @@ async def send(
     except NotSent as error:
         if order.attempts > config.max_retries:
             return gave_up(order, str(error))
-        pause = config.retry_delay * 2 ** (order.attempts - 1)
-        return not_sent(order, str(error), again_in=pause * (1 + jitter.random() / 4))
+        pause = config.retry_delay * 2 ** (order.attempts - 1) * (1 + jitter.random() / 4)
+        return not_sent(order, str(error), again_in=max(pause, error.retry_after or pause))
     except OutcomeUnknown as unknown:
         return in_doubt(order, str(unknown))
     return acknowledged(order, report)
@@ -183,14 +194,21 @@ def in_doubt(order: Order, reason: str) -> Recorded:
 
 
 def not_sent(order: Order, reason: str, *, again_in: timedelta) -> Recorded:
-    """It never left: the same id may go out again after a pause."""
-    return lambda tx: booking.move_order(
-        tx,
-        tx.orders.get(order.id),
-        OrderState.PLANNED,
-        reason=reason,
-        next_look_at=tx.now + again_in,
-    )
+    """It never left: the same id may go out again after a pause, while its approval holds."""
+
+    def work(tx: Transaction) -> Order:
+        ticket = tx.tickets.get(order.ticket)
+        assert ticket is not None, "an order has a ticket"
+        too_late = held_until(ticket, order) + A_MOMENT
+        return booking.move_order(
+            tx,
+            tx.orders.get(order.id),
+            OrderState.PLANNED,
+            reason=reason,
+            next_look_at=min(tx.now + again_in, max(too_late, tx.now)),
+        )
+
+    return work
 
 
 def gave_up(order: Order, reason: str) -> Recorded:

@@ -34,6 +34,10 @@ _AFTER = (
 )
 _OF_TICKET = rows_where(_EVENTS.table, ticket="ticket").order_by(_EVENTS.table.c.seq)
 
+_LAST = rows_where(_EVENTS.table, kind="kind").order_by(_EVENTS.table.c.seq.desc()).limit(1)
+_BEGAN = select(_EVENTS.table.c.at).where(_EVENTS.table.c.seq == 1)
+_MAC = select(_EVENTS.table.c.mac).where(_EVENTS.table.c.seq == bindparam("seq"))
+
 GENESIS = "0" * 64
 
 
@@ -117,6 +121,21 @@ class Journal:
         """Everything recorded about one ticket, oldest first."""
         rows = self._connection.execute(_OF_TICKET, {"ticket": ticket})
         return [_EVENTS.record(row) for row in rows.mappings()]
+
+    def last(self, kind: EventKind) -> Event | None:
+        """The newest entry of a kind; reads back from the end until there is one."""
+        row = self._connection.execute(_LAST, {"kind": kind}).mappings().first()
+        return None if row is None else _EVENTS.record(row)
+
+    def began_at(self) -> datetime | None:
+        """When the first entry was written; None for an empty journal."""
+        moment: datetime | None = self._connection.execute(_BEGAN).scalar_one_or_none()
+        return moment
+
+    def holds(self, seq: int, digits: str) -> bool:
+        """Whether the entry of this number has a MAC that begins with these digits."""
+        mac = self._connection.execute(_MAC, {"seq": seq}).scalar_one_or_none()
+        return (mac or (GENESIS if seq == 0 else "")).startswith(digits)
 
     def count(self, kind: EventKind) -> int:
         """How often this happened."""

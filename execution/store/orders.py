@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select
+from sqlalchemy import Connection, bindparam, exists, func, insert, select
 
 from execution.errors import Corrupt
-from execution.store.records import Codec, rows_in, rows_where, swap
-from execution.tables import FillRow, OrderRow, Utc
-from execution.types import Fill, Order, OrderState
+from execution.orders import ENTRY
+from execution.store.records import Codec, columns_of, rows_in, rows_where, swap
+from execution.tables import FillRow, OrderRow, TicketRow, Utc
+from execution.types import Fill, Order, OrderState, TicketState
 
 _ORDERS = Codec(Order, OrderRow)
 _FILLS = Codec(Fill, FillRow)
@@ -21,7 +22,21 @@ _ORDER = rows_where(_ORDERS.table, id="id")
 _OF_TICKET = rows_where(_ORDERS.table, ticket="ticket").order_by(_ORDERS.table.c.id)
 _CHANGE_ORDER = swap(_ORDERS.table, "id", "state", "attempts")
 _ENTRIES_SINCE = select(func.count()).where(
-    _ORDERS.table.c.sent_at > bindparam("moment", type_=Utc), _ORDERS.table.c.reduces.is_(False)
+    _ORDERS.table.c.sent_at > bindparam("moment", type_=Utc),
+    _ORDERS.table.c.leg == ENTRY,
+    _ORDERS.table.c.reduces.is_(False),
+    _ORDERS.table.c.ticket != bindparam("without"),
+)
+_TICKETS = columns_of(TicketRow)
+_OTHER = _ORDERS.table.alias()
+_LEFT_OVER = (
+    select(_ORDERS.table)
+    .join(_TICKETS, _TICKETS.c.id == _ORDERS.table.c.ticket)
+    .where(
+        _TICKETS.c.state == TicketState.WORKING,
+        ~exists().where(_OTHER.c.ticket == _TICKETS.c.id, _OTHER.c.ended_at.is_(None)),
+    )
+    .order_by(_ORDERS.table.c.id)
 )
 _ASKED_ABOUT = select(_ORDERS.table).where(
     _ORDERS.table.c.next_look_at <= bindparam("now", type_=Utc),
@@ -95,6 +110,14 @@ class Orders:
             for row in self._connection.execute(query).mappings()
         }
 
+    def is_known(self, venue: str, venue_order_id: str) -> bool:
+        """Whether the venue's id is that of an order of ours."""
+        table = _ORDERS.table
+        query = select(table.c.id).where(
+            table.c.venue == venue, table.c.venue_order_id == venue_order_id
+        )
+        return self._connection.execute(query).first() is not None
+
     def symbols(self, venue: str) -> list[str]:
         """Every symbol we ever had an order in at this venue."""
         query = select(_ORDERS.table.c.symbol).where(_ORDERS.table.c.venue == venue).distinct()
@@ -106,9 +129,15 @@ class Orders:
         rows = self._connection.execute(query.order_by(_ORDERS.table.c.id))
         return [_ORDERS.record(row) for row in rows.mappings()]
 
-    def entries_since(self, moment: datetime) -> int:
-        """How many orders that add exposure were sent since then."""
-        return int(self._connection.execute(_ENTRIES_SINCE, {"moment": moment}).scalar_one())
+    def left_over(self) -> Sequence[Order]:
+        """The last order of each working ticket that has no order which may still fill."""
+        rows = self._connection.execute(_LEFT_OVER).mappings()
+        return list({row["ticket"]: _ORDERS.record(row) for row in rows}.values())
+
+    def entries_since(self, moment: datetime, *, without: str | None = None) -> int:
+        """How many entries were sent since then, other than that ticket's; its later legs are none."""
+        about = {"moment": moment, "without": without or ""}
+        return int(self._connection.execute(_ENTRIES_SINCE, about).scalar_one())
 
     def newest(self, *, limit: int, before: str | None = None, **equal: str) -> Sequence[Order]:
         """A page of orders, newest first, optionally only those with these column values."""

@@ -159,6 +159,16 @@ class Tickets:
         query = select(table.c.id).order_by(table.c.id.desc()).limit(limit)
         return [str(id) for id in self._connection.execute(query).scalars()]
 
+    def named(self, typed: str) -> list[Ticket]:
+        """What somebody may mean by `T-7F3K`, `7f3k` or a whole id, newest first."""
+        tail = typed.upper().removeprefix("T-")
+        whole = self.get(tail)
+        if whole is not None:
+            return [whole]
+        meant = [id for id in self.recent_ids() if tail and id.endswith(tail)]
+        found = [self.get(id) for id in meant[:10]]
+        return [ticket for ticket in found if ticket is not None]
+
     def in_state(self, *states: TicketState) -> Sequence[Ticket]:
         """Tickets that stand so, oldest first."""
         return self._many(rows_in(_TICKETS.table, "state", states, "id"))

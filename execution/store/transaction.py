@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, insert, select, update
 
 from execution.errors import Corrupt
+from execution.store.breakers import Breakers
 from execution.store.chat import Chat
 from execution.store.journal import Journal
 from execution.store.orders import Fills, Orders
@@ -61,6 +62,11 @@ class Transaction:
     def fills(self) -> Fills:
         """Fills."""
         return Fills(self._connection)
+
+    @cached_property
+    def breakers(self) -> Breakers:
+        """Which venues orders may go to."""
+        return Breakers(self._connection)
 
     @cached_property
     def chat(self) -> Chat:

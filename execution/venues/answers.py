@@ -80,9 +80,14 @@ class Wire:
             text = text.replace(secret, "...")
         return _SIGNED.sub("...", text).strip()[:_LONGEST]
 
+    @property
+    def throttled(self) -> bool:
+        """Whether the exchange had too much of us: 429 slows an address down, 418 bans it."""
+        return self.status in (418, 429)
+
     def retry_after(self) -> timedelta | None:
-        """How long the exchange asks for silence (418 and 429 carry it, in seconds)."""
-        if self.status not in (418, 429):
+        """How long the exchange asks for silence, in seconds, where it says so."""
+        if not self.throttled:
             return None
         told = {name.lower(): value for name, value in self.headers.items()}.get("retry-after", "")
         return timedelta(seconds=int(told)) if told.isdecimal() else None
@@ -99,7 +104,7 @@ def sending_failed(error: Exception, wire: Wire, quirks: Quirks) -> VenueError:
     if _names(error.__cause__) & NEVER_LEFT:
         return NotSent(f"{wire.exchange} cannot be reached")
     code, text = wire.words()
-    if wire.status is None or wire.status >= 500 or wire.status in (418, 429) or text is None:
+    if wire.status is None or wire.status >= 500 or wire.throttled or text is None:
         return OutcomeUnknown(_heard(error, wire))
     if code in quirks.duplicate_texts or any(known in text for known in quirks.duplicate_texts):
         return OutcomeUnknown(f"{wire.exchange} says the order's id is taken")

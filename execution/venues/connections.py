@@ -33,6 +33,8 @@ Failed = Callable[[Exception, Wire, Quirks], VenueError]
 
 TIMEOUT = timedelta(seconds=10)
 """No call lasts longer, unless the settings say otherwise (`ccxt.timeout`, milliseconds)."""
+SHORT_SILENCE, LONG_SILENCE = timedelta(seconds=1), timedelta(seconds=60)
+"""How long an exchange that had too much of us is left alone when it does not say how long."""
 _REFUSED_SETTINGS = {
     "maxRetriesOnFailure": "an order is never sent twice",
     "verbose": "it prints keys and signatures",
@@ -82,9 +84,9 @@ class _Watched:
         wire.requests += 1
         wire.status, wire.headers, wire.body = None, {}, ""
         answer = await super().fetch(url, method, headers, body)  # type: ignore[misc]  # ccxt's
-        if not isinstance(answer, dict | list):
-            # A gateway's page or nothing at all: ccxt would read it as an empty account.
-            raise ValueError("the answer is not JSON")
+        if not isinstance(answer, dict | list) or answer == {}:
+            # A gateway's page, nothing or `{}`: ccxt would read it as an empty account.
+            raise ValueError("the answer says nothing")
         return answer
 
     def on_rest_response(
@@ -133,6 +135,8 @@ class Connections:
         self._ready = False
         self._clock_is_off = False
         self._silent_until: datetime | None = None
+        self._throttled = 0
+        """Answers in a row that asked for silence."""
 
     async def open(self) -> Any:
         """Import ccxt, set the clock right, load markets, try the key; both connections are then warm.
@@ -176,7 +180,7 @@ class Connections:
         if not self._ready:
             raise VenueUnavailable(f"{self._exchange} is not open yet")
         if silence is not None:
-            raise VenueUnavailable(f"{self._exchange} asked for silence", retry_after=silence)
+            raise VenueUnavailable(self._asked_for(silence), retry_after=silence)
 
         async def with_true_clock() -> T:
             if self._clock_is_off:
@@ -191,11 +195,11 @@ class Connections:
         Raises:
             VenueRefused, NotSent, OutcomeUnknown: as `Venue.send`.
         """
-        orders = self._orders
+        orders, silence = self._orders, self._silence()
         if not self._ready:
             raise NotSent(f"{self._exchange} is not open yet")
-        if self._silence() is not None:
-            raise NotSent(f"{self._exchange} asked for silence")
+        if silence is not None:
+            raise NotSent(self._asked_for(silence), retry_after=silence)
         return await self._ask(lambda: ask(orders), sending_failed)
 
     async def cancel(self, ask: Ask[T]) -> T:
@@ -214,17 +218,19 @@ class Connections:
         wire = Wire(exchange=self._exchange, secrets=tuple(self._credentials.values()))
         token = _wire.set(wire)
         try:
-            return await call()
+            answer = await call()
         except VenueError:
             raise
         except Exception as error:  # noqa: BLE001  # ccxt parses untyped data: whatever breaks there
             problem = failed(error, wire, self._quirks)  # after an order left is an unknown outcome
             self._clock_is_off |= clock_is_off(error)
+        else:
+            self._throttled = 0
+            return answer
         finally:
             _wire.reset(token)
-        silence = wire.retry_after()
-        if silence is not None:
-            self._silent_until = self._clock() + silence
+        if wire.throttled:
+            self._keep_silent(wire.retry_after())
         raise problem  # outside the handler, so that it does not carry ccxt's error with it
 
     async def _set_clock(self, connection: Any) -> None:
@@ -234,6 +240,16 @@ class Connections:
             for one in (self._orders, self._reads):
                 one.options["timeDifference"] = connection.options["timeDifference"]
         self._clock_is_off = False
+
+    def _keep_silent(self, asked: timedelta | None) -> None:
+        """Nothing but cancels for as long as asked; unasked for a second, then twice as long each time."""
+        self._throttled += 1
+        silence = asked or min(SHORT_SILENCE * 2 ** (self._throttled - 1), LONG_SILENCE)
+        self._silent_until = max(self._clock() + silence, self._silent_until or self._clock())
+
+    def _asked_for(self, silence: timedelta) -> str:
+        seconds = -(-silence // timedelta(seconds=1))
+        return f"{self._exchange} asked for silence, {seconds} s of it are left"
 
     def _silence(self) -> timedelta | None:
         """How much longer the exchange wants to hear nothing but cancels."""

@@ -239,7 +239,7 @@ class ExchangeVenue:
         by = self._quirks.find_by
         if key.venue_order_id is not None:
             shown = await self._order(key.symbol, key.venue_order_id, {})
-        elif by is not None:
+        elif by is not None and key.client_order_id is not None:
             shown = await self._order(key.symbol, "", {by: key.client_order_id})
         else:
             return None
@@ -328,7 +328,7 @@ def _refuse_changed_terms(orders: Any, order: NewOrder) -> None:
 
 def _same(shown: Report, key: OrderKey) -> bool:
     """Whether this is the order looked for: our id decides, the exchange's where ours is not told."""
-    if shown.client_order_id is not None:
+    if key.client_order_id is not None and shown.client_order_id is not None:
         return shown.client_order_id == key.client_order_id
     return key.venue_order_id is not None and shown.venue_order_id == key.venue_order_id
 

@@ -47,7 +47,8 @@ class NewOrder(Record):
 class OrderKey(Record):
     """How one of our orders is found again: by client id, or by the venue's own id once known."""
 
-    client_order_id: str
+    client_order_id: str | None
+    """None when a person named the venue's id: that alone decides, whatever client id it carries."""
     symbol: str
     venue_order_id: str | None = None
     sent_at: datetime | None = None

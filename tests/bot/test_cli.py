@@ -28,7 +28,10 @@ from execution.venues.paper import PaperVenue
 from tests.desk import SECRETS, TOML, settings_in
 from tests.waiting import until
 
-COMMANDS = (["run"], ["status"], ["kill"], ["resume"], ["audit", "verify"], ["db", "upgrade"])
+COMMANDS = (
+    *(["run"], ["status"], ["kill"], ["resume"], ["db", "upgrade"]),
+    *(["audit", "verify"], ["audit", "show", "7F3K"]),
+)
 
 
 class Terminal:
@@ -198,6 +201,48 @@ def test_journal_verifies_until_an_entry_is_edited(terminal: Terminal) -> None:
     assert (as_json.exit_code, json.loads(as_json.stdout)) == (
         1, {"verified": False, "first_bad": 1},
     )  # fmt: skip
+
+
+def test_head_that_was_posted_is_still_there_or_not(terminal: Terminal) -> None:
+    asyncio.run(halted(terminal.settings()))
+    head = terminal("audit", "verify").stdout.split("head ")[1].strip().rstrip(".")
+    held = terminal("audit", "verify", "--head", f"1:{head}")
+    assert held.exit_code == 0
+    assert held.stdout.endswith(" It holds entry 1 as it was posted.\n")
+    for posted, words in (
+        (f"7:{head}", "Entry 7 was posted and is gone: the journal ends at 1."),
+        (f"1:{'0' * 16}", "Entry 1 is not the one that was posted: the journal was written anew."),
+    ):
+        lost = terminal("audit", "verify", "--head", posted)
+        assert lost.exit_code == 1
+        assert words in lost.stdout
+    as_json = json.loads(terminal("audit", "verify", "--json", "--head", f"7:{head}").stdout)
+    assert (as_json["verified"], as_json["posted"]) == (False, {"entry": 7, "held": False})
+
+
+def test_tail_that_was_cut_verifies_but_does_not_hold_the_posted_head(terminal: Terminal) -> None:
+    asyncio.run(halted(terminal.settings()))
+    whole = terminal("audit", "verify").stdout.split("head ")[1].strip().rstrip(".")
+    raw = sqlite3.connect(terminal.folder / "countersign.db", isolation_level=None)
+    raw.execute("DROP TRIGGER events_refuse_delete")
+    raw.execute("DELETE FROM events")
+    raw.execute("UPDATE head SET seq = 0, mac = ?", ("0" * 64,))
+    raw.close()
+    assert terminal("audit", "verify").exit_code == 0
+    lost = terminal("audit", "verify", "--head", f"1:{whole}")
+    assert lost.exit_code == 1
+    assert "Entry 1 was posted and is gone: the journal ends at 0." in lost.stdout
+
+
+@pytest.mark.parametrize("head", ["", "12", "12:abc", ":0123456789abcdef", "1:0123456789ABCDEF"])
+def test_head_that_is_none_is_one_line_with_the_fix(terminal: Terminal, head: str) -> None:
+    line = refused(terminal("audit", "verify", "--head", head), 2)
+    assert "--head" in line
+    assert "copy it from a daily message" in line
+
+
+def test_trail_of_a_ticket_nobody_knows_is_one_line(terminal: Terminal) -> None:
+    assert "there is no ticket 7F3K" in refused(terminal("audit", "show", "7F3K"), 1)
 
 
 async def halted(settings: Settings) -> None:

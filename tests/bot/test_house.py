@@ -7,10 +7,12 @@ from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from bot import house
 from bot.sources.source import SourceKind
 from execution.approval import Role
-from execution.types import Mode, OrderType, Side, Size, SizeKind
+from execution.types import Mode, OnTimeout, OrderType, Side, Size, SizeKind
 from execution.venues.exchange import ExchangeVenue
 from execution.venues.paper import PaperVenue
 from tests.desk import PATH_SECRET, SIGNING_SECRET, settings_in
@@ -109,7 +111,7 @@ def test_every_setting_reaches_the_execution_side(tmp_path: Path) -> None:
     assert limits.zone == config.zone == ZoneInfo("Europe/Madrid")
     assert (prices.order_type, prices.slippage_tolerance) == (OrderType.MARKET, D("0.002"))
     assert (prices.max_price_drift, policy.max_price_drift) == (D("0.004"), D("0.004"))
-    assert (prices.order_timeout, prices.on_timeout_leaves) == (45 * SECONDS, False)
+    assert (prices.order_timeout, prices.on_timeout) == (45 * SECONDS, OnTimeout.CANCEL)
     assert policy.expires_after == timedelta(minutes=6)
     assert policy.people == {
         "tg:1111": Role.OWNER, "tg:2222": Role.APPROVER, "tg:3333": Role.VIEWER,
@@ -118,6 +120,14 @@ def test_every_setting_reaches_the_execution_side(tmp_path: Path) -> None:
     assert config.default_size == Size(kind=SizeKind.EQUITY, value=D("0.02"))
     assert (config.max_retries, config.retry_delay) == (4, 2 * SECONDS)
     assert config.reconcile_every == 25 * SECONDS
+
+
+@pytest.mark.parametrize("word", OnTimeout)
+def test_every_word_for_the_rest_of_an_order_reaches_the_execution_side(
+    tmp_path: Path, word: OnTimeout
+) -> None:
+    settings = settings_in(tmp_path, environ={"COUNTERSIGN_EXECUTION__ON_TIMEOUT": word.value})
+    assert house.config(settings).prices.on_timeout is word
 
 
 def test_rules_keep_their_order_and_every_key(tmp_path: Path) -> None:

@@ -33,13 +33,13 @@ def news_of(desk: FrontDesk) -> dict[str, Message]:
     return desk.read(read)
 
 
-async def posted(desk: FrontDesk, ticket: Ticket) -> None:
-    """The ticket's card stands in the chat."""
+async def posted(desk: FrontDesk, ticket: Ticket, subject: str = "") -> None:
+    """The ticket's card stands in the chat, or another message about it."""
 
     def work(tx: Transaction) -> None:
         tx.chat.put(
             Post(
-                id=tx.new_id(), audience="chat", subject=f"ticket:{ticket.id}", place="-1",
+                id=tx.new_id(), audience="chat", subject=subject or f"ticket:{ticket.id}", place="-1",
                 number=5, has_picture=False, shown="", shown_seq=0, at=tx.now,
             )
         )  # fmt: skip
@@ -181,6 +181,15 @@ async def test_lost_and_found_venue_is_news(desk: FrontDesk) -> None:
     assert "paper main answers again" in told["venue_up"].face.text
 
 
+@pytest.mark.parametrize("kind", [EventKind.VENUE_ANSWERS, EventKind.VENUE_LOST_AGAIN])
+async def test_venue_that_was_told_lost_and_is_no_use_yet_is_no_news(
+    desk: FrontDesk, kind: EventKind
+) -> None:
+    await desk.start("trading")
+    await desk.side.store.write(lambda tx: tx.journal.add(kind, tx.now, venue="main"))
+    assert news_of(desk) == {}
+
+
 async def test_news_of_a_venue_that_was_removed_is_none(desk: FrontDesk) -> None:
     """The journal outlives the settings."""
     await desk.side.store.write(
@@ -216,3 +225,39 @@ async def test_everything_that_may_ring_counts_as_undelivered(desk: FrontDesk) -
     head = desk.head()[0]
     await desk.side.store.write(lambda tx: tx.chat.advance("chat", head))
     assert desk.read(undelivered) == 0
+
+
+async def test_doubt_that_is_something_else_by_now_is_told_as_what_it_is(desk: FrontDesk) -> None:
+    """The chat was away while an order was in doubt and then stuck: one message, not two."""
+    await desk.start("trading")
+    await desk.stuck_order()
+    told = news_of(desk)
+    assert set(told) == {"ticket_approved", "order_stuck"}
+    assert "a person must decide" in told["order_stuck"].face.text
+
+
+async def test_order_in_doubt_has_one_message_that_is_edited(desk: FrontDesk) -> None:
+    await desk.start("trading")
+    order = await desk.stuck_order()
+    subject = f"doubt:{order.ticket}"
+    assert news_of(desk)["order_stuck"].subject == subject
+    owner = Person(id="api", name="api")
+    await desk.side.desk.look_again(order.id, person=owner)
+    assert "order_look_asked" not in news_of(desk), "there is no message to edit"
+    await posted(desk, desk.ticket(order.ticket), subject=subject)
+    told = news_of(desk)["order_look_asked"]
+    assert (told.subject, told.edits) == (subject, True)
+    await desk.side.desk.mark_absent(order.id, person=owner)
+    assert "no order at paper" in news_of(desk)["order_absent"].face.text
+    assert not news_of(desk)["ticket_failed"].edits
+
+
+async def test_daily_message_is_silent_only_on_a_good_day(desk: FrontDesk) -> None:
+    await desk.start("trading")
+    work = {"day": "2026-11-20", "entry": 0, "mac": "0" * 64, "undelivered": 0}
+    await desk.side.store.write(lambda tx: tx.journal.add(EventKind.DAILY, tx.now, **work))
+    assert news_of(desk)["daily"].silent
+    await desk.side.desk.halt(person=ANA_HERSELF, reason="")
+    told = news_of(desk)["daily"]
+    assert not told.silent
+    assert "trading is halted" in told.face.text.partition("\n")[0]

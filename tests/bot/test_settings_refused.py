@@ -242,7 +242,6 @@ class TestNotBuilt:
                 "[[approval.rules]]\nblock = true\nwhen = { rolling_24h_from = 1 }",
                 "approval.rules[0].when.rolling_24h_from",
             ),
-            ('[execution]\non_timeout = "reprice"', "execution.on_timeout"),
             ("[risk]\nmax_daily_loss = 0", "risk.max_daily_loss"),
             ('[risk]\nmax_drawdown = "10%"', "risk.max_drawdown"),
             ('[watchdog]\nheartbeat_url = "https://x"', "watchdog.heartbeat_url"),

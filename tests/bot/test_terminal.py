@@ -65,6 +65,20 @@ async def test_status_names_positions_and_a_halt(desk: FrontDesk) -> None:
     assert report.json["positions"][0]["mark"] is None
 
 
+async def test_trail_of_a_ticket_is_the_one_of_the_chat(desk: FrontDesk) -> None:
+    await desk.start("trading")
+    ticket = await desk.new_ticket(source="straight", amount=Decimal("0.01"))
+    await until(lambda: desk.ticket(ticket.id).state is TicketState.DONE)
+    await desk.stop("trading")
+    report = terminal.audit(desk.settings, f"t-{ticket.id[-4:].lower()}")
+    lines = report.text.splitlines()
+    assert lines[1] == "14:30:00 Signal from straight"
+    assert lines[-1] == "14:30:00 Done"
+    assert report.json["ticket"] == ticket.id
+    assert report.json["entries"][-1]["kind"] == "ticket_done"
+    assert [e["text"] for e in report.json["entries"]] == [line[9:] for line in lines[2:]]
+
+
 async def test_broken_journal_is_found_whatever_the_key(desk: FrontDesk) -> None:
     """Entries that were not chained with this database's own key do not verify."""
     await desk.side.desk.halt(person=Person(id=CLI, name="Ana"), reason="")

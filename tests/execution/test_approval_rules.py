@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from execution.approval import DEFAULT_RULE, Policy, Role, Rule, When, fingerprint
-from execution.types import Mode, OrderType, Side, Target, Terms, TimeInForce
+from execution.types import Mode, OnTimeout, OrderType, Side, Target, Terms, TimeInForce
 from tests.execution.builders import NOW, terms
 
 D = Decimal
@@ -146,6 +146,7 @@ OTHER: dict[str, Any] = {
     "value": None,
     "time_in_force": TimeInForce.IOC,
     "rests_for": timedelta(seconds=30, microseconds=1),
+    "on_timeout": OnTimeout.REPRICE,
     "stop_price": D("98.01"),
     "good_till": NOW + timedelta(microseconds=1),
     "post_only": True,

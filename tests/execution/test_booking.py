@@ -260,7 +260,8 @@ class TestAnOrder:
             None,
             "v7",
         )
-        assert desk.said(EventKind.ORDER_WORKING) == {"resurrected": "True"}
+        assert desk.said(EventKind.ORDER_WORKING) == {}
+        assert desk.said(EventKind.ORDER_RISEN) == {"ended_as": "absent"}
 
     @pytest.mark.parametrize(
         ("state", "to"),

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from execution.breaker import SILENCE
 from execution.errors import Corrupt, VenueMisconfigured, VenueUnavailable
 from tests.clock import Clock
 from tests.execution.builders import NOW
@@ -120,7 +121,7 @@ class TestRunning:
 
             await asyncio.sleep(0.1)
             assert (desk.feed.loaded, desk.feed.connected, desk.feed.reason) == (True, True, None)
-            assert (desk.feed.answered_at, desk.bells) == (NOW, 1)
+            assert desk.bells == 1
 
         live(tmp_path, scene)
 
@@ -144,11 +145,20 @@ class TestRunning:
 
     def test_with_nothing_to_watch_the_balances_are_its_sign_of_life(self, tmp_path: Path) -> None:
         async def scene(desk: Desk) -> None:
-            await asyncio.sleep(40)
+            await asyncio.sleep(40.5)
 
             assert set(desk.venue.asked) == {"balances"}
-            assert 3 <= len(desk.venue.asked) <= 4
+            assert 7 <= len(desk.venue.asked) <= 9
             assert desk.feed.connected
+
+        live(tmp_path, scene)
+
+    def test_what_is_watched_is_sign_of_life_enough(self, tmp_path: Path) -> None:
+        async def scene(desk: Desk) -> None:
+            desk.market.watch({"main": [BTC]})
+            await asyncio.sleep(40.5)
+
+            assert desk.venue.asked.count("balances") == 3, "as often as they grow old"
 
         live(tmp_path, scene)
 
@@ -160,29 +170,31 @@ class TestRunning:
             await asyncio.sleep(100)
             assert desk.venue.opened_at == [0, 1, 3, 7, 15, 30, 60, 90]
             assert desk.feed.reason == "main cannot be reached"
-            assert (desk.feed.failures, desk.feed.loaded, desk.feed.connected) == (8, False, False)
+            assert (desk.feed.loaded, desk.feed.connected) == (False, False)
+            assert desk.feed.silent >= SILENCE
             assert desk.bells == 8
 
             desk.venue.faults.unreachable = False
             await asyncio.sleep(30)
-            assert (desk.feed.failures, desk.feed.reason) == (0, None)
+            assert desk.feed.reason is None
             assert (desk.feed.loaded, desk.feed.connected) == (True, True)
 
         live(tmp_path, scene)
 
-    def test_a_venue_is_lost_after_three_failures_and_found_again_with_one_answer(
+    def test_a_venue_is_lost_after_its_silence_and_found_again_with_one_answer(
         self, tmp_path: Path
     ) -> None:
         async def scene(desk: Desk) -> None:
             desk.market.watch({"main": [BTC]})
             await asyncio.sleep(0.5)
+            desk.feed.compared = True
             assert desk.bells == 1
 
             desk.venue.faults.unreachable = True
+            await asyncio.sleep(14)
+            assert (desk.feed.connected, desk.feed.compared, desk.bells) == (True, True, 1)
             await asyncio.sleep(2)
-            assert (desk.feed.failures, desk.feed.connected, desk.bells) == (2, True, 1)
-            await asyncio.sleep(1)
-            assert (desk.feed.failures, desk.feed.connected, desk.bells) == (3, False, 2)
+            assert (desk.feed.connected, desk.feed.compared, desk.bells) == (False, False, 2)
             assert desk.feed.reason == "main cannot be reached"
             assert desk.feed.loaded, "its markets are still known"
             await asyncio.sleep(60)
@@ -190,35 +202,74 @@ class TestRunning:
 
             desk.venue.faults.unreachable = False
             await asyncio.sleep(1)
-            assert (desk.feed.failures, desk.feed.connected, desk.bells) == (0, True, 3)
-            assert desk.feed.reason is None
+            assert (desk.feed.connected, desk.feed.compared, desk.bells) == (True, False, 3)
+            assert (desk.feed.reason, desk.feed.silent) == (None, timedelta(0))
 
         live(tmp_path, scene)
 
-    def test_failures_with_an_answer_between_them_do_not_add_up(self, tmp_path: Path) -> None:
+    def test_a_dead_venue_is_noticed_with_nothing_to_watch(self, tmp_path: Path) -> None:
+        async def scene(desk: Desk) -> None:
+            await asyncio.sleep(30)
+            desk.venue.faults.unreachable = True
+            await asyncio.sleep(20)
+            assert not desk.feed.connected
+
+        live(tmp_path, scene)
+
+    def test_a_venue_whose_calls_hang_is_lost_too(self, tmp_path: Path) -> None:
         async def scene(desk: Desk) -> None:
             desk.market.watch({"main": [BTC]})
             await asyncio.sleep(0.5)
-            for _ in range(5):
-                desk.venue.faults.unreachable = True
-                await asyncio.sleep(2)
-                desk.venue.faults.unreachable = False
-                await asyncio.sleep(1)
+            desk.venue.hung |= {BTC, "balances"}
+            await asyncio.sleep(16.5)
+            assert (desk.feed.connected, desk.feed.reason) == (False, "main does not answer")
+
+        live(tmp_path, scene)
+
+    @pytest.mark.parametrize("how", ["hangs", "fails"])
+    def test_one_dead_ticker_loses_no_venue_and_holds_up_no_other(
+        self, tmp_path: Path, how: str
+    ) -> None:
+        async def scene(desk: Desk) -> None:
+            desk.market.watch({"main": [BTC, EUR]})
+            await asyncio.sleep(0.5)
+            if how == "hangs":
+                desk.venue.hung.add(EUR)
+            else:
+                desk.venue.ill[EUR] = VenueUnavailable("no such ticker")
+            await asyncio.sleep(60)
+
+            assert (desk.feed.connected, desk.feed.reason, desk.bells) == (True, None, 1)
+            quote = desk.market.quote("main", BTC)
+            assert quote is not None
+            assert at_the_loop() - quote.at <= timedelta(seconds=1)
+            assert desk.market.quote("main", EUR) is None
+
+        live(tmp_path, scene)
+
+    def test_an_answer_to_somebody_elses_question_is_a_sign_of_life(self, tmp_path: Path) -> None:
+        async def scene(desk: Desk) -> None:
+            await asyncio.sleep(0.5)
+            desk.venue.ill["balances"] = VenueUnavailable("the account endpoint is down")
+            for _ in range(10):
+                await asyncio.sleep(6)
+                desk.market.heard("main")
 
             assert (desk.feed.connected, desk.bells) == (True, 1)
 
         live(tmp_path, scene)
 
-    def test_a_miss_that_is_over_leaves_no_reason(self, tmp_path: Path) -> None:
+    def test_silences_with_an_answer_between_them_do_not_add_up(self, tmp_path: Path) -> None:
         async def scene(desk: Desk) -> None:
             desk.market.watch({"main": [BTC]})
             await asyncio.sleep(0.5)
-            desk.venue.faults.unreachable = True
-            await asyncio.sleep(1)
-            desk.venue.faults.unreachable = False
-            await asyncio.sleep(1)
+            for _ in range(5):
+                desk.venue.faults.unreachable = True
+                await asyncio.sleep(12)
+                desk.venue.faults.unreachable = False
+                await asyncio.sleep(2)
 
-            assert (desk.feed.connected, desk.feed.reason) == (True, None)
+            assert (desk.feed.connected, desk.feed.reason, desk.bells) == (True, None, 1)
 
         live(tmp_path, scene)
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execution.types import OrderType, Side, Size, Target, Terms, TimeInForce
+from execution.types import OnTimeout, OrderType, Side, Size, Target, Terms, TimeInForce
 from tests.execution.builders import (
     D,
     facts,
@@ -141,20 +141,22 @@ THIRTY = timedelta(seconds=30)
 
 
 @pytest.mark.parametrize(
-    ("kind", "given_tif", "leaves", "tif", "rests_for"),
+    ("kind", "given_tif", "on_timeout", "tif", "rests_for"),
     [
-        ("market", None, False, "IOC", None),
-        ("market", "GTC", False, "IOC", None),
-        ("market", "FOK", False, "FOK", None),
-        ("limit", None, False, "GTC", THIRTY),
-        ("limit", None, True, "GTC", None),
-        ("limit", "GTC", False, "GTC", None),
-        ("limit", "IOC", False, "IOC", None),
-        ("limit", "FOK", False, "FOK", None),
+        ("market", None, "cancel", "IOC", None),
+        ("market", "GTC", "cancel", "IOC", None),
+        ("market", "FOK", "reprice", "FOK", None),
+        ("limit", None, "cancel", "GTC", THIRTY),
+        ("limit", None, "reprice", "GTC", THIRTY),
+        ("limit", None, "market", "GTC", THIRTY),
+        ("limit", None, "leave", "GTC", None),
+        ("limit", "GTC", "cancel", "GTC", None),
+        ("limit", "IOC", "cancel", "IOC", None),
+        ("limit", "FOK", "market", "FOK", None),
     ],
 )
 def test_how_long_an_order_lasts(
-    kind: str, given_tif: str | None, leaves: bool, tif: str, rests_for: timedelta | None
+    kind: str, given_tif: str | None, on_timeout: str, tif: str, rests_for: timedelta | None
 ) -> None:
     order = made(
         signal(
@@ -162,9 +164,20 @@ def test_how_long_an_order_lasts(
             type=OrderType(kind),
             time_in_force=given_tif and TimeInForce(given_tif),
         ),
-        how=prices(on_timeout_leaves=leaves),
+        how=prices(on_timeout=OnTimeout(on_timeout)),
     )
     assert (order.time_in_force, order.rests_for) == (tif, rests_for)
+    assert order.on_timeout == (on_timeout if rests_for else "leave")
+
+
+@pytest.mark.parametrize("on_timeout", ["cancel", "reprice", "market"])
+def test_the_rest_of_an_order_at_the_senders_own_price_is_only_ever_canceled(
+    on_timeout: str,
+) -> None:
+    order = made(
+        signal(size=size("amount", "1"), price=D(98)), how=prices(on_timeout=OnTimeout(on_timeout))
+    )
+    assert (order.rests_for, order.on_timeout) == (THIRTY, OnTimeout.CANCEL)
 
 
 @pytest.mark.parametrize(

@@ -34,11 +34,12 @@ from bot.telegram import cards
 from execution import booking
 from execution.approval import Policy, Role, Rule, When
 from execution.config import Config
-from execution.desk import Desk, Outcome, Person, SignalKey
+from execution.desk import Desk, Person, SignalKey
 from execution.errors import NotPossible, StoreUnavailable, VenueUnavailable
 from execution.executor import Executor
 from execution.market import Market
 from execution.migrations import upgrade
+from execution.outcome import Outcome
 from execution.pricing import PriceTerms
 from execution.reconcile import Reconciler
 from execution.risk import Limits
@@ -536,7 +537,8 @@ async def test_a_person_can_end_a_stuck_order_so_that_the_desk_can_go_on(tmp_pat
 
         await until(stuck, timeout_s=20)
         await desk.desk.halt(person=ANA_P, reason="")
-        await desk.desk.cancel(ticket.id, person=OLGA_P)
+        (order,) = desk.store.read_now(lambda tx: tx.orders.of_ticket(ticket.id))
+        await desk.desk.mark_absent(order.id, person=OLGA_P)
 
         def resumed() -> bool:
             clock.advance(5)

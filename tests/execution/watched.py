@@ -17,16 +17,22 @@ from execution.venues.venue import Balance
 
 
 class WatchedVenue(PaperVenue):
-    """The paper venue, writing down what it is asked and when; `ill` makes one question fail."""
+    """The paper venue, writing down what it is asked and when.
+
+    A question in `ill` fails, one in `hung` is never answered.
+    """
 
     def __init__(self, name: str, path: Path, clock: Callable[[], datetime], **how: Any) -> None:
         super().__init__(name, path / f"{name}.db", clock, **how)
         self.asked: list[str] = []
         self.opened_at: list[float] = []
         self.ill: dict[str, Exception] = {}
+        self.hung: set[str] = set()
 
-    def _note(self, question: str) -> None:
+    async def _note(self, question: str) -> None:
         self.asked.append(question)
+        if question in self.hung:
+            await asyncio.Event().wait()
         if question in self.ill:
             raise self.ill[question]
 
@@ -37,15 +43,15 @@ class WatchedVenue(PaperVenue):
         await super().open()
 
     async def quote(self, symbol: str) -> Quote:
-        self._note(symbol)
+        await self._note(symbol)
         return await super().quote(symbol)
 
     async def balances(self) -> Mapping[str, Balance]:
-        self._note("balances")
+        await self._note("balances")
         return await super().balances()
 
     async def candles(self, symbol: str, interval: str, count: int) -> Sequence[Candle]:
-        self._note("candles")
+        await self._note("candles")
         return await super().candles(symbol, interval, count)
 
 

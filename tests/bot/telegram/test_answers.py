@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bot.telegram import answers, figures
 from bot.telegram.faces import POPUP_LIMIT
-from execution.desk import Answer, Outcome
+from execution.outcome import Answer, Outcome
 from execution.types import Refusal, TicketState, VoteKind
 from tests.bot.telegram.views import LOOK, at, ticket
 

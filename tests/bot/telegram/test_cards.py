@@ -275,11 +275,10 @@ tv breakout-15m, 4 s old at 14:30:10""",
     ),
     "stuck": (
         view(ticket(TS.WORKING), votes=ANA, orders=(order(OS.STUCK),)),
-        """<b>LIVE · BUY 0.0415 BTC/USDT: unknown at binance, a person must look</b>
+        """<b>LIVE · BUY 0.0415 BTC/USDT: unknown at binance, a person must decide</b>
 binance main · T-7F3K · limit 60 012.40, for 30 s
-binance did not show in time what became of the order.
-Look there for <code>cs1a2b3c4d</code>. It will not be sent again.
-If it is not there, an owner ends it here with /cancel.
+binance did not show in time what became of the order. It is still looked for.
+The reply to this card says what was asked and has the buttons.
 BTC/USDT takes no new order at binance main until this is known.
 Ana approved 14:31:22, after 1 min 12 s · sent +4 ms · acknowledged +86 ms
 
@@ -453,11 +452,15 @@ Targets 61 500 (half), 63 000 (half) · not placed by us
 tv breakout-15m, 4 s old at 14:30:10""",
         ["Details | Propose again"],
     ),
-    "proved absent": (
-        view(ticket(TS.FAILED), votes=ANA, orders=(order(OS.ABSENT, acknowledged_at=None),)),
-        """<b>LIVE · BUY 0.0415 BTC/USDT: never reached binance</b>
+    "absent": (
+        view(
+            ticket(TS.FAILED),
+            votes=ANA,
+            orders=(order(OS.ABSENT, acknowledged_at=None, reason="marked as absent by Olga"),),
+        ),
+        """<b>LIVE · BUY 0.0415 BTC/USDT: no order at binance</b>
 binance main · T-7F3K · limit 60 012.40, for 30 s
-Looked for until it was certain: the order does not exist. Nothing was filled.
+Marked as absent by Olga. Nothing was filled.
 Ana approved 14:31:22, after 1 min 12 s · sent +4 ms
 
 Stop 58 900: −46.16 USDT · not placed by us

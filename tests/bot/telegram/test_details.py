@@ -79,7 +79,8 @@ Best ask 60 004
 0.0415 BTC is 2 490.51 USDT
 At the stop −46.16 USDT
 At the targets +92.86 USDT
-Order cs1a2b3c4d, 998 at binance: filled</blockquote>""",
+Order cs1a2b3c4d, 998 at binance: filled
+/audit T-7F3K: who did what when</blockquote>""",
         [],
     ),
     "details of what is stuck": (
@@ -93,7 +94,8 @@ Best ask 60 004
 At the stop −46.16 USDT
 At the targets +92.86 USDT
 Order cs1a2b3c4d: stuck
-No answer for 10 min.</blockquote>""",
+No answer for 10 min.
+/audit T-7F3K: who did what when</blockquote>""",
         [],
     ),
     "edit": (

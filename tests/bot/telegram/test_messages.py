@@ -43,9 +43,6 @@ BIG = terms(amount=Decimal("0.9"), value=Decimal(54000))
 REFUSED = view(ticket(TS.REFUSED, terms=BIG, refusals=(TOO_LARGE,)))
 TWICE = view(ticket(TS.REFUSED, terms=BIG, refusals=(TOO_LARGE, HOURS)))
 DOUBT = view(ticket(TS.WORKING), votes=ANA, orders=(order(OS.IN_DOUBT, acknowledged_at=None),))
-STUCK = view(
-    ticket(TS.WORKING), votes=ANA, orders=(order(OS.STUCK, reason="no answer for 10 min"),)
-)
 MOVED = view(
     ticket(
         revision=2,
@@ -119,16 +116,6 @@ MAX_ORDER_NOTIONAL 5, DUPLICATE_WINDOW 2. Nothing was sent.""",
         """<b>LIVE · T-7F3K BUY 0.0415 BTC/USDT: binance did not answer</b>
 binance main
 The order may or may not exist. It is being looked for and will not be sent again.
-BTC/USDT takes no new order at binance main until this is known.""",
-        ["Details"],
-    ),
-    "an order a person must look at": (
-        messages.trouble(STUCK, LOOK, short=SHORT),
-        """<b>LIVE · T-7F3K BUY 0.0415 BTC/USDT: unknown at binance, a person must look</b>
-binance main
-binance did not show in time what became of the order.
-Look there for <code>cs1a2b3c4d</code>. It will not be sent again.
-If it is not there, an owner ends it here with /cancel.
 BTC/USDT takes no new order at binance main until this is known.""",
         ["Details"],
     ),
@@ -294,7 +281,7 @@ def test_whatever_others_wrote_the_text_is_valid_and_fits(words: str) -> None:
         messages.venue_down(lost),
         messages.refusal(refused, LOOK),
         messages.refusals(Mode.LIVE, words, {words: 1}),
-        messages.trouble(STUCK.evolve(exchange=words), LOOK, short=SHORT),
+        messages.trouble(DOUBT.evolve(exchange=words), LOOK, short=SHORT),
     ):
         text = seen(face.text)
         assert figures.utf16(text) <= TEXT_LIMIT

@@ -155,6 +155,7 @@ kraken spot is not connected.""",
         replies.help_text(Mode.PAPER, Role.OWNER),
         """<b>PAPER · What you can type</b>
 /status how things stand
+/audit &lt;ticket&gt; who did what when, from signal to last fill
 /cancel &lt;id&gt; withdraw a ticket, or cancel what is left of its order
 /kill [reason] halt at once and cancel every open order of ours
 /resume trade again after a halt
@@ -166,6 +167,7 @@ kraken spot is not connected.""",
         replies.help_text(Mode.PAPER, Role.VIEWER),
         """<b>PAPER · What you can type</b>
 /status how things stand
+/audit &lt;ticket&gt; who did what when, from signal to last fill
 /whoami your id and role
 /help this list""",
         [],

@@ -76,6 +76,7 @@ class TestReading:
             (Fault(kind="truncate", process=True), "broke"),
             (HTML, "cannot be read"),
             (Fault(kind="answer"), "cannot be read"),
+            (Fault(kind="answer", body="{}"), "cannot be read"),
             (Fault(kind="answer", status=502, body="<html>"), "502"),
             (refusal(-1000, "An unknown error occurred."), "An unknown error"),
         ],
@@ -119,11 +120,12 @@ class TestFinding:
         asked = {f"{one.method} {one.path}" for one in exchange.requests}
         assert asked == {"GET order", "GET openOrders", "GET allOrders", "GET myTrades"}
 
+    @pytest.mark.parametrize("fault", [HTML, Fault(kind="answer", body="{}")], ids=["page", "{}"])
     @pytest.mark.parametrize("leg", ["order", "openOrders", "allOrders", "myTrades"])
     async def test_a_look_up_that_fails_leaves_the_round_incomplete(
-        self, venue: ExchangeVenue, exchange: BinanceServer, leg: str
+        self, venue: ExchangeVenue, exchange: BinanceServer, leg: str, fault: Fault
     ) -> None:
-        exchange.fail(f"GET {leg}", HTML)
+        exchange.fail(f"GET {leg}", fault)
         with pytest.raises(VenueUnavailable):
             await venue.find(key_of(an_order(venue)))
 
@@ -199,6 +201,14 @@ class TestFinding:
         with pytest.raises(OrderUnknown):
             await venue.cancel(key_of(order))
 
+    async def test_an_id_that_a_person_named_decides_whatever_client_id_is_shown(
+        self, venue: ExchangeVenue, exchange: BinanceServer
+    ) -> None:
+        sent = await venue.send(an_order(venue))
+        named = key_of(an_order(venue), client_order_id=None, venue_order_id=sent.venue_order_id)
+        assert await venue.find(named) == sent
+        assert await venue.find(named.evolve(venue_order_id="4711")) is None
+
 
 class TestSilence:
     @pytest.mark.parametrize("status", [418, 429])
@@ -220,13 +230,39 @@ class TestSilence:
             await venue.quote(BTC)
         assert told.value.retry_after is not None
         assert timedelta(0) < told.value.retry_after <= timedelta(seconds=30)
-        with pytest.raises(NotSent):
+        with pytest.raises(NotSent, match="asked for silence") as unsent:
             await venue.send(an_order(venue, 2))
+        assert unsent.value.retry_after is not None
+        assert timedelta(0) < unsent.value.retry_after <= timedelta(seconds=30)
         assert exchange.requests == []
         await venue.cancel(key_of(order))
 
         clock.ahead = timedelta(seconds=31)
         assert await venue.quote(BTC)
+
+    async def test_an_exchange_that_does_not_say_how_long_is_left_alone_ever_longer(
+        self, venue: ExchangeVenue, exchange: BinanceServer, clock: Clock
+    ) -> None:
+        too_much = Fault(kind="answer", status=429, body="{}")
+        asked_for = []
+        for _ in range(8):
+            exchange.fail("GET account", too_much)
+            with pytest.raises(VenueUnavailable):
+                await venue.balances()
+            with pytest.raises(VenueUnavailable) as told:
+                await venue.quote(BTC)
+            asked_for.append(told.value.retry_after)
+            clock.ahead += timedelta(seconds=60)
+        assert [round(wait.total_seconds()) for wait in asked_for if wait] == [
+            1, 2, 4, 8, 16, 32, 60, 60,
+        ]  # fmt: skip
+
+        assert await venue.quote(BTC)
+        exchange.fail("GET account", too_much)
+        with pytest.raises(VenueUnavailable):
+            await venue.balances()
+        with pytest.raises(VenueUnavailable, match="1 s of it are left"):
+            await venue.quote(BTC)
 
 
 class TestSecrets:
