@@ -9,7 +9,7 @@ COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --python-versi
 	--custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test simulate bench screenshot format lock install
+.PHONY: help demo run test simulate bench cards screenshot format lock install
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
@@ -25,13 +25,17 @@ test: $(INSTALLED_DEV) ## every check and test, as CI runs them
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n 2 -m "not benchmark"
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not benchmark"
 
-simulate: $(INSTALLED_DEV) ## many seeds of faults and crashes, with progress (SEEDS=20000)
-	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),1000)
+simulate: $(INSTALLED_DEV) ## long runs of faults and crashes (SEEDS=20000, PAIRS=1 or STORIES=5000)
+	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),1000) \
+		$(if $(PAIRS),--pairs) $(if $(STORIES),--stories $(STORIES))
 
 bench: $(INSTALLED_DEV) ## the long measurements
 	$(BIN)/python -m pytest -s -m benchmark tests/benchmarks
+
+cards: $(INSTALLED_DEV) ## photograph every card and message, light and dark, into artifacts/
+	$(BIN)/python -m tests.browser.cards
 
 screenshot: $(INSTALLED_DEV) ## photograph the demo for the README, with Chromium
 	$(BIN)/python -m tests.browser.screenshot

@@ -15,6 +15,7 @@ from bot.problems import problem
 from bot.shapes import Json
 from bot.telegram import replies
 from bot.telegram.front import Front
+from bot.telegram.silence import silence
 from execution import reports
 from execution.desk import Person
 from execution.errors import NotPossible, StoreUnavailable
@@ -59,7 +60,10 @@ def api(front: Front, token: str | None) -> APIRouter:
     @router.get("/status")
     async def status() -> Json:
         """The truth at this moment."""
-        return shapes.status_json(await front.status())
+        view = await front.status()
+        lost = await front.store.read(silence)
+        heard = {"telegram": None if lost is None else lost.data["reason"]}
+        return shapes.status_json(view) | heard
 
     @router.get("/tickets/{id}")
     async def ticket(id: str) -> Response:
@@ -70,12 +74,16 @@ def api(front: Front, token: str | None) -> APIRouter:
         return JSONResponse(shapes.ticket_json(view))
 
     @router.get("/positions")
-    async def positions() -> Json:
-        """What our own fills bought and have not sold."""
+    async def positions(symbol: Text = None, venue: Text = None) -> Json:
+        """What our own fills bought and have not sold; all of it on one page."""
 
         def read(tx: Transaction) -> Json:
             start = reports.day_start(tx.now, front.look.zone)
-            views = reports.positions(tx, front.market, start)
+            views = [
+                view
+                for view in reports.positions(tx, front.market, start)
+                if symbol in {None, view.symbol} and venue in {None, view.venue}
+            ]
             return _page([shapes.position_json(view) for view in views], len(views) + 1)
 
         return await front.store.read(read)

@@ -30,6 +30,7 @@ from bot.metrics import Metrics
 from bot.parts import VERSION, Chat, Ids, Trading, now
 from bot.settings import Settings, SettingsError
 from bot.telegram.front import Front
+from bot.telegram.webhook import webhook
 from bot.web import web
 from execution.errors import StoreUnavailable, VenueMisconfigured
 from execution.events import EventKind
@@ -122,8 +123,8 @@ class App:
         # Asked for before anything is made: a key, a database, a lock.
         self._settings.require_token()
         self._settings.require_chat_id()
+        alone = Alone(self._settings.database.url, house.keys(self._settings))
         bound = listen(self._settings)
-        alone = Alone(self._settings.database.url)
         ids, started_at = Ids(), now()
         try:
             alone.take()
@@ -151,7 +152,11 @@ class App:
         gc.freeze()
         side.market.on_change(gc.freeze)
         hour, zone = self._settings.telegram.daily_at, self._settings.general.timezone
-        ticks = jobs.scheduler(desk=side.desk, daily=Daily(store=side.store, at=hour, zone=zone))
+        ticks = jobs.scheduler(
+            desk=side.desk,
+            daily=Daily(store=side.store, at=hour, zone=zone),
+            vetoes=chat.vetoes,
+        )
         ticks.start()
         work = _forever(side, chat) | {
             f"beside {n}": partial(b, side) for n, b in enumerate(beside)
@@ -216,11 +221,13 @@ class App:
             venues=frozenset(self._settings.venues),
         )
         control = api(front, None if token is None else token.get_secret_value())
+        hook = parts.hook(self._settings)
+        telegram = [] if hook is None else [webhook(chat.intake, hook)]
         app = web(
             version=VERSION,
             ready=partial(self._ready, side, chat),
             metrics=metrics.text,
-            routers=[signals, control],
+            routers=[signals, control, *telegram],
             home=self._page is None,
         )
         if self._page is not None:
@@ -229,12 +236,17 @@ class App:
 
     async def _ready(self, side: Trading, chat: Chat) -> dict[str, str | None]:
         """Every part and why it is not ready, or None."""
-        states: dict[str, str | None] = {"telegram": chat.intake.reason or chat.notifier.trouble}
+        database = side.store.trouble
         try:
             await side.store.read(lambda tx: tx.journal.head())
-            states["database"] = None
         except StoreUnavailable as error:
-            states["database"] = str(error)
+            database = str(error)
+        # What cannot be stored cannot be told either; that is not Telegram's fault.
+        untold = chat.notifier.trouble if database is None else None
+        states: dict[str, str | None] = {
+            "database": database,
+            "telegram": chat.intake.reason or untold,
+        }
         for name, feed in side.market.feeds().items():
             states[f"venue {name}"] = None if feed.connected else feed.reason
         fresh = {n: text for n, (at, text) in self._troubles.items() if now() - at < REMEMBERED}

@@ -1,6 +1,6 @@
-"""The picture on a card: candles with entry, stop and targets, drawn in a process of its own.
+"""Has pictures drawn in a process of its own: the card's candles, the result's days.
 
-The notifier asks `Charts` for it. matplotlib is imported only in that process, so that neither its
+The notifier and `/pnl` ask `Charts` for them. matplotlib is imported only in that process, so that neither its
 import nor its drawing ever stalls the loop an order goes through.
 """
 
@@ -15,53 +15,18 @@ import warnings
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
-from datetime import timedelta, tzinfo
-from decimal import Decimal
+from datetime import timedelta
 from multiprocessing.process import BaseProcess
 from threading import Thread
 from typing import ParamSpec, Protocol, TypeVar
 
-from execution.types import Candle, Mode, Record, Side
+from bot.pictures import Picture
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 IDLE = timedelta(minutes=5)
 """After this long without a picture the process ends and gives its memory back."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Picture(Record):
-    """What a card's picture shows; prices in quote currency, candles oldest first."""
-
-    mode: Mode
-    ticket: str
-    """As people say it: `T-7F3K`."""
-    side: Side
-    symbol: str
-    interval: str
-    candles: tuple[Candle, ...]
-    zone: tzinfo
-    """The zone of the times below the candles."""
-    entry: Decimal | None = None
-    """The sender's limit price; None when the desk prices the order."""
-    worst: Decimal | None = None
-    """`at most` / `at least`, where there is no limit price."""
-    stop: Decimal | None = None
-    targets: tuple[Decimal, ...] = ()
-    last: Decimal | None = None
-    """What the market asks now."""
-
-    def __post_init__(self) -> None:
-        """Check the record.
-
-        Raises:
-            ValueError: there is no candle to draw.
-        """
-        Record.__post_init__(self)
-        if not self.candles:
-            raise ValueError("Picture.candles: a picture needs at least one candle")
 
 
 class Timer(Protocol):

@@ -10,6 +10,7 @@ import asyncio
 import getpass
 import json
 import os
+import secrets
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -30,8 +31,10 @@ app = typer.Typer(
 )
 db = typer.Typer(help="The database.", no_args_is_help=True)
 audit = typer.Typer(help="The journal.", no_args_is_help=True)
+policy = typer.Typer(help="The approval rules.", no_args_is_help=True)
 app.add_typer(db, name="db")
 app.add_typer(audit, name="audit")
+app.add_typer(policy, name="policy")
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="The settings file; default countersign.toml.")
@@ -56,6 +59,23 @@ def settings(config: Path | None) -> Settings:
 def person_here() -> str:
     """Who is at this command line, as the journal names them."""
     return f"cli:{getpass.getuser()}"
+
+
+@app.command()
+def init(as_json: JsonOption = False) -> None:  # noqa: FBT002  # typer makes a flag of it
+    """Ask a few questions, pair the first owner, write countersign.toml and .env here."""
+    from bot import init as first
+
+    def ask(text: str, *, default: str | None = None, hidden: bool = False) -> str:
+        shown = default if default else None
+        answer: str = typer.prompt(
+            text, default=default, show_default=shown is not None, hide_input=hidden, err=True
+        )
+        return answer
+
+    terminal = first.Terminal(ask=ask, say=lambda line: typer.echo(line, err=True))
+    done = _with_desk(lambda: first.init(Path.cwd(), os.environ, terminal, secrets.token_bytes))
+    typer.echo(json.dumps(done.json, indent=2) if as_json else done.text)
 
 
 @app.command()
@@ -192,6 +212,30 @@ def audit_show(
     loaded = settings(config)
     shown = _with_desk(lambda: terminal.audit(loaded, ticket))
     typer.echo(json.dumps(shown.json, indent=2) if as_json else shown.text)
+
+
+@policy.command("test")
+def policy_test(
+    file: Annotated[Path, typer.Argument(help="A settings file; its [approval] is tried.")],
+    last: Annotated[
+        int, typer.Option("--last", min=1, help="How many of the newest tickets.")
+    ] = 1000,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,  # noqa: FBT002  # typer makes a flag of it
+) -> None:
+    """What past signals would have met under the rules of another file. Changes nothing."""
+    from bot import policy as rules
+    from bot.settings import load_approval
+    from bot.terminal import Report
+
+    loaded = settings(config)
+
+    def work() -> Report:
+        other = load_approval(file, loaded)
+        return rules.test(loaded, other, last=last, say=lambda text: typer.echo(text, err=True))
+
+    done = _with_desk(work)
+    typer.echo(json.dumps(done.json, indent=2) if as_json else done.text)
 
 
 def _with_desk(work: Callable[[], T]) -> T:

@@ -2,16 +2,19 @@
 journal's head, which shows a tail that was cut since.
 
 A tick of `jobs.py` asks; the entry itself is what makes it once, also after a restart. A desk that was
-down at the hour writes it when it is up again on the same day.
+down at the hour writes it when it is up again, for the newest day that has none.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from bot.notifier import undelivered
 from execution.events import EventKind
 from execution.store import Store, Transaction
+
+_ON_ITS_WAY = timedelta(minutes=1)
+"""What waits for no longer is being told, not held up."""
 
 
 class Daily:
@@ -26,23 +29,24 @@ class Daily:
         """The newest day known to have its entry."""
 
     async def write(self) -> None:
-        """Write the entry of today, unless it is too early or there is one."""
+        """Write the entry of the newest day whose hour has come, unless there is one."""
         if await self._store.read(self._due) is not None:
             self._written = await self._store.write(self._write)
 
     def _due(self, tx: Transaction) -> date | None:
         """The day whose entry is missing."""
-        today = tx.now.astimezone(self._zone).date()
-        hour = moment(today, self._at, self._zone)
+        day = tx.now.astimezone(self._zone).date()
+        if tx.now < moment(day, self._at, self._zone):
+            day -= timedelta(days=1)
         began = tx.journal.began_at()
-        # A desk that was set up later today has nothing to tell of this hour.
-        if self._written == today or tx.now < hour or began is None or began >= hour:
+        # A desk that was set up after the hour has nothing to tell of that day.
+        if self._written == day or began is None or began >= moment(day, self._at, self._zone):
             return None
         last = tx.journal.last(EventKind.DAILY)
-        if last is not None and last.data["day"] >= today.isoformat():
-            self._written = today
+        if last is not None and last.data["day"] >= day.isoformat():
+            self._written = day
             return None
-        return today
+        return day
 
     def _write(self, tx: Transaction) -> date | None:
         day = self._due(tx)
@@ -54,7 +58,7 @@ class Daily:
                 day=day.isoformat(),
                 entry=seq,
                 mac=mac,
-                undelivered=undelivered(tx),
+                undelivered=undelivered(tx, since=_ON_ITS_WAY),
             )
         return day
 

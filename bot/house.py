@@ -30,12 +30,7 @@ def config(settings: Settings) -> Config:
     risk, execution = settings.risk, settings.execution
     zone = settings.general.timezone
     return Config(
-        policy=Policy(
-            people=roles(settings),
-            rules=tuple(_rule(rule) for rule in settings.approval.rules),
-            expires_after=settings.approval.expires_after,
-            max_price_drift=settings.approval.max_price_drift,
-        ),
+        policy=policy(settings),
         limits=Limits(
             max_order_notional=risk.max_order_notional,
             max_signal_age=risk.max_signal_age,
@@ -75,6 +70,17 @@ def config(settings: Settings) -> Config:
     )
 
 
+def policy(settings: Settings) -> Policy:
+    """Who may do what, and what an order needs."""
+    return Policy(
+        people=roles(settings),
+        rules=tuple(_rule(rule) for rule in settings.approval.rules),
+        expires_after=settings.approval.expires_after,
+        max_price_drift=settings.approval.max_price_drift,
+        zone=settings.general.timezone,
+    )
+
+
 def sources(settings: Settings) -> dict[str, Source]:
     """Who may send signals.
 
@@ -105,6 +111,26 @@ def venues(
     return {
         name: _venue(name, venue, beside, clock, prices) for name, venue in settings.venues.items()
     }
+
+
+def keys(settings: Settings) -> dict[str, str]:
+    """The API key of every venue that is no paper.
+
+    Raises:
+        SettingsError: two venues have the same one.
+    """
+    found: dict[str, str] = {}
+    for name, venue in settings.venues.items():
+        key = "" if venue.api_key is None else venue.api_key.get_secret_value()
+        if venue.exchange == "paper" or not key:
+            continue
+        if key in found.values():
+            other = next(other for other, taken in found.items() if taken == key)
+            raise SettingsError(
+                f"venues.{name}.api_key: venues.{other} has the same one; an account is one venue"
+            )
+        found[name] = key
+    return found
 
 
 def _venue(
@@ -146,7 +172,10 @@ def _rule(rule: RuleSettings) -> Rule:
             venues=frozenset(when.venues),
             modes=frozenset(when.modes),
             strategies=frozenset(when.strategies),
+            hours=when.hours,
+            rolling_24h_from=when.rolling_24h_from,
         ),
         required=1 if rule.required is None else rule.required,
         block=rule.block,
+        veto_window=rule.veto_window,
     )

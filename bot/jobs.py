@@ -7,16 +7,20 @@ from __future__ import annotations
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from bot.daily import Daily
+from bot.vetoes import Vetoes
 from execution.desk import Desk
 
 
-def scheduler(*, desk: Desk, daily: Daily) -> AsyncIOScheduler:
+def scheduler(*, desk: Desk, daily: Daily, vetoes: Vetoes) -> AsyncIOScheduler:
     """All ticks of the worker, not started yet."""
     made = AsyncIOScheduler(
         timezone="UTC",
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
     )
     made.add_job(desk.expire, "interval", seconds=1, id="expire tickets")
+    made.add_job(desk.remind, "interval", seconds=1, id="remind at half time")
+    made.add_job(desk.save_halt, "interval", seconds=1, id="store a halt")
+    made.add_job(vetoes.watch, "interval", seconds=1, id="watch veto windows")
     made.add_job(desk.forget, "interval", hours=1, id="forget old signal keys")
     made.add_job(daily.write, "interval", seconds=10, id="write the day's entry")
     return made

@@ -6,19 +6,26 @@ of the card. Reads stored rows and market data; sends nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from types import MappingProxyType
 
-from bot.charts import Picture
-from bot.telegram import cards, daily, doubts, figures, messages, replies
+from bot.bursts import Counted
+from bot.loudness import Loudness, loudness
+from bot.pictures import CandlePicture
+from bot.telegram import cards, daily, doubts, figures, lines, messages, notices, policies, replies
 from bot.telegram.faces import Face, Look
-from execution import reports
-from execution.booking import HALTED
+from bot.telegram.pace import Urgency
+from execution import approval, reports
+from execution.approval import Role
+from execution.booking import HALTED, TESTED
 from execution.events import Event, EventKind
 from execution.market import INTERVAL, Market
 from execution.reports import TicketView
 from execution.store import Transaction
-from execution.types import OrderState, TicketState
+from execution.types import Mode, OrderState, TicketState, VoteKind
 
 AUDIENCE = "chat"
 
@@ -34,41 +41,66 @@ class Message:
     """The ticket its buttons are about."""
     revision: int = 0
     reply_to: str | None = None
-    picture: Picture | None = None
+    picture: CandlePicture | None = None
     silent: bool = False
     """It does not ring."""
     edits: bool = False
     """It is no new message: the one about its subject says this now."""
+    urgency: Urgency = Urgency.NEWS
 
 
 class News:
     """Messages from events."""
 
-    def __init__(self, *, market: Market, look: Look) -> None:
+    def __init__(
+        self,
+        *,
+        market: Market,
+        look: Look,
+        roles: Mapping[str, Role],
+        notify: Mapping[str, Loudness] = MappingProxyType({}),
+    ) -> None:
+        """`roles` are of the people who can be asked for a vote; `notify` is in the settings."""
+        self._roles = roles
+        self._notify = notify
         self._market = market
         self._look = look
 
     def of(self, tx: Transaction, event: Event) -> Message | None:
-        """The new message an event deserves; None for what an edit shows, or nobody needs."""
+        """The new message an event deserves; None for what an edit shows, or nobody wants."""
+        loud = loudness(self._notify, event.kind)
+        message = None if loud is Loudness.OFF else self._message(tx, event)
+        if message is None or loud is Loudness.ON:
+            return message
+        return replace(message, silent=True)
+
+    def _message(self, tx: Transaction, event: Event) -> Message | None:
         if event.ticket is not None:
             return self._about_ticket(tx, event)
         mode = reports.gravest(self._market)
         if event.kind is EventKind.HALTED:
             return self._about_halt(tx, event)
         if event.kind is EventKind.HALT_NOT_DONE:
-            return _once(event, messages.not_done(mode, event.data["left"]))
+            return self._not_done(tx, event)
         if event.kind is EventKind.DAILY:
             return self._about_day(tx, event)
+        if event.kind is EventKind.POLICY_CHANGED:
+            changed = policies.changed(mode, event.data)
+            return None if changed is None else _once(event, changed)
         if event.kind is EventKind.RESUMED:
             return _once(event, replies.resumed(mode, event.data["name"], event.at, self._look))
-        if event.kind in {EventKind.VENUE_DOWN, EventKind.VENUE_UP}:
+        if event.kind in _OF_VENUES:
             return self._about_venue(tx, event)
+        if event.kind is EventKind.CHAT_MOVED:
+            return _once(event, notices.moved(mode, event.data["was"], event.data["to"]))
+        if event.kind is EventKind.CHAT_HEARD:
+            return self._about_silence(tx, event)
         return None
 
     def card(self, tx: Transaction, ticket_id: str) -> tuple[Face, TicketView]:
         """A ticket's card as it stands now."""
         view = self._view(tx, ticket_id)
-        return cards.card(view, self._look, short=_short(tx, view)), view
+        return self._card(tx, view), view
 
     def halt(self, tx: Transaction) -> Face:
         """The checklist of the present halt."""
@@ -88,14 +120,60 @@ class News:
         ]
         return messages.halted(reports.gravest(self._market), halt, sweeps, self._look)
 
-    def _about_halt(self, tx: Transaction, event: Event) -> Message:
+    def card_anew(self, tx: Transaction, ticket_id: str) -> Message:
+        """A ticket's card as a new message."""
+        return self._new_card(tx, self._view(tx, ticket_id))
+
+    def untold_halt(self, tx: Transaction, here: str) -> tuple[Event, Message] | None:
+        """The present halt, while it does not stand in this chat: it goes before all other news."""
+        halt, event = tx.trading().halt, tx.journal.last(EventKind.HALTED)
+        if halt is None or event is None or event.at != halt.at:
+            return None
+        post = tx.chat.post(AUDIENCE, f"halt:{event.seq}")
+        if post is not None and post.place == here:
+            return None
+        return event, self._checklist(tx, event)
+
+    def counted(self, event: Event, counted: Counted) -> Face:
+        """Refusals that have one message together."""
+        mode, source = Mode(event.data["mode"]), event.data["source"]
+        since, signals = counted.first.at, counted.signals
+        return messages.refusals(mode, source, signals, counted.codes, since, self._look)
+
+    def not_shown(self, message: Message) -> Face:
+        """What is said instead of a message that Telegram does not take."""
+        about = None if message.ticket is None else figures.short_id(message.ticket, ())
+        return notices.not_shown(reports.gravest(self._market), about)
+
+    def _checklist(self, tx: Transaction, event: Event) -> Message:
+        subject = f"halt:{event.seq}"
+        return Message(face=self.halt(tx), subject=subject, urgency=Urgency.HALT)
+
+    def _about_halt(self, tx: Transaction, event: Event) -> Message | None:
         """The checklist; of a halt that was lifted before it could be told, only that it was."""
         halt = tx.trading().halt
+        if tx.chat.post(AUDIENCE, f"halt:{event.seq}") is not None:
+            return None
         if halt is not None and halt.at == event.at:
-            return Message(face=self.halt(tx), subject=f"halt:{event.seq}")
+            return self._checklist(tx, event)
         at = figures.clock_time(event.at, self._look.zone)
         text = f"Halted by {event.data['name']} at {at}, and resumed since."
         return _once(event, replies.told(reports.gravest(self._market), text))
+
+    def _not_done(self, tx: Transaction, event: Event) -> Message | None:
+        """What is left of a halt; of several that could not be told in time, the last."""
+        last = tx.journal.last(EventKind.HALT_NOT_DONE)
+        if last is not None and last.seq != event.seq:
+            return None
+        face = messages.not_done(reports.gravest(self._market), event.data["left"])
+        return Message(face=face, subject=f"event:{event.seq}", urgency=Urgency.HALT)
+
+    def _about_silence(self, tx: Transaction, event: Event) -> Message:
+        """Nobody was heard for a while; since when and why is in the entry itself."""
+        since = datetime.fromisoformat(event.data["since"])
+        mode = reports.gravest(self._market)
+        face = notices.heard_again(mode, event.data["reason"], since, event.at, self._look)
+        return _once(event, face)
 
     def _about_day(self, tx: Transaction, event: Event) -> Message:
         """The daily message: it rings only when something is not clear."""
@@ -119,10 +197,19 @@ class News:
             return None
         if event.kind is EventKind.VENUE_UP:
             return _once(event, messages.venue_up(view))
+        if event.kind is EventKind.ACCOUNT_FOUND:
+            held = dict(one.split("=") for one in event.data["holdings"].split())
+            amounts = {asset: Decimal(amount) for asset, amount in held.items()}
+            face = messages.account_found(view, amounts, int(event.data["orders"]))
+            return Message(face=face, subject=f"event:{event.seq}", silent=True)
+        if event.kind is EventKind.VENUE_CLOCK:
+            return _once(event, messages.clock_off(view, Decimal(event.data["seconds_ahead"])))
         return _once(event, messages.venue_down(view.evolve(reason=event.data.get("reason"))))
 
     def _about_ticket(self, tx: Transaction, event: Event) -> Message | None:
         assert event.ticket is not None, "asked for events about tickets"
+        if event.kind is EventKind.REMINDER:
+            return self._reminder(tx, event, self._view(tx, event.ticket))
         if event.kind not in _TOLD:
             return self._more_of_a_doubt(tx, event)
         view = self._view(tx, event.ticket)
@@ -140,6 +227,29 @@ class News:
             reply_to=f"ticket:{event.ticket}" if posted else None,
         )
 
+    def _reminder(self, tx: Transaction, event: Event, view: TicketView) -> Message | None:
+        """That votes are missing, while it is still so."""
+        ticket, revision = view.ticket, int(event.data["revision"])
+        over = ticket.state is not TicketState.PENDING or ticket.revision != revision
+        if over or approval.has_expired(ticket, tx.now):
+            return None
+        voted = {vote.person for vote in lines.counted(view, VoteKind.APPROVE)}
+        names = tx.tickets.names()
+        silent = {
+            person: names.get(person)
+            for person, role in self._roles.items()
+            if role.includes(Role.APPROVER)
+            and person not in voted
+            and approval.may_vote_for(ticket, person)
+        }
+        return Message(
+            face=messages.reminder(view, self._look, silent, short=_short(tx, view)),
+            subject=f"event:{event.seq}",
+            ticket=ticket.id,
+            revision=ticket.revision,
+            reply_to=f"ticket:{ticket.id}",
+        )
+
     def _more_of_a_doubt(self, tx: Transaction, event: Event) -> Message | None:
         """An order in doubt was found, looked for again or ended: its message says so itself."""
         assert event.ticket is not None, "asked for events about tickets"
@@ -147,9 +257,12 @@ class News:
         about_order = event.kind.startswith("order_")
         if not about_order or tx.chat.post(AUDIENCE, subject) is None:
             return None
-        view = self._view(tx, event.ticket)
+        view, looked = self._view(tx, event.ticket), ""
+        if event.kind is EventKind.ORDER_LOOKED_FOR:
+            answered = event.data["answered"] == "yes"
+            looked = doubts.looked_again(view, self._look, event.at, answered=answered)
         return Message(
-            face=doubts.doubt(view, self._look, short=_short(tx, view)),
+            face=doubts.doubt(view, self._look, short=_short(tx, view), looked=looked),
             subject=subject,
             ticket=event.ticket,
             revision=view.ticket.revision,
@@ -158,19 +271,24 @@ class News:
 
     def _new_card(self, tx: Transaction, view: TicketView) -> Message:
         return Message(
-            face=cards.card(view, self._look, short=_short(tx, view)),
+            face=self._card(tx, view),
             subject=f"ticket:{view.ticket.id}",
             ticket=view.ticket.id,
             revision=view.ticket.revision,
             picture=self._picture(view, _short(tx, view)),
         )
 
+    def _card(self, tx: Transaction, view: TicketView) -> Face:
+        venue = view.ticket.venue
+        equity = self._market.equity(venue) if venue in self._market.feeds() else None
+        return cards.card(view, self._look, short=_short(tx, view), equity=equity)
+
     def _view(self, tx: Transaction, ticket_id: str) -> TicketView:
         ticket = tx.tickets.get(ticket_id)
         assert ticket is not None, "the journal speaks of stored tickets"
         return reports.ticket_views(tx, [ticket], reports.exchanges(self._market))[0]
 
-    def _picture(self, view: TicketView, short: str) -> Picture | None:
+    def _picture(self, view: TicketView, short: str) -> CandlePicture | None:
         """What a card's picture shows; None where the venue gave no candles."""
         ticket, terms = view.ticket, view.ticket.terms
         if terms is None or ticket.venue not in self._market.feeds():
@@ -179,7 +297,7 @@ class News:
         if not candles:
             return None
         quote = self._market.quote(ticket.venue, terms.symbol, max_age=None)
-        return Picture(
+        return CandlePicture(
             mode=ticket.mode,
             ticket=short,
             side=terms.side,
@@ -240,6 +358,15 @@ def _not_adopted(view: TicketView, event: Event, look: Look, short: str) -> Face
     return doubts.not_adopted(view, named, reason, short=short)
 
 
+def _overfilled(view: TicketView, event: Event, look: Look, short: str) -> Face:
+    return messages.overfilled(view, Decimal(event.data["by"]), short=short)
+
+
+def _conflict(view: TicketView, event: Event, look: Look, short: str) -> Face:
+    trade, booked, shown = (event.data[key] for key in ("trade", "booked", "shown"))
+    return messages.conflict(view, trade, booked, shown, short=short)
+
+
 def _moved(view: TicketView, event: Event, look: Look, short: str) -> Face | None:
     if view.ticket.state is not TicketState.PENDING:
         return None
@@ -253,7 +380,7 @@ def _ended_unfilled(view: TicketView, event: Event, look: Look, short: str) -> F
     """
     reason = event.data.get("reason", "")
     withdrawn = event.kind is EventKind.TICKET_CANCELED and not reason.startswith("canceled by")
-    if reason == HALTED or not (view.orders or withdrawn):
+    if reason in {HALTED, TESTED} or not (view.orders or withdrawn):
         return None
     return messages.trouble(view, look, short=short)
 
@@ -272,18 +399,35 @@ _TOLD: dict[EventKind, Callable[[TicketView, Event, Look, str], Face | None]] = 
     EventKind.ORDER_RISEN: _risen,
     EventKind.ORDER_ADOPTED: _adopted,
     EventKind.ORDER_NOT_ADOPTED: _not_adopted,
+    EventKind.OVERFILL: _overfilled,
+    EventKind.FILL_CONFLICT: _conflict,
 }
 _DOUBTS = {
     EventKind.ORDER_IN_DOUBT: OrderState.IN_DOUBT,
     EventKind.ORDER_STUCK: OrderState.STUCK,
 }
 
-ABOUT_PEOPLE = frozenset(_TOLD) | {
-    EventKind.DAILY,
-    EventKind.HALTED,
-    EventKind.HALT_NOT_DONE,
-    EventKind.RESUMED,
-    EventKind.VENUE_DOWN,
-    EventKind.VENUE_UP,
-}
+_OF_VENUES = frozenset(
+    {
+        EventKind.ACCOUNT_FOUND,
+        EventKind.VENUE_DOWN,
+        EventKind.VENUE_UP,
+        EventKind.VENUE_CLOCK,
+    }
+)
+
+ABOUT_PEOPLE = (
+    frozenset(_TOLD)
+    | _OF_VENUES
+    | {
+        EventKind.CHAT_HEARD,
+        EventKind.CHAT_MOVED,
+        EventKind.DAILY,
+        EventKind.HALTED,
+        EventKind.HALT_NOT_DONE,
+        EventKind.POLICY_CHANGED,
+        EventKind.REMINDER,
+        EventKind.RESUMED,
+    }
+)
 """Events that may become a message: what `undelivered` counts."""

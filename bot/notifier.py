@@ -1,4 +1,4 @@
-"""Turns the journal into chat: new messages in order, then edits of cards that say too little.
+"""Turns the journal into chat: a halt first, then new messages in order, then edits of what says too little.
 
 A cursor moves only after Telegram took a message, so a crash repeats one rather than losing it; edits
 are made from what is stored, so repeating one changes nothing. The trading side never waits for it.
@@ -12,38 +12,47 @@ import hashlib
 import logging
 from concurrent.futures.process import BrokenProcessPool
 from datetime import timedelta
+from functools import partial
 
-from bot.charts import Charts, Picture
+from bot.bursts import Bursts
+from bot.charts import Charts
 from bot.news import ABOUT_PEOPLE, AUDIENCE, Message, News
-from bot.telegram import messages
-from bot.telegram.chat import Gone, Later, Refused, Sent, TelegramChat, Tokens
+from bot.pictures import CandlePicture
+from bot.telegram import moving
+from bot.telegram.chat import Full, Gone, Later, Moved, Refused, Sent, TelegramChat, Tokens
 from bot.telegram.faces import Face
-from bot.telegram.tokens import tokens_for
+from bot.telegram.pace import Urgency
+from bot.telegram.tokens import Buttons
+from execution import approval
 from execution.errors import StoreUnavailable
 from execution.events import Event
 from execution.store import Store, Transaction
 from execution.store.chat import Post
-from execution.types import Mode
+from execution.types import TicketState
 
 log = logging.getLogger(__name__)
 
 EDIT_PAUSE = 3.0
 """Seconds between two edits of one message."""
-PICTURE_WAIT = 0.12
+PICTURE_WAIT = 0.08
 """Seconds a new card waits for its picture; later it comes as an edit."""
-REFUSALS_TOLD = 3
-"""Refusals of one source told one by one within a minute; more become one message that counts."""
+_AT_ONCE = 100
+"""Journal entries read in one turn."""
+_REFUSED_PAUSE = 15.0
 _IDLE = 0.5
-_AFTER_ORDERS = 0.05
+_AFTER_ORDERS = 0.03
 """Seconds after a bell before the journal is read: an order on its way needs the interpreter more."""
 
 
 class Notifier:
     """One audience: the chat."""
 
-    def __init__(self, *, store: Store, chat: TelegramChat, charts: Charts, news: News) -> None:
+    def __init__(
+        self, *, store: Store, chat: TelegramChat, buttons: Buttons, charts: Charts, news: News
+    ) -> None:
         self._store = store
         self._chat = chat
+        self._buttons = buttons
         self._charts = charts
         self._news = news
         self.trouble: str | None = None
@@ -51,9 +60,13 @@ class Notifier:
         self._bell = asyncio.Event()
         self._edited: dict[str, float] = {}
         self._pictures: dict[str, asyncio.Task[bytes | None]] = {}
-        self._refused: dict[str, list[Event]] = {}
+        self._bursts = Bursts()
         self._owed: dict[str, Face] = {}
         """Counting messages that must say more, by subject."""
+        self._news_from = self._edits_from = 0.0
+        """When Telegram's limits leave room again, by the loop's clock."""
+        self._settled_in: int | None = None
+        """The chat in which the cards of a chat we left were posted anew."""
         store.on_commit(self._bell.set)
 
     async def run(self) -> None:
@@ -61,72 +74,109 @@ class Notifier:
         while True:
             self._bell.clear()
             try:
-                await self._tell()
-                await self._refresh()
-                self.trouble = None
+                caught_up = await self._tell()
+                if await self._refresh() and caught_up:
+                    self._troubled(None)
+            except Moved as moved:
+                await moving.follow(self._store, self._chat, moved.to)
+                self._bell.set()
+            except Full:
+                pass  # a halt that waits for room; the next turn tries it first
             except Later as later:
-                self.trouble = str(later)
-                log.warning("%s Trying again in %.0f s.", later, later.seconds)
+                self._troubled(str(later))
                 await asyncio.sleep(later.seconds)
             except StoreUnavailable as error:
-                log.error("what is to be told cannot be read: %s", error)
+                self._troubled(f"What is to be told cannot be read: {error}")
+            room = max(self._news_from - self._now(), 0.0) or _IDLE
             # Not `wait_for`: before Python 3.12 it loses a cancellation that comes with the bell.
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_IDLE):
+                async with asyncio.timeout(min(room, _IDLE)):
                     await self._bell.wait()
                     await asyncio.sleep(_AFTER_ORDERS)
 
-    async def _tell(self) -> None:
-        """Say what happened since the cursor, one event after the other."""
+    def _troubled(self, reason: str | None) -> None:
+        """Why nothing is told, or None when it is again; logged when it changes."""
+        if reason is not None and reason != self.trouble:
+            log.warning("%s What is to be told waits.", reason)
+        elif reason is None and self.trouble is not None:
+            log.info("what waited is told again")
+        self.trouble = reason
+
+    async def _tell(self) -> bool:
+        """Say what happened since the cursor, one event after the other; False when room runs out."""
+        while True:
+            here = str(self._chat.chat_id)
+            halt = await self._store.read(partial(self._news.untold_halt, here=here))
+            if halt is not None:
+                await self._send(*halt, told=False)
+                continue
+            if self._now() < self._news_from:
+                return False
+            try:
+                await self._bring_along()
+                if not await self._tell_next():
+                    return True
+            except Full as full:
+                self._news_from = self._now() + full.seconds
+
+    async def _tell_next(self) -> bool:
+        """Say the first thing that deserves a message; False when there is nothing more."""
 
         def read(tx: Transaction) -> tuple[int | None, Event | None, Message | None]:
             """Up to where nothing is to be said, and the first event that deserves a message."""
             silent = None
-            for event in tx.journal.after(tx.chat.cursor(AUDIENCE) or 0):
+            for event in tx.journal.after(tx.chat.cursor(AUDIENCE) or 0, limit=_AT_ONCE):
                 message = self._news.of(tx, event)
                 if message is not None:
                     return silent, event, message
                 silent = event.seq
             return silent, None, None
 
-        while True:
-            silent, event, message = await self._store.read(read)
-            if event is None or message is None:
-                if silent is not None:
-                    await self._told(silent)
-                return
-            if "codes" in event.data and await self._coalesced(event):
-                await self._told(event.seq)
-            else:
-                await self._send(event, message)
+        silent, event, message = await self._store.read(read)
+        if event is None or message is None:
+            if silent is not None:
+                await self._told(silent)
+            return silent is not None
+        if "codes" in event.data and await self._coalesced(event, silent=message.silent):
+            await self._told(event.seq)
+        else:
+            await self._send(event, message)
+        return True
 
     async def _told(self, seq: int) -> None:
         await self._store.write(lambda tx: tx.chat.advance(AUDIENCE, seq))
 
-    async def _send(self, event: Event, message: Message) -> None:
-        about = f"ticket:{message.ticket}" if message.ticket else message.subject
-        tokens = await tokens_for(
-            self._store, self._chat.chat_id, about, message.revision, message.face
-        )
+    async def _send(self, event: Event, message: Message, *, told: bool = True) -> None:
+        """Say or edit it; with `told` the cursor moves past its event."""
         standing = await self._post(message.subject) if message.edits else None
-        if standing is not None:
-            await self._change(standing, message.face, tokens, event.seq)
-            await self._told(event.seq)
+        if standing is None:
+            await self._say(message, event.seq, told=told)
             return
+        tokens = await self._tokens(message)
+        urgency = message.urgency  # what waits behind it is news, though it is an edit itself
+        await self._change(standing, message.face, tokens, event.seq, urgency=urgency)
+        await self._told(event.seq)
+
+    async def _say(self, message: Message, seq: int, *, told: bool) -> None:
+        """Send a new message and keep where it stands."""
+        tokens, picture = await asyncio.gather(
+            self._tokens(message), self._in_time(message.subject, message.picture)
+        )
         card = message.reply_to and await self._post(message.reply_to)
-        picture = await self._in_time(message.subject, message.picture)
+        face = message.face
         try:
             sent = await self._chat.say(
-                message.face,
+                face,
                 tokens,
-                reply_to=card.number if card else None,
+                reply_to=card.number if card and self._is_here(card) else None,
                 picture=picture,
                 silent=message.silent,
+                urgency=message.urgency,
             )
         except Refused as error:
             log.error("Telegram refuses the message about %s: %s", message.subject, error)
-            await self._told(event.seq)
-            return
+            face, picture, tokens = self._news.not_shown(message), None, {}
+            sent = await self._say_plainly(face)
 
         def work(tx: Transaction) -> None:
             if not message.subject.startswith("event:"):
@@ -138,59 +188,101 @@ class Notifier:
                         place=str(sent.place),
                         number=sent.number,
                         has_picture=picture is not None,
-                        shown=_digest(message.face, tokens),
-                        shown_seq=event.seq,
+                        shown=_digest(face, tokens),
+                        shown_seq=seq,
                         at=tx.now,
                     )
                 )
-            tx.chat.advance(AUDIENCE, event.seq)
+            if told:
+                tx.chat.advance(AUDIENCE, seq)
 
+        self._troubled(None)
         await self._store.write(work)
-        self._edited[message.subject] = asyncio.get_running_loop().time()
+        self._edited[message.subject] = self._now()
 
-    async def _coalesced(self, event: Event) -> bool:
+    async def _say_plainly(self, face: Face) -> Sent:
+        """Say a sentence without anything to refuse in it.
+
+        Raises:
+            Later: not even that is taken, so it is the chat that is refused.
+        """
+        try:
+            return await self._chat.say(face, {})
+        except Refused as error:
+            raise Later(f"Telegram refuses the chat: {error}.", seconds=_REFUSED_PAUSE) from error
+
+    async def _bring_along(self) -> None:
+        """Post anew the cards of open tickets that stand in a chat we left."""
+        here = self._chat.chat_id
+        if self._settled_in == here:
+            return
+
+        def read(tx: Transaction) -> list[tuple[Post, Message]]:
+            open_tickets = tx.tickets.in_state(*approval.OPEN, TicketState.WORKING)
+            posts = [tx.chat.post(AUDIENCE, f"ticket:{ticket.id}") for ticket in open_tickets]
+            return [
+                (post, self._news.card_anew(tx, ticket.id))
+                for post, ticket in zip(posts, open_tickets, strict=True)
+                if post is not None and not self._is_here(post)
+            ]
+
+        for post, message in await self._store.read(read):
+            await self._say(message, post.shown_seq, told=False)
+        self._settled_in = here
+
+    async def _coalesced(self, event: Event, *, silent: bool) -> bool:
         """Whether this refusal was told by a message that counts, instead of one of its own."""
-        source = event.data.get("source", "")
-        held = self._refused.get(source, [])
-        recent = [e for e in held if event.at - e.at < timedelta(minutes=1)]
-        self._refused[source] = [*recent, event]
-        if len(recent) < REFUSALS_TOLD:
+        counted = self._bursts.counted(event)
+        if counted is None:
             return False
-        codes: dict[str, int] = {}
-        for one in self._refused[source][REFUSALS_TOLD:]:
-            for code in one.data.get("codes", "").split():
-                codes[code] = codes.get(code, 0) + 1
-        face = messages.refusals(Mode(event.data["mode"]), source, codes)
-        subject = f"refusals:{recent[0].seq}"
+        face, subject = self._news.counted(event, counted), f"refusals:{counted.first.seq}"
         post = await self._post(subject)
         if post is None:
-            await self._send(event, Message(face=face, subject=subject))
+            await self._send(event, Message(face=face, subject=subject, silent=silent))
         else:
             self._owed[subject] = face
         return True
 
-    async def _refresh(self) -> None:
-        """Edit every message that says less than is known, each at most every few seconds."""
+    async def _refresh(self) -> bool:
+        """Edit what says less than is known, each at most every few seconds; False without room."""
+        now = self._now()
+        self._edited = {one: at for one, at in self._edited.items() if now - at < EDIT_PAUSE}
+        try:
+            await self._refresh_halt()
+            if now >= self._edits_from:
+                await self._refresh_cards()
+                await self._refresh_counts()
+        except Full as full:
+            self._edits_from = now + full.seconds
+        return now >= self._edits_from
+
+    async def _refresh_cards(self) -> None:
         for post, seq in await self._store.read(lambda tx: tx.chat.stale(AUDIENCE)):
             if self._may_edit(post):
                 await self._refresh_card(post, seq)
         for subject in [s for s, task in self._pictures.items() if task.done()]:
-            png = self._pictures.pop(subject).result()
+            png = self._pictures[subject].result()
             drawn = await self._post(subject)
             if drawn is not None and png is not None:
                 await self._refresh_card(drawn, drawn.shown_seq, picture=png)
+            del self._pictures[subject]
+
+    async def _refresh_counts(self) -> None:
         for subject, face in list(self._owed.items()):
             counting = await self._post(subject)
             if counting is not None and self._may_edit(counting):
-                del self._owed[subject]
                 await self._change(counting, face, {}, counting.shown_seq)
-        await self._refresh_halt()
+                del self._owed[subject]
 
     async def _refresh_card(self, post: Post, seq: int, *, picture: bytes | None = None) -> None:
         ticket = post.subject.partition(":")[2]
+        if not self._is_here(post):
+            anew = await self._store.read(lambda tx: self._news.card_anew(tx, ticket))
+            await self._say(anew, seq, told=False)
+            return
         face, view = await self._store.read(lambda tx: self._news.card(tx, ticket))
-        tokens = await tokens_for(
-            self._store, int(post.place), post.subject, view.ticket.revision, face
+        tokens = await self._buttons.tokens_for(
+            int(post.place), post.subject, view.ticket.revision, face
         )
         await self._change(post, face, tokens, seq, picture=picture)
 
@@ -204,11 +296,19 @@ class Notifier:
             )
 
         found = await self._store.read(read)
-        if found is not None and self._may_edit(found[0]):
-            await self._change(*found, {}, found[0].shown_seq)
+        if found is not None and self._is_here(found[0]) and self._may_edit(found[0]):
+            post, face = found
+            await self._change(post, face, {}, post.shown_seq, urgency=Urgency.HALT)
 
     async def _change(
-        self, post: Post, face: Face, tokens: Tokens, seq: int, *, picture: bytes | None = None
+        self,
+        post: Post,
+        face: Face,
+        tokens: Tokens,
+        seq: int,
+        *,
+        picture: bytes | None = None,
+        urgency: Urgency = Urgency.EDIT,
     ) -> None:
         """Edit a message so that it says this, unless it does already."""
         shown = _digest(face, tokens)
@@ -218,25 +318,42 @@ class Notifier:
             at = Sent(place=int(post.place), number=post.number)
             try:
                 await self._chat.change(
-                    at, face, tokens, has_picture=post.has_picture, picture=picture
+                    at,
+                    face,
+                    tokens,
+                    has_picture=post.has_picture,
+                    picture=picture,
+                    urgency=urgency,
                 )
             except Gone:
                 log.warning("the message about %s is gone from the chat", post.subject)
             except Refused as error:
                 log.error("Telegram refuses the edit of %s: %s", post.subject, error)
-            self._edited[post.subject] = asyncio.get_running_loop().time()
+            self._edited[post.subject] = self._now()
         has_picture = post.has_picture or picture is not None
         after = post.evolve(shown=shown, shown_seq=seq, has_picture=has_picture)
         await self._store.write(lambda tx: tx.chat.put(after))
 
     def _may_edit(self, post: Post) -> bool:
         last = self._edited.get(post.subject)
-        return last is None or asyncio.get_running_loop().time() - last >= EDIT_PAUSE
+        return last is None or self._now() - last >= EDIT_PAUSE
+
+    def _is_here(self, post: Post) -> bool:
+        return post.place == str(self._chat.chat_id)
+
+    async def _tokens(self, message: Message) -> Tokens:
+        about = f"ticket:{message.ticket}" if message.ticket else message.subject
+        place = self._chat.chat_id
+        return await self._buttons.tokens_for(place, about, message.revision, message.face)
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
 
     async def _post(self, subject: str) -> Post | None:
         return await self._store.read(lambda tx: tx.chat.post(AUDIENCE, subject))
 
-    async def _in_time(self, subject: str, picture: Picture | None) -> bytes | None:
+    async def _in_time(self, subject: str, picture: CandlePicture | None) -> bytes | None:
         """The picture, if it is drawn in time; else it goes on being drawn and comes later."""
         if picture is None:
             return None
@@ -247,7 +364,7 @@ class Notifier:
         self._pictures[subject] = task
         return None
 
-    async def _draw(self, picture: Picture) -> bytes | None:
+    async def _draw(self, picture: CandlePicture) -> bytes | None:
         try:
             return await self._charts.draw(picture)
         except BrokenProcessPool:
@@ -257,10 +374,10 @@ class Notifier:
             self._bell.set()
 
 
-def undelivered(tx: Transaction) -> int:
-    """How many events that concern people the chat has not been told of."""
-    events = tx.journal.after(tx.chat.cursor(AUDIENCE) or 0)
-    return sum(1 for event in events if event.kind in ABOUT_PEOPLE)
+def undelivered(tx: Transaction, *, since: timedelta = timedelta(0)) -> int:
+    """How many events that concern people the chat was not told of, for at least so long."""
+    told = tx.chat.cursor(AUDIENCE) or 0
+    return tx.journal.count_after(told, ABOUT_PEOPLE, until=tx.now - since)
 
 
 def _digest(face: Face, tokens: Tokens) -> str:

@@ -7,6 +7,7 @@ that reads the clock and draws random numbers.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,15 +18,21 @@ from ulid import ULID
 
 from bot import house
 from bot.charts import Charts
+from bot.clock import Clock
 from bot.news import News
 from bot.notifier import Notifier
 from bot.people import roles
 from bot.settings import Settings, SettingsError
+from bot.telegram import moving
 from bot.telegram.chat import TelegramChat, telegram_bot
 from bot.telegram.faces import Look
 from bot.telegram.front import Front
-from bot.telegram.intake import Intake
+from bot.telegram.hearing import Hearing
+from bot.telegram.intake import Hook, Intake
+from bot.telegram.tokens import Buttons
+from bot.telegram.webhook import PATH
 from bot.vault import derive, master_key
+from bot.vetoes import Vetoes
 from execution import orders
 from execution.desk import Desk
 from execution.executor import Executor
@@ -43,9 +50,8 @@ log = logging.getLogger(__name__)
 VERSION = installed_version("countersign")
 
 
-def now() -> datetime:
-    """The wall clock, in UTC."""
-    return datetime.now(UTC)
+now = Clock(wall=lambda: datetime.now(UTC), ticks=time.monotonic)
+"""What time it is, in UTC."""
 
 
 class Ids:
@@ -114,6 +120,7 @@ class Chat:
     intake: Intake
     notifier: Notifier
     charts: Charts
+    vetoes: Vetoes
 
     async def close(self) -> None:
         """Let go of connections and the drawing process."""
@@ -149,21 +156,23 @@ def trading(
     )
     install = store.write_now(lambda tx: tx.fact("install", lambda: ids().encode())).decode()
     brake.follow(store.read_now(lambda tx: tx.trading()).state)
-    return Trading(
+    executor = Executor(
         store=store,
-        desk=Desk(store=store, market=market, config=config, brake=brake),
         market=market,
         venues=venues,
-        executor=Executor(
-            store=store,
-            market=market,
-            venues=venues,
-            config=config,
-            brake=brake,
-            install=install,
-            jitter=SystemRandom(),
-            started_at=started_at,
-        ),
+        config=config,
+        brake=brake,
+        install=install,
+        jitter=SystemRandom(),
+        started_at=started_at,
+    )
+    decide = executor.decide
+    return Trading(
+        store=store,
+        desk=Desk(store=store, market=market, config=config, brake=brake, decide=decide),
+        market=market,
+        venues=venues,
+        executor=executor,
         reconciler=Reconciler(store=store, market=market, venues=venues, config=config),
     )
 
@@ -201,6 +210,8 @@ def front(settings: Settings, side: Trading, *, started_at: datetime) -> Front:
         desk=side.desk,
         store=side.store,
         market=side.market,
+        config=house.config(settings),
+        buttons=Buttons(side.store),
         look=look(settings),
         roles=roles(settings),
         version=VERSION,
@@ -209,22 +220,47 @@ def front(settings: Settings, side: Trading, *, started_at: datetime) -> Front:
     )
 
 
+def hook(settings: Settings) -> Hook | None:
+    """Where Telegram calls us, if it is to."""
+    secret = settings.telegram.webhook_secret
+    if settings.telegram.updates != "webhook" or secret is None:
+        return None
+    url = settings.web.public_url.rstrip("/") + PATH
+    return Hook(url=url, secret=secret.get_secret_value())
+
+
 def chat(settings: Settings, side: Trading, desk_front: Front) -> Chat:
     """The chat side.
 
     Raises:
         SettingsError: the bot's token or the chat is not set.
     """
+    configured = settings.require_chat_id()
+    home = side.store.read_now(lambda tx: moving.home(tx, configured))
+    if home != configured:
+        log.warning("telegram.chat_id: %s has become %s; write that instead", configured, home)
     room = TelegramChat(
         telegram_bot(settings.require_token(), settings.telegram.api_url),
-        chat_id=settings.require_chat_id(),
+        chat_id=home,
         topic_id=settings.telegram.topic_id,
     )
     charts = Charts()
-    news = News(market=side.market, look=desk_front.look)
+    news = News(
+        market=side.market,
+        look=desk_front.look,
+        roles=desk_front.roles,
+        notify=settings.telegram.notify.model_dump(),
+    )
+    windows = [rule.veto_window for rule in settings.approval.rules]
+    hearing = Hearing(shortest=min(filter(None, windows), default=None))
     return Chat(
         room=room,
-        intake=Intake(chat=room, front=desk_front),
-        notifier=Notifier(store=side.store, chat=room, charts=charts, news=news),
+        intake=Intake(
+            chat=room, front=desk_front, charts=charts, hearing=hearing, hook=hook(settings)
+        ),
+        notifier=Notifier(
+            store=side.store, chat=room, buttons=desk_front.buttons, charts=charts, news=news
+        ),
         charts=charts,
+        vetoes=Vetoes(store=side.store, desk=side.desk, hearing=hearing),
     )

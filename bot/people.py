@@ -40,17 +40,20 @@ def roles(settings: Settings) -> dict[str, Role]:
     return known
 
 
+def is_hidden(user: User, message: Message | None) -> bool:
+    """Whether somebody stands behind a name that is not their own: a bot, a channel, the group itself."""
+    as_a_chat = message is not None and message.sender_chat is not None
+    return user.id in ANONYMOUS or user.is_bot or as_a_chat
+
+
 def somebody(user: User | None, message: Message | None, known: Mapping[str, Role]) -> Somebody:
     """Who is behind an update; without an identity of their own they are nobody."""
     if user is None:
         return Somebody(person=Person(id="tg:0", name="somebody"), user_id=0, role=None)
-    hidden = user.id in ANONYMOUS or user.is_bot
-    if message is not None and message.sender_chat is not None:
-        hidden = True
     id = f"tg:{user.id}"
     name = (user.full_name or str(user.id))[:NAME_LIMIT]
     return Somebody(
         person=Person(id=id, name=name),
         user_id=user.id,
-        role=None if hidden else known.get(id),
+        role=None if is_hidden(user, message) else known.get(id),
     )

@@ -112,6 +112,8 @@ def ticket_json(view: TicketView) -> Json:
         "refusals": [{"code": r.code, "text": r.text} for r in ticket.refusals],
         "orders": [order_json(o, of_order[o.id]) for o in view.orders],
         "expires_at": moment(ticket.expires_at),
+        "goes_ahead_at": moment(ticket.goes_ahead_at),
+        "proposer": ticket.proposer,
         "created_at": moment(ticket.created_at),
         "reason": ticket.reason,
         "note": ticket.note,

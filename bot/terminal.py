@@ -20,10 +20,11 @@ from bot.notifier import undelivered
 from bot.parts import VERSION, Ids, Trading, now
 from bot.settings import Settings
 from bot.telegram import figures
+from bot.telegram.silence import silence
 from bot.telegram.trail import sentence, told
 from execution import reports
 from execution.desk import Person
-from execution.errors import NotPossible
+from execution.errors import NotPossible, StoreUnavailable
 from execution.events import EventKind
 from execution.reports import StatusView, Trail
 from execution.store import Transaction
@@ -50,6 +51,7 @@ def status(settings: Settings) -> Report:
     side = parts.trading(settings, Ids(), started_at=now(), halting=True)
     try:
         view = side.store.read_now(partial(_status, side, settings))
+        lost = side.store.read_now(silence)
     finally:
         side.store.close()
     alive = Alone(settings.database.url).is_taken()
@@ -64,7 +66,12 @@ def status(settings: Settings) -> Report:
             for p in view.positions
         ),
     ]
-    return Report(text="\n".join(lines), json=shapes.status_json(view) | {"running": alive})
+    reason = None
+    if lost is not None:
+        reason = lost.data["reason"]
+        lines.append(f"Telegram since {lost.at:%H:%M:%S} UTC: {reason}")
+    json = shapes.status_json(view) | {"telegram": reason, "running": alive}
+    return Report(text="\n".join(lines), json=json)
 
 
 def kill(
@@ -113,18 +120,19 @@ class Posted:
 
 
 def verify(settings: Settings, posted: Posted | None = None) -> Report:
-    """Recompute the journal's chain, and look whether it still holds a head that was posted."""
+    """Recompute the journal's chain and the positions, and look for a head that was posted."""
 
-    def read(tx: Transaction) -> tuple[int | None, tuple[int, str], bool]:
+    def read(tx: Transaction) -> tuple[int | None, tuple[int, str], bool, list[tuple[str, str]]]:
         held = posted is None or tx.journal.holds(posted.entry, posted.digits)
-        return next(tx.journal.broken(), None), tx.journal.head(), held
+        bad = next(tx.journal.broken(), None)
+        return bad, tx.journal.head(), held, sorted(tx.positions.wrong())
 
     store = parts.open_store(settings, Ids())
     try:
-        bad, head, held = store.read_now(read)
+        bad, head, held, wrong = store.read_now(read)
     finally:
         store.close()
-    json: dict[str, Any] = {"verified": bad is None and held}
+    json: dict[str, Any] = {"verified": bad is None and held and not wrong}
     json |= {"entries": head[0], "head": head[1]} if bad is None else {"first_bad": bad}
     if bad is None:
         text = f"The journal verifies: {head[0]} entries, head {head[1][:16]}."
@@ -133,6 +141,10 @@ def verify(settings: Settings, posted: Posted | None = None) -> Report:
     if posted is not None:
         json["posted"] = {"entry": posted.entry, "held": held}
         text += f" {_held(posted, head[0], held=held)}"
+    if wrong:
+        json["positions"] = [{"venue": venue, "symbol": symbol} for venue, symbol in wrong]
+        places = figures.listed([f"{symbol} at {venue}" for venue, symbol in wrong])
+        text += f" The position in {places} is not what its fills come to."
     return Report(text=text, json=json, verified=json["verified"])
 
 
@@ -179,12 +191,18 @@ def _trail(settings: Settings, typed: str, tx: Transaction) -> Trail:
 async def _kill(
     settings: Settings, person: str, reason: str, say: Callable[[str], None], patience: float
 ) -> Report:
-    side = parts.trading(settings, Ids(), started_at=now(), halting=True)
+    try:
+        side = parts.trading(settings, Ids(), started_at=now(), halting=True)
+    except StoreUnavailable as error:
+        return _not_stored(error)
     lock = Alone(settings.database.url)
     tasks: list[asyncio.Task[None]] = []
     try:
         seq, _ = await side.store.read(lambda tx: tx.journal.head())
-        await side.desk.halt(person=Person(id=person, name=person), reason=reason)
+        try:
+            await side.desk.halt(person=Person(id=person, name=person), reason=reason)
+        except StoreUnavailable as error:
+            return _not_stored(error)
         say("HALTED. No new orders.")
         if not await _is_taken(side, lock, seq):
             say("No live process takes it: canceling from here.")
@@ -201,6 +219,16 @@ async def _kill(
         await asyncio.gather(*tasks, return_exceptions=True)
         lock.release()
         await side.close()
+
+
+def _not_stored(error: StoreUnavailable) -> Report:
+    """A halt that nobody would know of: neither a live process nor the next one."""
+    text = (
+        f"NOT DONE: the halt could not be stored. {error} "
+        "Stop the process and cancel at the exchange by hand."
+    )
+    json = {"halt": None, "verified": False, "left": str(error)}
+    return Report(text=text, json=json, verified=False)
 
 
 def _sweepers(side: Trading) -> list[asyncio.Task[None]]:

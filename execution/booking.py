@@ -7,11 +7,11 @@ ends with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from execution import approval, orders
+from execution import approval, orders, rules, trading
 from execution.approval import Policy
 from execution.events import EventKind
 from execution.store import Transaction
@@ -20,6 +20,8 @@ from execution.venues.venue import Report, Trade
 
 HALTED = "halted"
 """The reason a ticket or an order carries that a halt ended."""
+TESTED = "test, nothing sent"
+"""The reason a ticket carries that only tried the path, however it was approved."""
 WAIT_FOR_TRADES = timedelta(seconds=5)
 """How long a closed order waits for trades the venue claims but does not show yet."""
 
@@ -86,6 +88,7 @@ def book(tx: Transaction, order_id: str, report: Report, trades: Sequence[Trade]
             ended_as=before.state,
             reason=before.cancel_reason or before.reason,
         )
+        _doubt_halt(tx)
     if booked > earlier:
         _tell_overfill(tx, after, earlier=earlier, booked=booked)
     if after.state in orders.ENDED:
@@ -102,6 +105,13 @@ def _tell_overfill(tx: Transaction, order: Order, *, earlier: Decimal, booked: D
         tx.journal.add(
             EventKind.OVERFILL, tx.now, ticket=order.ticket, order=order.id, by=booked + others
         )
+
+
+def _doubt_halt(tx: Transaction) -> None:
+    """A halt that was proved is not proved any more: something of ours turned up."""
+    state = tx.trading()
+    if state.halt is not None and state.halt.verified_at is not None:
+        tx.set_trading(state, trading.doubted(state))
 
 
 def settle(tx: Transaction, ticket_id: str) -> None:
@@ -128,18 +138,27 @@ def end(tx: Transaction, ticket: Ticket, legs: Sequence[Order], *, reason: str |
 
 def left(terms: Terms, legs: Sequence[Order], fills: Iterable[Fill]) -> Decimal:
     """Base amount of a ticket that no order of it took, as far as the venue has said."""
-    booked: dict[str, Decimal] = {}
+    booked: dict[str | None, Decimal] = {}
     for fill in fills:
         booked[fill.order] = booked.get(fill.order, ZERO) + fill.amount
     taken = (max(booked.get(leg.id, ZERO), leg.reported) for leg in legs)
     return terms.amount - sum(taken, ZERO)
 
 
-def move_ticket(tx: Transaction, ticket: Ticket, to: TicketState, *, reason: str | None) -> Ticket:
-    """Move a ticket to its next state, with its event."""
-    after = approval.moved(ticket, to, tx.now, reason=reason)
+def move_ticket(
+    tx: Transaction,
+    ticket: Ticket,
+    to: TicketState,
+    *,
+    reason: str | None,
+    rule: str | None = None,
+) -> Ticket:
+    """Move a ticket to its next state, with its event; a `rule` decides when its veto window ran out."""
+    after = approval.moved(ticket, to, tx.now, reason=reason, unopposed=rule is not None)
     tx.tickets.change(ticket, after)
-    tx.journal.add(EventKind(f"ticket_{to}"), tx.now, ticket=ticket.id, reason=reason)
+    kind = EventKind(f"ticket_{to}")
+    actor = None if rule is None else f"rule:{rule}"
+    tx.journal.add(kind, tx.now, ticket=ticket.id, actor=actor, reason=reason)
     return after
 
 
@@ -182,12 +201,16 @@ def revise(
     actor: str,
     reason: str,
     moved_from: Decimal | None = None,
+    facts: Mapping[str, str] | None = None,
 ) -> Ticket:
-    """Give a ticket new terms to approve: a new revision with a new deadline, earlier votes void."""
+    """Give a ticket new terms to approve: a new revision with a new deadline, earlier votes void.
+
+    `facts` are what the journal says of it besides.
+    """
     after = approval.revised(
         ticket,
         terms,
-        policy=policy,
+        rule=rules.met(tx, policy, ticket.evolve(terms=terms, decided_at=None)),
         at=tx.now,
         reason=reason,
         moved_from=moved_from,
@@ -201,6 +224,7 @@ def revise(
         reason=reason,
         revision=after.revision,
         fingerprint=after.fingerprint,
+        **(facts or {}),
     )
     return after
 
@@ -209,11 +233,10 @@ def follow_rules(tx: Transaction, ticket: Ticket, policy: Policy) -> None:
     """A ticket whose rule is another one today is asked again, or blocked."""
     if ticket.terms is None:
         return
-    rule = policy.rule_for(ticket.terms, source=ticket.source, strategy=ticket.strategy)
-    now = approval.fingerprint(ticket.terms, rule=rule, required=ticket.required)
-    if rule.block:
-        refuse(tx, ticket, (Refusal(code="BLOCKED", text=f"The rule {rule.name} blocks this."),))
-    elif now != ticket.fingerprint:
+    rule = rules.met(tx, policy, ticket)
+    if (blocked := rules.blocked(rule)) is not None:
+        refuse(tx, ticket, (blocked,))
+    elif approval.fingerprint_of(ticket, rule) != ticket.fingerprint:
         revise(
             tx,
             ticket,
@@ -221,16 +244,18 @@ def follow_rules(tx: Transaction, ticket: Ticket, policy: Policy) -> None:
             policy=policy,
             kind=EventKind.TICKET_REVISED,
             actor="desk",
-            reason="the rules changed",
+            reason=f"the rule {rule.name} applies now"
+            if rule.name != ticket.rule
+            else "its rule or its terms are not what they were",
         )
 
 
 def ask_again(
-    tx: Transaction, ticket: Ticket, terms: Terms, *, policy: Policy, old: bool = False
+    tx: Transaction, ticket: Ticket, terms: Terms, *, policy: Policy, reason: str | None = None
 ) -> Ticket:
     """What was approved does not hold any more: nothing is sent, people are asked again.
 
-    The price moved past it, or the approval has become `old`.
+    Without another `reason` the price moved past it.
     """
     assert ticket.terms is not None, "only a priced ticket can be priced again"
     return revise(
@@ -240,8 +265,8 @@ def ask_again(
         policy=policy,
         kind=EventKind.TICKET_ASKED_AGAIN,
         actor="desk",
-        reason="the approval had become old" if old else "the price moved",
-        moved_from=None if old else ticket.terms.reference,
+        reason=reason or "the price moved",
+        moved_from=ticket.terms.reference if reason is None else None,
     )
 
 
@@ -292,14 +317,20 @@ def _unfilled_end(legs: Sequence[Order]) -> TicketState:
 
 
 def _next_poll(tx: Transaction, order: Order) -> datetime | None:
-    """When to look again: an ended order only for the trades that were inferred meanwhile."""
+    """When to look again: an ended order for the trades that were inferred meanwhile, and a canceled
+    one once more, since its last trade may show late.
+    """
     if order.state is OrderState.WORKING and order.cancel_requested_at is not None:
         return tx.now  # its cancel was asked for during this look, and was not sent yet
     if order.state not in orders.ENDED:
         return tx.now + POLL
+    age = tx.now - (order.ended_at or tx.now)
     inferred = any(fill.inferred for fill in tx.fills.of_order(order.id))
-    young = order.ended_at is None or tx.now - order.ended_at < TRADES_MAY_COME_FOR
-    return tx.now + ASK_FOR_TRADES_AGAIN if inferred and young else None
+    if inferred and age < TRADES_MAY_COME_FOR:
+        return tx.now + ASK_FOR_TRADES_AGAIN
+    once_more = order.state in {OrderState.CANCELED, OrderState.EXPIRED}
+    wait = ASK_FOR_TRADES_AGAIN - age
+    return tx.now + wait if once_more and wait > timedelta(0) else None
 
 
 def _wait_for_trades(tx: Transaction, before: Order, report: Report) -> Order:
@@ -325,16 +356,20 @@ def _book_trades(tx: Transaction, order: Order, trades: Sequence[Trade]) -> Deci
     for trade in trades:
         held = known.get(trade.trade_id)
         if held is not None and (held.amount, held.price) != (trade.amount, trade.price):
-            tx.journal.add(
-                EventKind.FILL_CONFLICT,
-                tx.now,
-                ticket=order.ticket,
-                order=order.id,
-                trade=trade.trade_id,
-                booked=f"{held.amount} at {held.price}",
-                shown=f"{trade.amount} at {trade.price}",
-            )
+            _tell_conflict(tx, order, held, trade)
     return _booked(tx, order)
+
+
+def _tell_conflict(tx: Transaction, order: Order, held: Fill, trade: Trade) -> None:
+    """Say, once for each figure, that a trade reads differently now; it stays as it was booked."""
+    data = {
+        "trade": trade.trade_id,
+        "booked": f"{held.amount} at {held.price}",
+        "shown": f"{trade.amount} at {trade.price}",
+    }
+    told = tx.journal.of_ticket(order.ticket)
+    if not any(one.kind is EventKind.FILL_CONFLICT and dict(one.data) == data for one in told):
+        tx.journal.add(EventKind.FILL_CONFLICT, tx.now, ticket=order.ticket, order=order.id, **data)
 
 
 def _booked(tx: Transaction, order: Order) -> Decimal:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from execution.types import Record
+from execution.record import Record
 
 SILENCE = timedelta(seconds=15)
 """A venue is lost when no call of any kind was answered for this long."""

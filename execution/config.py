@@ -12,8 +12,14 @@ from zoneinfo import ZoneInfo
 
 from execution.approval import Policy
 from execution.pricing import PriceTerms
+from execution.record import Record
 from execution.risk import Limits
-from execution.types import Record, Size
+from execution.types import Size
+
+BY_HAND = "chat"
+"""The source of what people propose themselves; rules may name it, no other source may bear it."""
+TEST = "a test"
+"""The source of tickets that only try the path; no source in the settings can bear it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

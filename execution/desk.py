@@ -6,37 +6,49 @@ venue. The executor finds what was committed and carries it out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from hashlib import sha256
 
-from execution import approval, booking, orders, trading, unproved
+from execution import (
+    approval,
+    booking,
+    deciding,
+    editing,
+    holdings,
+    orders,
+    proposing,
+    testing,
+    trading,
+    unproved,
+)
 from execution.approval import Role
-from execution.booking import HALTED
 from execution.config import Config
-from execution.errors import Duplicate, NotAllowed, NotPossible
+from execution.editing import Change
+from execution.errors import Duplicate, NotAllowed, NotPossible, StoreUnavailable
 from execution.events import EventKind
 from execution.market import Market
 from execution.outcome import Answer, Outcome
-from execution.snapshots import Moment, recheck, resize
+from execution.positions import Position
+from execution.record import Record
+from execution.snapshots import Moment
 from execution.store import Store, Transaction
 from execution.trading import Brake, Halt, Trading
 from execution.types import (
     OrderState,
-    Record,
     Signal,
-    Size,
-    SizeKind,
-    Terms,
     Ticket,
     TicketState,
     TradingState,
-    Vote,
     VoteKind,
 )
+
+Decide = Callable[[str, Callable[[Transaction], Answer]], Awaitable[Answer]]
+"""Stores a vote on the ticket of this id, and with it the order of what it approves."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,21 +78,52 @@ class Person(Record):
 class Desk:
     """Everything the system can be asked."""
 
-    def __init__(self, *, store: Store, market: Market, config: Config, brake: Brake) -> None:
+    def __init__(
+        self, *, store: Store, market: Market, config: Config, brake: Brake, decide: Decide
+    ) -> None:
+        """`decide` is the executor's, which sends at once what a vote approves."""
         self._store = store
+        self._decide = decide
         self._market = market
         self._config = config
         self._policy = config.policy
         self._brake = brake
+        self._unsaved: tuple[Person, str] | None = None
 
-    async def accept(self, signal: Signal, *, keys: Sequence[SignalKey], digest: str) -> Accepted:
-        """Commit a signal, or find that it was received before.
+    async def accept(
+        self,
+        signal: Signal,
+        *,
+        keys: Sequence[SignalKey],
+        digest: str,
+        person: Person | None = None,
+    ) -> Accepted:
+        """Commit a signal of a sender's, or of a `person`'s; or find that it was received before.
 
         Raises:
+            NotAllowed: this person may not.
             Duplicate: the same key with another body.
             StoreUnavailable: nothing was stored.
         """
+        if person is not None:
+            self._demand(person, Role.APPROVER)
+            signal = signal.evolve(proposer=person.id, proposer_name=person.name)
         return await self._store.write(lambda tx: _accept(tx, signal, keys, digest))
+
+    async def test(self, *, key: SignalKey, person: Person) -> Accepted:
+        """Make a ticket that takes the whole path and is never sent.
+
+        Raises:
+            NotAllowed: this person is no owner.
+        """
+        self._demand(person, Role.OWNER)
+
+        def work(tx: Transaction) -> Accepted:
+            signal = testing.signal(tx, self._market, self._config)
+            signal = signal.evolve(proposer=person.id, proposer_name=person.name)
+            return _accept(tx, signal, [key], sha256(key.value.encode()).hexdigest())
+
+        return await self._store.write(work)
 
     async def vote(
         self, ticket_id: str, *, revision: int, person: Person, kind: VoteKind
@@ -92,18 +135,22 @@ class Desk:
             closed = self._closed(tx, ticket, revision=revision, person=person)
             if closed is not None or ticket is None:
                 return closed or Answer(outcome=Outcome.UNKNOWN)
+            if kind is VoteKind.APPROVE and not approval.may_vote_for(ticket, person.id):
+                return Answer(outcome=Outcome.OWN_PROPOSAL, ticket=ticket)
             votes = tx.tickets.votes(ticket_id)
             mine = [v for v in votes if (v.revision, v.person) == (revision, person.id)]
             earlier = mine[0] if mine else None
             if earlier is not None and kind is VoteKind.APPROVE:
                 return Answer(outcome=Outcome.REPEATED, ticket=ticket, at=earlier.at)
-            vote = _store_vote(tx, ticket, person, kind, instead_of=earlier)
+            vote = deciding.store_vote(
+                tx, ticket, person=person.id, name=person.name, kind=kind, instead_of=earlier
+            )
             if kind is VoteKind.REJECT:
                 after = booking.move_ticket(tx, ticket, TicketState.REJECTED, reason=None)
                 return Answer(outcome=Outcome.REJECTED, ticket=after)
-            return self._count(tx, ticket, [*votes, vote])
+            return deciding.count(ticket, [*votes, vote], self._moment(tx))
 
-        return await self._store.write(work, first=True)
+        return await self._decide(ticket_id, work)
 
     async def standing(self, ticket_id: str, *, revision: int) -> Answer:
         """Why a tap on this revision changes nothing, for a ticket that moved on."""
@@ -113,35 +160,23 @@ class Desk:
             if ticket is None:
                 return Answer(outcome=Outcome.UNKNOWN)
             if ticket.state is not TicketState.PENDING:
-                return _answered(tx, ticket)
+                return deciding.answered(tx, ticket)
             return Answer(outcome=Outcome.SUPERSEDED, ticket=ticket)
 
         return await self._store.read(read)
 
-    async def resize(
-        self, ticket_id: str, *, revision: int, person: Person, amount: Decimal
+    async def edit(
+        self, ticket_id: str, *, revision: int, person: Person, change: Change
     ) -> Answer:
-        """Make a new revision of a pending ticket with another amount (base asset)."""
+        """Make a new revision of a pending ticket with what a person changes. It is no vote."""
 
         def work(tx: Transaction) -> Answer:
             ticket = tx.tickets.get(ticket_id)
             closed = self._closed(tx, ticket, revision=revision, person=person)
             if closed is not None or ticket is None:
                 return closed or Answer(outcome=Outcome.UNKNOWN)
-            moment = Moment(tx=tx, market=self._market, config=self._config)
-            made = resize(ticket, amount, moment)
-            if isinstance(made, Terms):
-                after = booking.revise(
-                    tx,
-                    ticket,
-                    made,
-                    policy=self._policy,
-                    kind=EventKind.TICKET_REVISED,
-                    actor=person.id,
-                    reason=f"size changed by {person.name}",
-                )
-                return Answer(outcome=Outcome.REVISED, ticket=after)
-            return Answer(outcome=Outcome.REFUSED, ticket=ticket, refusals=made)
+            moment = self._moment(tx)
+            return editing.edit(ticket, change, moment, person=person.id, name=person.name)
 
         return await self._store.write(work)
 
@@ -223,9 +258,11 @@ class Desk:
                 return Answer(outcome=Outcome.UNKNOWN)
             if not self._policy.may(person.id, Role.APPROVER):
                 return Answer(outcome=Outcome.NOT_ALLOWED, ticket=ticket)
-            if ticket.state in approval.OPEN or ticket.state is TicketState.WORKING:
+            alive = any(o.state not in orders.ENDED for o in tx.orders.of_ticket(ticket_id))
+            if alive or ticket.state in approval.OPEN | {TicketState.WORKING, TicketState.DONE}:
                 return Answer(outcome=Outcome.ENDED, ticket=ticket)
-            signal = _again(tx.signals.get(ticket.signal), tx, ticket_id, value)
+            signal = proposing.again(tx, ticket, value)
+            signal = signal.evolve(proposer=person.id, proposer_name=person.name)
             key = SignalKey(value=f"again:{ticket_id}:{value or ''}", keeps=timedelta(days=90))
             digest = sha256(key.value.encode()).hexdigest()
             if _accept(tx, signal, [key], digest).duplicate:
@@ -242,6 +279,22 @@ class Desk:
 
         return await self._store.write(work)
 
+    async def adopt(
+        self, symbol: str, *, amount: Decimal, average: Decimal, person: Person
+    ) -> Position:
+        """Make a part of what the default venue's account holds a position.
+
+        Raises:
+            NotAllowed: this person may not.
+            NotPossible: not so much is held, or it is not known now.
+        """
+        self._demand(person, Role.OWNER)
+        feed = self._market.feeds().get(self._config.default_venue or "")
+        adopt = partial(holdings.adopt, sent=symbol, amount=amount, average=average)
+        return await self._store.write(
+            lambda tx: adopt(tx, feed, actor=person.id, name=person.name)
+        )
+
     async def halt(self, *, person: Person, reason: str) -> Trading:
         """Stop everything: committed first, then tickets voided and cancels asked for. Idempotent.
 
@@ -251,6 +304,7 @@ class Desk:
         """
         self._demand(person, Role.APPROVER)
         self._brake.pull()
+        self._unsaved = (person, reason)
 
         def commit(tx: Transaction) -> bool:
             before = tx.trading()
@@ -269,8 +323,16 @@ class Desk:
 
         await self._store.write(commit, first=True)
         self._brake.committed()
+        self._unsaved = None
         # Apart from the halt itself, so that nothing that is stored can stand in its way.
         return await self._store.write(sweep, first=True)
+
+    async def save_halt(self) -> None:
+        """Store a halt whose commit failed, once the database takes it; until then it holds in memory."""
+        if self._unsaved is not None:
+            person, reason = self._unsaved
+            with suppress(StoreUnavailable):
+                await self.halt(person=person, reason=reason)
 
     async def resume(self, *, person: Person, generation: int | None = None) -> Trading:
         """Trade again; pending tickets were voided and stay so, canceled orders stay canceled.
@@ -296,6 +358,23 @@ class Desk:
         self._brake.follow(after.state)
         return after
 
+    async def watch_vetoes(
+        self, begins: Mapping[str, datetime | None], *, heard: datetime | None
+    ) -> None:
+        """Let the veto windows of these tickets run; what ran out with nobody objecting goes ahead.
+
+        Each begins when its card was delivered and people could be heard, None while they cannot;
+        everything they said until `heard` is known.
+        """
+
+        def work(tx: Transaction) -> None:
+            for ticket in tx.tickets.in_state(TicketState.PENDING):
+                if ticket.id in begins and ticket.veto_window is not None:
+                    start = begins[ticket.id]
+                    deciding.watch(ticket, begins=start, heard=heard, moment=self._moment(tx))
+
+        await self._store.write(work)
+
     async def expire(self) -> None:
         """End every pending ticket whose deadline has passed."""
 
@@ -306,6 +385,11 @@ class Desk:
         if await self._store.read(lambda tx: bool(tx.tickets.overdue(tx.now))):
             await self._store.write(work)
 
+    async def remind(self) -> None:
+        """Note, once at half time, that votes are missing on a pending ticket."""
+        if await self._store.read(lambda tx: bool(tx.tickets.unreminded(tx.now))):
+            await self._store.write(deciding.remind)
+
     async def forget(self) -> None:
         """Drop signal keys that no longer count as a repeat."""
         await self._store.write(lambda tx: tx.signals.forget(tx.now))
@@ -313,6 +397,9 @@ class Desk:
     def may(self, person: Person, role: Role) -> bool:
         """Whether this person may do what this role may."""
         return self._is_owner_door(person) or self._policy.may(person.id, role)
+
+    def _moment(self, tx: Transaction) -> Moment:
+        return Moment(tx=tx, market=self._market, config=self._config)
 
     def _demand(self, person: Person, role: Role) -> None:
         if not self.may(person, role):
@@ -332,7 +419,7 @@ class Desk:
         if not self._policy.may(person.id, Role.APPROVER):
             return Answer(outcome=Outcome.NOT_ALLOWED, ticket=ticket)
         if ticket.state is not TicketState.PENDING:
-            return _answered(tx, ticket)
+            return deciding.answered(tx, ticket)
         if ticket.revision != revision:
             return Answer(outcome=Outcome.SUPERSEDED, ticket=ticket)
         if approval.has_expired(ticket, tx.now):
@@ -344,24 +431,6 @@ class Desk:
                 outcome=Outcome.HALTED, ticket=ticket, name=state.halt.name, at=state.halt.at
             )
         return None
-
-    def _count(self, tx: Transaction, ticket: Ticket, all_votes: Sequence[Vote]) -> Answer:
-        """Whether the votes suffice, and then whether the terms still stand."""
-        votes = approval.approvals(ticket, all_votes, self._policy)
-        if len(votes) < ticket.required:
-            return Answer(outcome=Outcome.COUNTED, ticket=ticket, votes=len(votes))
-        found = recheck(ticket, Moment(tx=tx, market=self._market, config=self._config))
-        if found.refusals:
-            after = booking.move_ticket(
-                tx, ticket, TicketState.REFUSED, reason=found.refusals[0].text
-            )
-            tx.tickets.change(after, after.evolve(refusals=found.refusals))
-            return Answer(outcome=Outcome.REFUSED, ticket=after, refusals=found.refusals)
-        if found.again is not None:
-            after = booking.ask_again(tx, ticket, found.again, policy=self._policy)
-            return Answer(outcome=Outcome.MOVED, ticket=after)
-        after = booking.move_ticket(tx, ticket, TicketState.APPROVED, reason=None)
-        return Answer(outcome=Outcome.APPROVED, ticket=after, votes=len(votes))
 
 
 def _accept(tx: Transaction, signal: Signal, keys: Sequence[SignalKey], digest: str) -> Accepted:
@@ -379,66 +448,3 @@ def _accept(tx: Transaction, signal: Signal, keys: Sequence[SignalKey], digest: 
         tx.signals.remember(signal.source, key.value, signal.id, tx.now + key.keeps)
     tx.journal.add(EventKind.SIGNAL_ACCEPTED, tx.now, signal=signal.id, source=signal.source)
     return Accepted(id=signal.id, duplicate=False)
-
-
-def _store_vote(
-    tx: Transaction, ticket: Ticket, person: Person, kind: VoteKind, *, instead_of: Vote | None
-) -> Vote:
-    """A person's word; it takes the place of what they said of this revision before."""
-    vote = Vote(
-        id=tx.new_id() if instead_of is None else instead_of.id,
-        ticket=ticket.id,
-        revision=ticket.revision,
-        fingerprint=ticket.fingerprint,
-        person=person.id,
-        name=person.name,
-        vote=kind,
-        at=tx.now,
-    )
-    if instead_of is None:
-        tx.tickets.vote(vote)
-    else:
-        tx.tickets.change_vote(vote)
-    tx.journal.add(
-        EventKind.VOTE,
-        tx.now,
-        ticket=ticket.id,
-        actor=person.id,
-        name=person.name,
-        vote=kind,
-        revision=ticket.revision,
-        fingerprint=ticket.fingerprint,
-    )
-    return vote
-
-
-def _answered(tx: Transaction, ticket: Ticket) -> Answer:
-    """What to say of a tap on a ticket that is no longer pending."""
-    if ticket.state is TicketState.EXPIRED and ticket.decided_at is not None:
-        return Answer(outcome=Outcome.EXPIRED, ticket=ticket, at=ticket.expires_at)
-    votes = [v for v in tx.tickets.votes(ticket.id) if v.revision == ticket.revision]
-    if votes and ticket.state is not TicketState.CANCELED:
-        last = votes[-1]
-        return Answer(
-            outcome=Outcome.ANSWERED, ticket=ticket, name=last.name, vote=last.vote, at=last.at
-        )
-    halt = tx.trading().halt
-    if halt is not None and ticket.reason == HALTED:
-        return Answer(outcome=Outcome.HALTED, ticket=ticket, name=halt.name, at=halt.at)
-    return Answer(outcome=Outcome.ENDED, ticket=ticket, at=ticket.decided_at)
-
-
-def _again(signal: Signal, tx: Transaction, ticket_id: str, value: Decimal | None) -> Signal:
-    """The same proposal as a new signal of this moment."""
-    size = signal.size
-    if value is not None:
-        size = Size(kind=SizeKind.NOTIONAL, value=value, in_currency=True)
-    return signal.evolve(
-        id=tx.new_id(),
-        received_at=tx.now,
-        time=None,
-        bar_time=None,
-        expires_in=None,
-        again=ticket_id,
-        size=size,
-    )

@@ -12,6 +12,7 @@
         VenueRefused        the venue's definite no
         OutcomeUnknown      it may or may not have happened: look it up, never send again
         VenueUnavailable    a read did not work: try later
+          KeyRefused        it answers, and takes nothing that we sign: its key, rights or time
         OrderUnknown        the venue does not know that order: one vote for absence, no proof
       StoreUnavailable      nothing was stored: try later, tell the sender so
       Corrupt               an invariant does not hold: stop
@@ -82,6 +83,10 @@ class OutcomeUnknown(VenueError):
 
 class VenueUnavailable(VenueError):
     """The venue does not answer."""
+
+
+class KeyRefused(VenueUnavailable):
+    """The venue takes nothing that we sign."""
 
 
 class OrderUnknown(VenueError):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from execution.types import Record
+from execution.record import Record
 
 
 class EventKind(StrEnum):
@@ -36,6 +36,10 @@ class EventKind(StrEnum):
     TICKET_PROPOSED = "ticket_proposed"
     """A person proposed it again; `signal` is what the new ticket is made of."""
     VOTE = "vote"
+    REMINDER = "reminder"
+    """Half of its time has passed and votes are missing."""
+    VETO_WINDOW = "veto_window"
+    """A ticket's veto window runs, and ends at `ends`; or, without one, it does not run for now."""
 
     ORDER_PLANNED = "order_planned"
     ORDER_DENIED = "order_denied"
@@ -54,6 +58,8 @@ class EventKind(StrEnum):
     ORDER_RISEN = "order_risen"
     """It had ended here and the venue shows more: a rule of ours, or a person, was wrong."""
     ORDER_LOOK_ASKED = "order_look_asked"
+    ORDER_LOOKED_FOR = "order_looked_for"
+    """A look that a person asked for did not find it: `answered` says whether the venue did."""
     ORDER_MARKED_ABSENT = "order_marked_absent"
     """A person ended what nobody could prove; `order_absent` follows."""
     ORDER_NAMED = "order_named"
@@ -63,18 +69,34 @@ class EventKind(StrEnum):
     FILL = "fill"
     FILL_CONFLICT = "fill_conflict"
     OVERFILL = "overfill"
+    ACCOUNT_FOUND = "account_found"
+    """What an account held at our first start with it: `holdings`, and how many `orders` rested."""
+    POSITION_ADOPTED = "position_adopted"
+    """An owner took over what the account held; `fill` stands for it."""
 
+    CHAT_LOST = "chat_lost"
+    """People cannot be heard in the chat; `reason` says why."""
+    CHAT_HEARD = "chat_heard"
+    CHAT_MOVED = "chat_moved"
+    """The chat goes on under another id: `was`, `to`."""
+
+    STRANGERS = "strangers"
+    """A venue shows orders that a Countersign made and this database does not know; `halted` goes with it."""
     HALTED = "halted"
     HALT_TAKEN = "halt_taken"
     HALT_NOT_DONE = "halt_not_done"
     HALT_VERIFIED = "halt_verified"
     RESUMED = "resumed"
+    POLICY_CHANGED = "policy_changed"
+    """Rules and people are not those last used; `policy` is all of them as they are now."""
     VENUE_DOWN = "venue_down"
     VENUE_ANSWERS = "venue_answers"
     """It answers, and is being compared with our rows; no order goes there yet."""
     VENUE_LOST_AGAIN = "venue_lost_again"
     """It fell silent before orders went there again."""
     VENUE_UP = "venue_up"
+    VENUE_CLOCK = "venue_clock"
+    """Our clock and the venue's differ by more than a second; it is corrected for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,7 +1,8 @@
-"""The hours of the week in which orders that add exposure may be sent.
+"""The hours of the week in which something holds: trading hours, an approval rule.
 
-Pure. Settings parse the text once, the rule `trading_hours` asks. It must never assume a zone: the
-moment is given in local time.
+Pure. Settings parse the text once; risk and approval rules ask. It must never assume a zone: the
+moment is given in local time, so the hours are those of the clock on the wall, also on the nights it
+is set.
 """
 
 from __future__ import annotations
@@ -38,20 +39,20 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class TradingHours:
+class Hours:
     """One or more spans of a week; `text` is how they were written."""
 
     text: str
     spans: tuple[Span, ...]
 
     def contains(self, local: datetime) -> bool:
-        """Whether orders may be sent at that moment; it must be aware, in the desk's zone.
+        """Whether that moment is in them; it must be aware, in the desk's zone.
 
         Raises:
             ValueError: the time is naive.
         """
         if local.tzinfo is None:
-            raise ValueError("trading hours need an aware local time")
+            raise ValueError("hours of the week need an aware local time")
         since_midnight = timedelta(
             hours=local.hour,
             minutes=local.minute,
@@ -61,23 +62,23 @@ class TradingHours:
         return any(span.contains(local.weekday(), since_midnight) for span in self.spans)
 
 
-def parse_trading_hours(text: str) -> TradingHours:
+def parse_hours(text: str) -> Hours:
     """`Mon-Fri 08:00-22:00`, several separated by commas; `22:00-06:00` goes over midnight.
 
     Raises:
         ValueError: it is not written so; says how to write it.
     """
-    return TradingHours(text=text.strip(), spans=tuple(_span(part) for part in text.split(",")))
+    return Hours(text=text.strip(), spans=tuple(_span(part) for part in text.split(",")))
 
 
 def _span(part: str) -> Span:
     found = _SPAN.fullmatch(part.strip())
     if found is None:
-        raise ValueError(f"not trading hours; write {_FORM}")
+        raise ValueError(f"not hours of the week; write {_FORM}")
     first, last = DAYS.index(found[1]), DAYS.index(found[2] or found[1])
     opens, closes = _since_midnight(found[3], found[4]), _since_midnight(found[5], found[6])
     if opens in (closes, _DAY):
-        raise ValueError('trading hours must not be empty; a whole day is "00:00-24:00"')
+        raise ValueError('hours must not be empty; a whole day is "00:00-24:00"')
     days = frozenset((first + n) % 7 for n in range((last - first) % 7 + 1))
     return Span(days=days, opens=opens, closes=closes if opens < closes else closes + _DAY)
 

@@ -15,7 +15,7 @@ from decimal import Decimal
 from functools import partial
 
 from execution.breaker import SILENCE, BreakerState
-from execution.errors import VenueError, VenueMisconfigured, VenueUnavailable
+from execution.errors import KeyRefused, VenueError, VenueMisconfigured, VenueUnavailable
 from execution.rounding import exactly
 from execution.types import Candle, Instrument, Quote
 from execution.venues.venue import Balance, Venue
@@ -49,12 +49,18 @@ class Feed:
     """When that was done last (`reconcile.py` says so)."""
     external: int = 0
     """Open orders there that are not ours, at the last comparison."""
+    strangers: int = 0
+    """Those of them that a Countersign made and this database does not know."""
     breaker: BreakerState = BreakerState.CLOSED
     """As stored (`reconcile.py` says so)."""
     reason: str | None = "not connected yet"
     """Why it is not connected."""
+    clock_told: timedelta = timedelta(0)
+    """How far our clock was ahead of its own when that was told last (`reconcile.py` says so)."""
     missed: str | None = None
     """What the last call that failed came to."""
+    key_refused: bool = False
+    """It took nothing that we signed, the last time: public answers are no sign of life then."""
     silent: timedelta = timedelta(0)
     """How long nothing was heard, in seconds of ours: a loop that stood still hears nothing either."""
     watched: frozenset[str] = frozenset()
@@ -260,7 +266,8 @@ class Market:
             except VenueError as error:
                 feed.reason = feed.missed = str(error)
                 self._ring()
-                await asyncio.sleep(_BACKOFF[min(attempt, len(_BACKOFF) - 1)])
+                asked = 0.0 if error.retry_after is None else error.retry_after.total_seconds()
+                await asyncio.sleep(max(asked, _BACKOFF[min(attempt, len(_BACKOFF) - 1)]))
                 attempt += 1
             else:
                 self._heard(feed)
@@ -288,7 +295,7 @@ class Market:
                         task.result()
                 for name, ask in self._questions(feed).items():
                     if name not in asking:
-                        asking[name] = asyncio.create_task(_missing(feed, ask()))
+                        asking[name] = asyncio.create_task(_missing(feed, ask))
                 # Not `wait_for`: before Python 3.12 it loses a cancellation that comes with the wake.
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_POLL.total_seconds()):
@@ -307,7 +314,8 @@ class Market:
     async def _ask_quote(self, feed: Feed, symbol: str) -> Quote:
         quote = await feed.venue.quote(symbol)
         feed.quotes[symbol] = quote
-        self._heard(feed)
+        if not feed.key_refused:
+            self._heard(feed)
         return quote
 
     async def _ask_balances(self, venue: str) -> None:
@@ -318,7 +326,7 @@ class Market:
         self._heard(feed)
 
     def _heard(self, feed: Feed) -> None:
-        feed.loaded = True
+        feed.loaded, feed.key_refused = True, False
         feed.reason = feed.missed = None
         feed.silent = timedelta(0)
         if not feed.connected:
@@ -348,9 +356,10 @@ class Market:
         return {symbol for symbol, _ in self._rate_markets(venue, asset)[:1]}
 
 
-async def _missing(feed: Feed, question: Coroutine[object, object, object]) -> None:
+async def _missing(feed: Feed, ask: Callable[[], Coroutine[object, object, object]]) -> None:
     """Ask; a question the venue did not answer is noted and forgotten."""
     try:
-        await question
+        await ask()
     except VenueUnavailable as error:
         feed.missed = str(error)
+        feed.key_refused |= isinstance(error, KeyRefused)

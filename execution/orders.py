@@ -6,20 +6,19 @@ table is an error, never a silent overwrite.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
+from uuid import UUID
 
 from execution.errors import Corrupt
+from execution.record import Record
 from execution.types import (
-    ZERO,
-    Fill,
     OnTimeout,
     Order,
     OrderState,
-    Record,
     Ticket,
     TicketState,
 )
@@ -33,6 +32,8 @@ UNKNOWN = frozenset({_S.IN_DOUBT, _S.STUCK})
 
 _BY_VENUE = frozenset({_S.WORKING, _S.FILLED, _S.CANCELED, _S.EXPIRED, _S.REJECTED})
 """What only a venue can say of an order."""
+_NOT_THERE = frozenset({_S.DENIED, _S.REJECTED, _S.ABSENT})
+"""Ends of an order that never was at the venue: seeing it there at all is news."""
 
 MOVES: dict[OrderState, frozenset[OrderState]] = {
     _S.PLANNED: frozenset({_S.SENDING, _S.DENIED}),
@@ -48,7 +49,7 @@ MOVES: dict[OrderState, frozenset[OrderState]] = {
     _S.EXPIRED: _BY_VENUE - {_S.EXPIRED},
     _S.REJECTED: _BY_VENUE - {_S.REJECTED},
     _S.ABSENT: _BY_VENUE,
-    _S.DENIED: frozenset(),
+    _S.DENIED: _BY_VENUE,
     _S.FILLED: frozenset(),
 }
 
@@ -74,6 +75,14 @@ def moved(order: Order, to: OrderState, at: datetime, *, reason: str | None = No
         ended_at=at if to in ENDED else None,
         reason=reason if reason is not None else order.reason,
     )
+
+
+def of_our_make(client_order_id: str | None) -> bool:
+    """Whether a Countersign made this client order id: a name-based UUID, as all of them are."""
+    try:
+        return UUID(client_order_id or "").version == 5
+    except ValueError:
+        return False
 
 
 class Shown(Protocol):
@@ -102,7 +111,7 @@ def apply_report(order: Order, shown: Shown, at: datetime) -> Applied:
 
     A report never lowers what was filled, never takes an order out of an end for an older look, and
     fills in the venue's id once. An order the venue calls closed ends only when the fills that make
-    up `reported` are booked; until then the caller fetches trades (`missing`).
+    up `reported` are booked; until then the caller fetches trades.
     """
     reported = max(order.reported, shown.filled)
     known = order.evolve(
@@ -116,7 +125,7 @@ def apply_report(order: Order, shown: Shown, at: datetime) -> Applied:
         # Right after an end, a look that still shows it open may be the older one.
         long_ended = order.ended_at is None or at - order.ended_at > STALE_LOOK
         news = shown.filled > order.reported or (
-            target is _S.WORKING and (long_ended or order.state in {_S.REJECTED, _S.ABSENT})
+            target is _S.WORKING and (long_ended or order.state in _NOT_THERE)
         )
         if not news or target not in MOVES[order.state]:
             return Applied(order=known, changed=reported > order.reported)
@@ -125,11 +134,6 @@ def apply_report(order: Order, shown: Shown, at: datetime) -> Applied:
         # Still open while a cancel is on its way: the cancel decides, not this look.
         return Applied(order=known, changed=known != order)
     return Applied(order=moved(known, target, at), changed=True)
-
-
-def missing(order: Order, fills: Iterable[Fill]) -> Decimal:
-    """Base amount the venue claims filled and we have not booked; negative means we have more."""
-    return order.reported - sum((f.amount for f in fills), ZERO)
 
 
 def next_leg(ticket: Ticket, legs: Sequence[Order]) -> str | None:
@@ -163,16 +167,21 @@ def next_look(order: Order, at: datetime) -> datetime:
     return at + LOOK_AGAIN[min(order.looks, len(LOOK_AGAIN) - 1)]
 
 
-def proved_absent(order: Order, at: datetime, grace: timedelta) -> bool:
-    """Whether looking has proved that the order does not exist.
+def proved_absent(order: Order, at: datetime, grace: timedelta | None) -> bool:
+    """Whether looking has proved that the order does not exist; the last round began `at`.
 
     Needs complete rounds in which nothing knew it, the last one after the venue itself would refuse
-    a late request and whatever it accepted would have become visible.
+    a late request and whatever it accepted would have become visible. The pauses between the rounds
+    say so too: a clock that was put forward, or rounds that failed, do not shorten the wait. Without a
+    `grace` nothing is proved.
     """
-    fence = order.fence_at
-    if order.venue_order_id is not None or fence is None:
+    fence, since = order.fence_at, order.doubted_at
+    if order.venue_order_id is not None or fence is None or since is None or grace is None:
         return False
-    return order.looks >= ROUNDS_FOR_ABSENCE and at >= fence + grace
+    pauses = (LOOK_AGAIN[min(round_, len(LOOK_AGAIN) - 1)] for round_ in range(order.looks))
+    waited = sum(pauses, timedelta(0))
+    enough = order.looks >= ROUNDS_FOR_ABSENCE and waited >= fence + grace - since
+    return enough and at >= fence + grace
 
 
 def out_of_budget(order: Order, at: datetime) -> bool:

@@ -9,22 +9,31 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from execution.types import Record, Refusal, Ticket, VoteKind
+from execution.record import Record
+from execution.types import Quote, Refusal, Ticket, VoteKind
 
 
 class Outcome(StrEnum):
     """What became of it."""
 
     APPROVED = "approved"
+    TESTED = "tested"
+    """Approved, and a test: nothing is sent."""
     COUNTED = "counted"
     """The vote counts, more are needed."""
     REJECTED = "rejected"
     REVISED = "revised"
+    UNCHANGED = "unchanged"
+    """What a person would change says so already."""
     MOVED = "moved"
-    """The price moved: asked again as a new revision."""
+    """Asked again as a new revision: the price moved, or what its reason says."""
     REFUSED = "refused"
     ANSWERED = "answered"
     """Somebody else was first."""
+    WENT_AHEAD = "went_ahead"
+    """Its veto window had run out."""
+    OWN_PROPOSAL = "own_proposal"
+    """Two or more must approve, and whoever proposed it is none of them."""
     REPEATED = "repeated"
     """The same person said the same before."""
     EXPIRED = "expired"
@@ -53,3 +62,5 @@ class Answer(Record):
     at: datetime | None = None
     votes: int = 0
     refusals: tuple[Refusal, ...] = ()
+    quote: Quote | None = None
+    """The prices by which it was approved; None: none was fresh enough to tell."""

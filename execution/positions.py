@@ -1,19 +1,20 @@
 """Fills folded into positions and results: what our own fills bought and have not sold.
 
-Pure. Status, sizing, the day's result and the cooldown ask. It must never count what is not ours: a
-spot sell beyond the position comes out of holdings and has no result.
+Pure. The store keeps what each fill came to, so that a fold goes on where the last one ended. It must
+never count what is not ours: a spot sell beyond the position comes out of holdings and has no result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+from execution.record import Record
 from execution.rounding import amount_down, exactly
-from execution.symbols import assets
-from execution.types import ZERO, Fill, Instrument, Record, Side
+from execution.symbols import assets, is_spot
+from execution.types import ZERO, Fill, Instrument, Side
 
 Rate = Callable[[str, str], Decimal | None]
 """The price of an asset (first) in a currency (second), or None when it is not known."""
@@ -21,25 +22,33 @@ Rate = Callable[[str, str], Decimal | None]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Position(Record):
-    """What is held of one symbol at one venue; negative when short."""
+    """What is held of one symbol at one venue; amount and cost are negative when short."""
 
     venue: str
     symbol: str
     amount: Decimal
     """Base asset, less the fees taken in it."""
-    average: Decimal
-    """Average price paid, in quote currency, fees apart."""
+    cost: Decimal
+    """What was paid for it, in quote currency, fees apart."""
     realized: Decimal
     """Result since it was opened, in quote currency, net of fees paid in quote or base."""
     base_fees: Decimal
     """Fees taken in the base asset since it was opened; zero on swap, where none are."""
+    entry_fees: Mapping[str, Decimal]
+    """By asset, what opening it had cost; the fills that paid it have counted it."""
     opened_at: datetime
     updated_at: datetime
+
+    @property
+    @exactly
+    def average(self) -> Decimal:
+        """Average price paid, in quote currency, fees apart."""
+        return self.cost / self.amount
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Realized(Record):
-    """What one fill realised: the result of the part it closed, less its own fees."""
+    """What one fill came to: the result of the part it closed, less its own fees."""
 
     fill: Fill
     closed: Decimal
@@ -50,9 +59,8 @@ class Realized(Record):
     """Its fees in other assets, by asset: `net` values them."""
     entry_fees: Mapping[str, Decimal]
     """By asset, what opening the closed part had cost; the fills that paid it have counted it."""
-    opened_at: datetime | None
-    """When the position it belongs to was opened; None when all of it came out of holdings."""
-    ends_position: bool
+    position: Position | None
+    """What is held after it; None: nothing."""
 
     @exactly
     def net(self, rate: Rate) -> Decimal:
@@ -65,56 +73,39 @@ class Realized(Record):
         return self.net(rate) - _valued(self.entry_fees, self.fill.symbol, rate)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Book(Record):
-    """Everything a list of fills comes to."""
+def fold(held: Position | None, fills: Iterable[Fill]) -> Iterator[Realized]:
+    """Fills of one market, in order, onto what was held before them: what each came to, average cost.
 
-    positions: Mapping[tuple[str, str], Position]
-    """Open ones, by venue and symbol."""
-    realized: tuple[Realized, ...]
-    """One for each fill, oldest first."""
-
-
-@exactly
-def fold(fills: Iterable[Fill], *, spot: bool = True) -> Book:
-    """Fills -> positions and results, at average cost.
-
-    Taken in order of time, those of the same instant in the order given; a fill seen twice counts
-    once. On spot a position is never negative; on swap what goes through zero opens the other side.
+    Their order is that of their times; those of the same instant are in the order they were booked.
+    On spot a position is never negative; on swap what goes through zero opens the other side.
     """
-    once: dict[str, Fill] = {}
     for fill in fills:
-        once.setdefault(fill.id, fill)
-    running: dict[tuple[str, str], _Running] = {}
-    realized: list[Realized] = []
-    for fill in sorted(once.values(), key=lambda fill: fill.at):
-        held = running.setdefault((fill.venue, fill.symbol), _Running(spot=spot))
-        realized.append(held.take(fill))
-    open_now = {key: held.position(*key) for key, held in running.items() if held.amount}
-    return Book(positions=open_now, realized=tuple(realized))
-
-
-def realized_since(
-    fills: Iterable[Fill], start: datetime, *, spot: bool = True
-) -> tuple[Realized, ...]:
-    """What was realised from `start` on (the accounting day), oldest first; needs all fills."""
-    return tuple(r for r in fold(fills, spot=spot).realized if r.fill.at >= start)
+        realized = _taken(held, fill)
+        held = realized.position
+        yield realized
 
 
 @exactly
-def losing_exits(
-    fills: Iterable[Fill], rate: Rate, *, spot: bool = True
-) -> tuple[tuple[datetime, Decimal], ...]:
+def _taken(held: Position | None, fill: Fill) -> Realized:
+    running = _Running(spot=is_spot(fill.symbol))
+    if held is not None:
+        running.go_on(held)
+    return running.take(fill)
+
+
+@exactly
+def losing_exits(realized: Iterable[Realized], rate: Rate) -> tuple[tuple[datetime, Decimal], ...]:
     """Orders that reduced or closed a position at a loss net of fees, oldest first.
 
-    Each is the time of its last closing fill and its result in quote currency. The fees of both ways
-    count: what opening the closed part had cost, and what closing it did.
+    Needs all fills of each order in it. Each is the time of its last closing fill and its result in
+    quote currency. The fees of both ways count: what opening the closed part had cost, and what
+    closing it did.
     """
-    exits: dict[str, tuple[datetime, Decimal]] = {}
-    for realized in fold(fills, spot=spot).realized:
-        if realized.closed:
-            _, before = exits.get(realized.fill.order, (None, ZERO))
-            exits[realized.fill.order] = realized.fill.at, before + realized.round_trip(rate)
+    exits: dict[str | None, tuple[datetime, Decimal]] = {}
+    for one in realized:
+        if one.closed:
+            _, before = exits.get(one.fill.order, (None, ZERO))
+            exits[one.fill.order] = one.fill.at, before + one.round_trip(rate)
     return tuple(sorted((at, result) for at, result in exits.values() if result < 0))
 
 
@@ -142,8 +133,14 @@ def _fees(fill: Fill) -> dict[str, Decimal]:
     return {fill.fee_currency or quote: fill.fee}
 
 
-def _scaled(fees: Mapping[str, Decimal], share: Decimal) -> dict[str, Decimal]:
-    return {asset: fee * share for asset, fee in fees.items() if fee * share}
+def _scaled(fees: Mapping[str, Decimal], part: Decimal, whole: Decimal) -> dict[str, Decimal]:
+    """The share of a part; multiplied before it is divided, so that a third of three is one."""
+    return {asset: fee * part / whole for asset, fee in fees.items() if fee and part}
+
+
+def _less(fees: Mapping[str, Decimal], gone: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    left = {asset: fee - gone.get(asset, ZERO) for asset, fee in fees.items()}
+    return {asset: fee for asset, fee in left.items() if fee}
 
 
 def _added(fees: Mapping[str, Decimal], more: Mapping[str, Decimal]) -> dict[str, Decimal]:
@@ -152,33 +149,36 @@ def _added(fees: Mapping[str, Decimal], more: Mapping[str, Decimal]) -> dict[str
 
 @dataclass(kw_only=True, slots=True)
 class _Running:
-    """One position while its fills are folded in. Amount and cost are negative when short."""
+    """One position while a fill is folded in. Amount and cost are negative when short."""
 
     spot: bool
     amount: Decimal = ZERO
     cost: Decimal = ZERO
     realized: Decimal = ZERO
     base_fees: Decimal = ZERO
-    entry_fees: dict[str, Decimal] = field(default_factory=dict)
+    entry_fees: Mapping[str, Decimal] = field(default_factory=dict)
     opened_at: datetime | None = None
-    updated_at: datetime | None = None
+
+    def go_on(self, held: Position) -> None:
+        """Go on where an earlier fold ended."""
+        self.amount, self.cost, self.realized = held.amount, held.cost, held.realized
+        self.base_fees, self.entry_fees = held.base_fees, held.entry_fees
+        self.opened_at = held.opened_at
 
     def take(self, fill: Fill) -> Realized:
         """Fold one fill in: what it closes first, then what it opens."""
         base, quote = assets(fill.symbol)
         taken = fill.fee if self.spot and fill.fee_currency == base else ZERO
-        was_opened_at = self.opened_at
         leaving = self._leaving(fill, taken)
         closed = min(fill.amount, leaving)
         opened = ZERO if self.spot and fill.side is Side.SELL else fill.amount - closed
         gross, entry_fees = self._leave(leaving, fill) if leaving else (ZERO, {})
-        ended = leaving > 0 and not self.amount
 
         if taken and closed:
             close_fees = {quote: (leaving - closed) * fill.price}
         else:
-            close_fees = _scaled(_fees(fill), _share(closed, fill.amount))
-        open_fees = _scaled(_fees(fill), _share(opened, fill.amount))
+            close_fees = _scaled(_fees(fill), closed, fill.amount)
+        open_fees = _scaled(_fees(fill), opened, fill.amount)
         result = gross - close_fees.pop(quote, ZERO)
         self.realized += result
         self.base_fees += leaving - closed
@@ -186,15 +186,13 @@ class _Running:
             self._open(opened, fill, taken, open_fees)
             self.realized -= open_fees.get(quote, ZERO)
             result -= open_fees.pop(quote, ZERO)
-        self.updated_at = fill.at
         return Realized(
             fill=fill,
             closed=closed,
             result=result,
             fees=_added(close_fees, open_fees),
             entry_fees=entry_fees,
-            opened_at=was_opened_at if closed else self.opened_at if opened else None,
-            ends_position=ended,
+            position=self._position(fill),
         )
 
     def _leaving(self, fill: Fill, taken: Decimal) -> Decimal:
@@ -204,12 +202,12 @@ class _Running:
 
     def _leave(self, leaving: Decimal, fill: Fill) -> tuple[Decimal, dict[str, Decimal]]:
         """Take a part out at average cost: its result before fees, and what opening it had cost."""
-        share = leaving / abs(self.amount)
-        cost, entry_fees = self.cost * share, _scaled(self.entry_fees, share)
+        held = abs(self.amount)
+        cost, entry_fees = self.cost * leaving / held, _scaled(self.entry_fees, leaving, held)
         proceeds = leaving * fill.price if fill.side is Side.SELL else -leaving * fill.price
         self.amount += -leaving if fill.side is Side.SELL else leaving
         self.cost -= cost
-        self.entry_fees = _scaled(self.entry_fees, 1 - share)
+        self.entry_fees = _less(self.entry_fees, entry_fees)
         return proceeds - cost, entry_fees
 
     def _open(
@@ -227,22 +225,19 @@ class _Running:
         self.base_fees += taken
         self.entry_fees = _added(self.entry_fees, fees)
 
-    def position(self, venue: str, symbol: str) -> Position:
-        """As it stands now."""
-        assert self.opened_at is not None, "only a position that was opened is shown"
-        assert self.updated_at is not None, "every fill has a time"
+    def _position(self, fill: Fill) -> Position | None:
+        """As it stands after this fill."""
+        if not self.amount:
+            return None
+        assert self.opened_at is not None, "what is held was opened"
         return Position(
-            venue=venue,
-            symbol=symbol,
+            venue=fill.venue,
+            symbol=fill.symbol,
             amount=self.amount,
-            average=self.cost / self.amount,
+            cost=self.cost,
             realized=self.realized,
             base_fees=self.base_fees,
+            entry_fees=self.entry_fees,
             opened_at=self.opened_at,
-            updated_at=self.updated_at,
+            updated_at=fill.at,
         )
-
-
-def _share(part: Decimal, whole: Decimal) -> Decimal:
-    """A part as a fraction; nothing of nothing is nothing."""
-    return part / whole if part else ZERO

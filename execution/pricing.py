@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
+from execution.record import Record
 from execution.rounding import exactly, price_never_worse
-from execution.types import ZERO, OnTimeout, OrderType, Quote, Record, Side, Terms
+from execution.types import ZERO, OnTimeout, OrderType, Quote, Side, Terms
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

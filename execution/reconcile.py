@@ -18,9 +18,12 @@ from execution.breaker import BreakerState, next_state
 from execution.config import Config
 from execution.errors import StoreUnavailable, VenueUnavailable
 from execution.events import EventKind
+from execution.holdings import tell_found
 from execution.market import Feed, Market
+from execution.record import Record
 from execution.store import Store, Transaction
-from execution.types import Order, OrderState, Record, TradingState
+from execution.trading import Halt
+from execution.types import Order, OrderState, TradingState
 from execution.venues.venue import Report, Venue
 
 log = logging.getLogger(__name__)
@@ -31,6 +34,8 @@ BETWEEN_LOOKS = timedelta(seconds=3)
 """A halt is proved by two looks at least this far apart."""
 TELL_AGAIN = timedelta(seconds=30)
 """How often an unfinished halt is told anew."""
+CLOCKS_DIFFER = timedelta(seconds=1)
+"""A clock that is off by more is told, though it is corrected for."""
 _HALT_STEP = 1.0
 
 
@@ -40,6 +45,8 @@ class Differences(Record):
 
     external: tuple[Report, ...] = ()
     """Open there, not ours: shown and left alone."""
+    strangers: tuple[Report, ...] = ()
+    """Those of them that a Countersign made all the same: nobody may trade on beside it."""
     risen: tuple[Report, ...] = ()
     """Open there, ended here: an end of ours was wrong."""
     vanished: tuple[Order, ...] = ()
@@ -53,8 +60,10 @@ def compare(
 ) -> Differences:
     """What a complete list of open orders says about ours. `known`: ours by client order id."""
     by_id = {r.client_order_id: r for r in shown if r.client_order_id in known}
+    external = tuple(r for r in shown if r.client_order_id not in known)
     return Differences(
-        external=tuple(r for r in shown if r.client_order_id not in known),
+        external=external,
+        strangers=tuple(r for r in external if orders.of_our_make(r.client_order_id)),
         risen=tuple(r for cid, r in by_id.items() if cid and known[cid].state in orders.ENDED),
         vanished=tuple(
             order
@@ -97,6 +106,7 @@ class Reconciler:
         while True:
             try:
                 await self.turn_breaker(feed)
+                await self.tell_clock(feed)
             except StoreUnavailable as error:
                 log.critical("the breaker of %s cannot be stored: %s", venue, error)
             if feed.connected and (not feed.compared or loop.time() >= due):
@@ -129,6 +139,19 @@ class Reconciler:
         await self._store.write(work)
         feed.breaker = to
 
+    async def tell_clock(self, feed: Feed) -> None:
+        """Say that our clock and a venue's differ, once for each difference that was measured."""
+        ahead = feed.venue.clock_ahead
+        if abs(ahead) <= CLOCKS_DIFFER or abs(ahead - feed.clock_told) <= CLOCKS_DIFFER:
+            return
+        name, seconds = feed.venue.name, round(ahead.total_seconds(), 1)
+        await self._store.write(
+            lambda tx: tx.journal.add(
+                EventKind.VENUE_CLOCK, tx.now, venue=name, seconds_ahead=seconds
+            )
+        )
+        feed.clock_told = ahead
+
     def _look_at_all(self, tx: Transaction, venue: str) -> None:
         """What rests or is in doubt there was looked for ever more slowly: look now."""
         for order in tx.orders.in_state(*orders.LIVE):
@@ -151,12 +174,16 @@ class Reconciler:
             live = [o for o in tx.orders.in_state(*orders.LIVE) if o.venue == venue]
             found = compare(tx.orders.by_client_ids(venue, ids), live, shown, asked_at)
             self._correct(tx, venue, found)
+            tell_found(tx, self._market.feed(venue), resting=len(found.external))
             return found
 
         found = await self._store.write(work)
         feed = self._market.feed(venue)
         feed.reconciled_at, feed.compared = asked_at, True
-        feed.external = len(found.external)
+        strangers = len(found.strangers)
+        if strangers > feed.strangers:
+            log.critical("%s shows %d orders of a Countersign unknown here", venue, strangers)
+        feed.external, feed.strangers = len(found.external), strangers
         return found
 
     def _correct(self, tx: Transaction, venue: str, found: Differences) -> None:
@@ -166,16 +193,12 @@ class Reconciler:
             if report is None:
                 continue
             risen = booking.book(tx, order.id, report, ())
-            state = tx.trading()
-            if state.halt is not None and state.halt.verified_at is not None:
-                tx.set_trading(state, trading.doubted(state))
-            unwanted = state.state is TradingState.HALTED or order.cancel_reason
-            if risen.state is OrderState.WORKING and unwanted:
-                again = risen.evolve(cancel_requested_at=None)
-                tx.orders.change(risen, again)
-                booking.request_cancel(tx, again, actor="desk", reason="it had ended here")
+            if risen.state is OrderState.WORKING and risen.cancel_reason is not None:
+                booking.request_cancel(tx, risen, actor="desk", reason=risen.cancel_reason)
         for order in found.vanished:
             tx.orders.change(order, order.evolve(next_look_at=tx.now))
+        if found.strangers:
+            _stop_for(tx, venue, found.strangers)
 
     async def prove_halts(self) -> None:
         """Whenever the desk is halted, look until nothing of ours is left, and say so."""
@@ -190,11 +213,12 @@ class Reconciler:
     async def _prove(self, proof: Proof) -> None:
         """One step of proving the present halt."""
         now, state = await self._store.read(lambda tx: (tx.now, tx.trading()))
-        if state.halt is None or state.halt.verified_at is not None:
+        halt = trading.to_be_proved(state)
+        if halt is None:
             proof.of = None
             return
         if proof.of != state.generation or proof.told_at is None:
-            proof.of, proof.clean_at, proof.told_at = state.generation, None, state.halt.at
+            proof.of, proof.clean_at, proof.told_at = state.generation, None, halt.at
             await self._store.write(_taken)
         await self._store.write(lambda tx: booking.sweep(tx, actor="desk"))
         left = await self.left()
@@ -265,12 +289,38 @@ class Reconciler:
     async def _verify(self) -> None:
         def work(tx: Transaction) -> None:
             state = tx.trading()
-            if state.halt is None or state.halt.verified_at is not None:
+            if trading.to_be_proved(state) is None:
                 return
             tx.set_trading(state, trading.verified(state, tx.now))
             tx.journal.add(EventKind.HALT_VERIFIED, tx.now)
 
         await self._store.write(work)
+
+
+def _stop_for(tx: Transaction, venue: str, strangers: Sequence[Report]) -> None:
+    """Halt for orders of another Countersign, or of ours since this backup; once for each of them.
+
+    They are left alone: whose they are, a person must say.
+    """
+    last = tx.journal.last(EventKind.STRANGERS)
+    told = set() if last is None else set(last.data["orders"].split())
+    here = {f"{venue}:{stranger.client_order_id}" for stranger in strangers}
+    if here <= told:
+        return
+    elsewhere = {one for one in told if not one.startswith(f"{venue}:")}
+    tx.journal.add(
+        EventKind.STRANGERS, tx.now, venue=venue, orders=" ".join(sorted(here | elsewhere))
+    )
+    state = tx.trading()
+    if state.state is TradingState.HALTED:
+        return
+    shown = ", ".join(f"{one.side} {one.amount:f} {one.symbol}" for one in strangers[:2])
+    reason = (
+        f"{venue} shows orders that a Countersign placed and this database does not know: {shown}"
+    )
+    halt = Halt(by="desk", name="the desk", at=tx.now, reason=reason)
+    tx.set_trading(state, trading.halted(state, halt))
+    tx.journal.add(EventKind.HALTED, tx.now, actor="desk", name="the desk", reason=reason)
 
 
 def _taken(tx: Transaction) -> None:

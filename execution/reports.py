@@ -14,7 +14,7 @@ from execution import orders
 from execution.booking import HALTED
 from execution.events import Event, EventKind
 from execution.market import Market
-from execution.positions import fold, realized_since
+from execution.record import Record
 from execution.store import Transaction
 from execution.symbols import assets
 from execution.trading import Trading
@@ -24,7 +24,6 @@ from execution.types import (
     Mode,
     Order,
     OrderState,
-    Record,
     Side,
     Signal,
     Ticket,
@@ -70,6 +69,8 @@ class VenueView(Record):
     stream: str | None
     open_orders: int
     last_reconciled: datetime | None
+    strangers: int = 0
+    """Orders of a Countersign's make that rest there and that this database does not know."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,8 +137,8 @@ class Trail(Record):
     events: Sequence[Event]
     names: Mapping[str, str]
     """Who the people in it are, by their id."""
-    proposer: str | None
-    """Who proposed it, where a person did."""
+    repeats: Mapping[str, str]
+    """The tickets it was proposed again as, by the signal each is made of."""
 
 
 def trail(tx: Transaction, ticket: Ticket, exchanges: Mapping[str, str]) -> Trail:
@@ -147,15 +148,13 @@ def trail(tx: Transaction, ticket: Ticket, exchanges: Mapping[str, str]) -> Trai
     halt = tx.trading().halt
     names = {} if halt is None else {halt.by: halt.name}
     names |= {e.actor: e.data["name"] for e in events if e.actor and "name" in e.data}
-    again = view.signal.again
-    proposals = [] if again is None else tx.journal.of_ticket(again)
+    repeated = [e.data["signal"] for e in events if e.kind is EventKind.TICKET_PROPOSED]
+    made = (ticket for one in repeated for ticket in tx.tickets.newest(limit=1, signal=one))
     return Trail(
         view=view,
         events=events,
         names=names,
-        proposer=next(
-            (e.data["name"] for e in proposals if e.data.get("signal") == ticket.signal), None
-        ),
+        repeats={repeat.signal: repeat.id for repeat in made},
     )
 
 
@@ -172,13 +171,13 @@ def gravest(market: Market) -> Mode:
 
 def positions(tx: Transaction, market: Market, day_start: datetime) -> list[PositionView]:
     """Every open position with the price it is compared with."""
-    fills = tx.fills.all()
     today: dict[tuple[str, str], Decimal] = {}
-    for realized in realized_since(fills, day_start):
+    for realized in tx.positions.realized_since(day_start):
         key = (realized.fill.venue, realized.fill.symbol)
         today[key] = today.get(key, ZERO) + realized.net(market.price)
     views = []
-    for (venue, symbol), held in sorted(fold(fills).positions.items()):
+    for held in tx.positions.open():
+        venue, symbol = held.venue, held.symbol
         quote = market.quote(venue, symbol, max_age=None) if venue in market.feeds() else None
         mark = None if quote is None else quote.reference(Side.SELL)
         views.append(
@@ -210,6 +209,7 @@ def venue_views(tx: Transaction, market: Market) -> list[VenueView]:
             stream=None,
             open_orders=sum(1 for order in live if order.venue == name),
             last_reconciled=feed.reconciled_at,
+            strangers=feed.strangers,
         )
         for name, feed in market.feeds().items()
     ]
@@ -233,7 +233,7 @@ def status(
         pending=tx.tickets.count(TicketState.PENDING),
         open=len(tx.orders.in_state(*orders.LIVE)),
         unknown=len(tx.orders.in_state(*orders.UNKNOWN)),
-        working=_on_their_way(tx, market),
+        working=on_their_way(tx, market),
         positions=positions(tx, market, day_start),
         undelivered=undelivered,
         duplicates=tx.journal.count(EventKind.SIGNAL_REPEATED),
@@ -241,7 +241,7 @@ def status(
     )
 
 
-def _on_their_way(tx: Transaction, market: Market) -> list[TicketView]:
+def on_their_way(tx: Transaction, market: Market) -> list[TicketView]:
     """Tickets that work, and ended ones of which an order is at the exchange all the same."""
     found = {ticket.id: ticket for ticket in tx.tickets.in_state(TicketState.WORKING)}
     for order in tx.orders.in_state(*orders.LIVE, OrderState.STUCK):
@@ -272,7 +272,7 @@ def day(tx: Transaction, market: Market, zone: tzinfo) -> DayView:
     start = day_start(tx.now, zone)
     before = day_start(start - timedelta(hours=1), zone)
     results: tuple[dict[str, Decimal], dict[str, Decimal]] = ({}, {})
-    for realized in realized_since(tx.fills.all(), before):
+    for realized in tx.positions.realized_since(before):
         totals, currency = results[realized.fill.at >= start], assets(realized.fill.symbol)[1]
         totals[currency] = totals.get(currency, ZERO) + realized.net(market.price)
     return DayView(
@@ -280,7 +280,7 @@ def day(tx: Transaction, market: Market, zone: tzinfo) -> DayView:
         trading=tx.trading(),
         venues=venue_views(tx, market),
         unknown=len(tx.orders.in_state(*orders.UNKNOWN)),
-        working=_on_their_way(tx, market),
+        working=on_their_way(tx, market),
         positions=positions(tx, market, start),
         yesterday=results[0],
         today=results[1],

@@ -12,11 +12,12 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 
 from execution.figures import beside, duration, figure, percent
-from execution.hours import DAYS, TradingHours
+from execution.hours import DAYS, Hours
+from execution.record import Record
 from execution.rounding import exactly
 from execution.sizing import venue_limits
 from execution.trading import Trading, lets_through
-from execution.types import ZERO, Instrument, Quote, Record, Refusal, Side, Terms
+from execution.types import ZERO, Instrument, Quote, Refusal, Side, Terms
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,7 +36,7 @@ class Limits(Record):
     """In the order's own quote currency."""
     symbols: frozenset[str] | None = None
     sides: frozenset[Side] | None = None
-    trading_hours: TradingHours | None = None
+    trading_hours: Hours | None = None
     cooldown_after_loss: timedelta | None = None
     duplicate_window: timedelta | None = None
     stop_loss_required: bool = False

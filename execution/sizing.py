@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from execution.figures import beside, figure
 from execution.pricing import PriceTerms, against, worst_price
+from execution.record import Record
 from execution.rounding import amount_down, exactly, price_never_worse, stop_never_later
 from execution.types import (
     ZERO,
@@ -21,7 +22,6 @@ from execution.types import (
     OnTimeout,
     OrderType,
     Quote,
-    Record,
     Refusal,
     Side,
     Signal,
@@ -103,6 +103,7 @@ def make_terms(
             target.evolve(price=price_never_worse(target.price, step, exit_side))
             for target in signal.take_profit
         ),
+        test=signal.test,
     )
     return _wrong_levels(unsized) or resized(unsized, amount, facts)
 

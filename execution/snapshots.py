@@ -6,17 +6,18 @@ transaction that acts on the answer, so that concurrent tickets reserve against 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 
-from execution import orders, risk
+from execution import orders, risk, rules
 from execution.config import Config
 from execution.market import Feed, Market
-from execution.positions import Position, fold, is_dust, losing_exits
+from execution.positions import Position, is_dust, losing_exits
 from execution.pricing import drift, past_own_stop_or_target
+from execution.record import Record
 from execution.rounding import exactly
 from execution.sizing import SizingFacts, repriced, resized
 from execution.store import Transaction
@@ -27,7 +28,6 @@ from execution.types import (
     Order,
     OrderState,
     Quote,
-    Record,
     Refusal,
     Side,
     Terms,
@@ -45,9 +45,24 @@ class Recheck(Record):
 
     refusals: tuple[Refusal, ...] = ()
     again: Terms | None = None
-    """New terms to ask for: the market moved too far against the approved ones."""
+    """New terms to ask for: the approved ones do not fit this moment."""
+    why: str | None = None
+    """What does not fit, where it is not that the price moved too far against us."""
     quote: Quote | None = None
     """The prices this was decided by; None: none was fresh enough, so nothing was decided."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Used(Record):
+    """What counts towards the desk's limits now; only where a limit asks for it."""
+
+    position_notional: Mapping[str, Decimal]
+    """Position and entries of each base asset, in `general.currency`."""
+    open_orders: int
+    open_positions: int
+    orders_last_minute: int
+    last_loss_at: datetime | None
+    """When an order last lost, if that is not longer ago than the cooldown."""
 
 
 @dataclass
@@ -63,8 +78,7 @@ class Moment:
         """What sizing wants to know."""
         feed = self.market.feed(venue)
         symbol = instrument.symbol
-        ours = fold(self.tx.fills.of_symbol(venue, symbol)).positions
-        position = ours.get((venue, symbol))
+        position = self.tx.positions.of(venue, symbol)
         base = feed.balances.get(instrument.base)
         sells = [
             (order, left)
@@ -94,13 +108,6 @@ class Moment:
         venue, symbol = terms.venue, terms.symbol
         feed = self.market.feed(venue)
         base, quote_asset = assets(symbol)
-        entries = [(o, left) for o, left in self._open_orders if not o.reduces]
-        approved = [t for t in self._approved if not t.reduces]
-        held = {
-            key
-            for key, position in self._positions.items()
-            if not self._is_dust(*key, position.amount)
-        }
         money = feed.balances.get(quote_asset)
         known = feed.balances_at is not None
         return risk.Snapshot(
@@ -111,37 +118,36 @@ class Moment:
             rate=self.market.rate(venue, quote_asset),
             venue_down=_down(feed),
             symbol_in_doubt=self._in_doubt(venue, symbol),
-            position_value=sum(
-                (
-                    abs(p.amount) * self._price(p.venue, p.symbol, p.average)
-                    for p in self._positions.values()
-                    if assets(p.symbol)[0] == base
-                ),
-                ZERO,
-            ),
-            entries_value=sum(
-                (self._value(o, left) for o, left in entries if _base(o) == base), ZERO
-            )
-            + sum((t.value or ZERO for t in approved if assets(t.symbol)[0] == base), ZERO),
-            open_entries=len(entries) + len(approved),
-            open_positions=frozenset(
-                held
-                | {(t.venue, t.symbol) for t in approved}
-                | {(order.venue, order.symbol) for order, _ in entries}
-            ),
-            entries_last_minute=self._entries_last_minute() + len(approved),
+            position_value=self._position_value(base),
+            entries_value=self._entries_value(base),
+            open_entries=self._open_entries,
+            open_positions=self._held_or_entered,
+            entries_last_minute=self._entries_last_minute(),
             free_quote=(ZERO if money is None else money.free) if known else None,
             reserved_quote=self._reserved_quote(venue, quote_asset),
             last_loss_at=self._last_loss(),
             arrival=arrival,
         )
 
+    @exactly
+    def used(self) -> Used:
+        """How much of the desk's limits is used now, by the figures that every order meets."""
+        bases = {assets(p.symbol)[0] for p in self._positions}
+        bases |= {_base(order) for order, _ in self._entries}
+        bases |= {assets(terms.symbol)[0] for terms in self._approved_entries}
+        values = {base: self._position_value(base) + self._entries_value(base) for base in bases}
+        return Used(
+            position_notional={base: value for base, value in sorted(values.items()) if value},
+            open_orders=self._open_entries,
+            open_positions=len(self._held_or_entered),
+            orders_last_minute=self._entries_last_minute(),
+            last_loss_at=self._last_loss(),
+        )
+
     def blocked(self, terms: Terms, ticket: Ticket) -> Refusal | None:
         """A rule that blocks these terms; halving an order must not lead around it."""
-        rule = self.config.policy.rule_for(terms, source=ticket.source, strategy=ticket.strategy)
-        if not rule.block:
-            return None
-        return Refusal(code="BLOCKED", text=f"The rule {rule.name} blocks this.")
+        asked = ticket.evolve(terms=terms, decided_at=None)
+        return rules.blocked(rules.met(self.tx, self.config.policy, asked))
 
     def _in_doubt(self, venue: str, symbol: str) -> bool:
         return any(
@@ -167,17 +173,53 @@ class Moment:
         )
         return sum(sent, ZERO) + sum(waiting, ZERO)
 
+    @property
+    def _open_entries(self) -> int:
+        """Entries that may still fill, and approved ones nothing was sent for yet."""
+        return len(self._entries) + len(self._approved_entries)
+
+    @cached_property
+    def _held_or_entered(self) -> frozenset[tuple[str, str]]:
+        """Venue and symbol of each position that is open, or that an entry will open."""
+        held = {
+            (p.venue, p.symbol)
+            for p in self._positions
+            if not self._is_dust(p.venue, p.symbol, p.amount)
+        }
+        sent = {(order.venue, order.symbol) for order, _ in self._entries}
+        return frozenset(held | sent | {(t.venue, t.symbol) for t in self._approved_entries})
+
+    def _position_value(self, base: str) -> Decimal:
+        """|position| of a base asset over all venues, in the settings' currency."""
+        values = (
+            abs(p.amount) * self._price(p.venue, p.symbol, p.average)
+            for p in self._positions
+            if assets(p.symbol)[0] == base
+        )
+        return sum(values, ZERO)
+
+    def _entries_value(self, base: str) -> Decimal:
+        """What entries of a base asset may still add, in the settings' currency."""
+        sent = (self._value(o, left) for o, left in self._entries if _base(o) == base)
+        approved = (t.value or ZERO for t in self._approved_entries if assets(t.symbol)[0] == base)
+        return sum(sent, ZERO) + sum(approved, ZERO)
+
     def _entries_last_minute(self) -> int:
-        """Entries sent in the last minute; counted only where a limit asks for it."""
+        """Entries of the last minute, those about to be sent too."""
+        approved = len(self._approved_entries)
         if self.config.limits.max_orders_per_minute is None:
-            return 0
+            return approved  # what was sent is counted only where a limit asks for it
         since = self.tx.now - timedelta(minutes=1)
-        return self.tx.orders.entries_since(since, without=self.without)
+        return self.tx.orders.entries_since(since, without=self.without) + approved
 
     def _last_loss(self) -> datetime | None:
-        if self.config.limits.cooldown_after_loss is None:
+        """When an order last lost, if that is not longer ago than the cooldown."""
+        cooldown = self.config.limits.cooldown_after_loss
+        if cooldown is None:
             return None
-        losses = losing_exits(self.tx.fills.all(), self.market.price)
+        recent = self.tx.positions.realized_since(self.tx.now - cooldown)
+        exits = {r.fill.order for r in recent if r.closed and r.fill.order is not None}
+        losses = losing_exits(self.tx.positions.realized_by(exits), self.market.price)
         return losses[-1][0] if losses else None
 
     def _price(self, venue: str, symbol: str, otherwise: Decimal) -> Decimal:
@@ -195,18 +237,26 @@ class Moment:
         return instrument is not None and is_dust(amount, instrument)
 
     @cached_property
-    def _positions(self) -> Mapping[tuple[str, str], Position]:
-        """Every open position; folded from all fills only where a limit asks for them."""
+    def _positions(self) -> Sequence[Position]:
+        """Every open position; read only where a limit asks for them."""
         limits = self.config.limits
         if limits.max_position_notional is None and limits.max_open_positions is None:
-            return {}
-        return fold(self.tx.fills.all()).positions
+            return ()
+        return self.tx.positions.open()
 
     @cached_property
     def _approved(self) -> list[Terms]:
         """Terms of approved tickets nothing was sent for yet."""
         tickets = self.tx.tickets.in_state(TicketState.APPROVED)
         return [t.terms for t in tickets if t.terms is not None and t.id != self.without]
+
+    @cached_property
+    def _approved_entries(self) -> list[Terms]:
+        return [terms for terms in self._approved if not terms.reduces]
+
+    @cached_property
+    def _entries(self) -> list[tuple[Order, Decimal]]:
+        return [(order, left) for order, left in self._open_orders if not order.reduces]
 
     @cached_property
     def _open_orders(self) -> list[tuple[Order, Decimal]]:
@@ -234,8 +284,11 @@ def recheck(ticket: Ticket, moment: Moment) -> Recheck:
     refusals = risk.check(sized, moment.snapshot(sized), moment.config.limits).refusals
     if refusals:
         return Recheck(refusals=refusals, quote=quote)
-    if _moved_away(terms, quote, moment.config) or _does_something_else(terms, sized):
+    if _drifted(terms, quote, moment.config):
         return _asked_again(ticket, instrument, quote, moment)
+    why = _past_its_exits(terms, quote) or _does_something_else(terms, sized)
+    if why is not None:
+        return _asked_again(ticket, instrument, quote, moment).evolve(why=why)
     return Recheck(quote=quote)
 
 
@@ -257,7 +310,7 @@ def recheck_rest(ticket: Ticket, rest: Decimal, moment: Moment) -> Quote | str |
     refusals = risk.check(sized, moment.snapshot(sized), moment.config.limits).refusals
     if refusals:
         return refusals[0].text
-    if _moved_away(terms, quote, moment.config):
+    if _drifted(terms, quote, moment.config) or _past_its_exits(terms, quote):
         return "the price moved past what was approved."
     more = sized.from_holdings > terms.from_holdings or (terms.reduces and not sized.reduces)
     if more or sized.amount != rest:
@@ -277,27 +330,6 @@ def price_again(ticket: Ticket, moment: Moment) -> Recheck:
     return _asked_again(ticket, instrument, quote, moment)
 
 
-def resize(ticket: Ticket, amount: Decimal, moment: Moment) -> Terms | tuple[Refusal, ...]:
-    """The terms of a pending ticket for another amount, or why they cannot be."""
-    terms = ticket.terms
-    assert terms is not None, "only a ticket with terms is pending"
-    moment.without = ticket.id
-    instrument = moment.market.instrument(terms.venue, terms.symbol)
-    quote = moment.market.quote(terms.venue, terms.symbol, max_age=None)
-    if instrument is None or quote is None:
-        return (Refusal(code="VENUE_DOWN", text=f"{terms.venue} is not connected."),)
-    facts = moment.facts(terms.venue, instrument, quote)
-    made = repriced(terms.evolve(amount=amount), facts, moment.config.prices)
-    if not isinstance(made, Terms):
-        return tuple(made)
-    if blocked := moment.blocked(made, ticket):
-        return (blocked,)
-    fresh = moment.market.quote(terms.venue, terms.symbol)
-    if fresh is None:
-        return made
-    return risk.check(made, moment.snapshot(made), moment.config.limits).refusals or made
-
-
 def _asked_again(ticket: Ticket, instrument: Instrument, quote: Quote, moment: Moment) -> Recheck:
     terms = ticket.terms
     assert terms is not None, "only a ticket with terms is asked again"
@@ -310,22 +342,24 @@ def _asked_again(ticket: Ticket, instrument: Instrument, quote: Quote, moment: M
     return Recheck(refusals=tuple(made), quote=quote)
 
 
-def _moved_away(terms: Terms, quote: Quote, config: Config) -> bool:
-    """Whether the market left what was approved: too far against us, or past its own exits."""
-    if terms.price is not None:
-        return False
-    if drift(terms, quote) > config.policy.max_price_drift:
-        return True
-    return past_own_stop_or_target(terms, quote)
+def _drifted(terms: Terms, quote: Quote, config: Config) -> bool:
+    """Whether the market moved too far against what was approved at a price of ours."""
+    return terms.price is None and drift(terms, quote) > config.policy.max_price_drift
 
 
-def _does_something_else(approved: Terms, now: Terms) -> bool:
-    """Whether the position changed so that the same order would now do something else to it."""
-    return (approved.amount, approved.from_holdings, approved.reduces) != (
-        now.amount,
-        now.from_holdings,
-        now.reduces,
-    )
+def _past_its_exits(terms: Terms, quote: Quote) -> str | None:
+    """Why an order at a price of ours would end as soon as it began; None when it would not."""
+    if terms.price is None and past_own_stop_or_target(terms, quote):
+        return "the market is at or past its own stop or target"
+    return None
+
+
+def _does_something_else(approved: Terms, now: Terms) -> str | None:
+    """Why the same order would now do something else to the position; None when it would not."""
+    was = (approved.amount, approved.from_holdings, approved.reduces)
+    if was == (now.amount, now.from_holdings, now.reduces):
+        return None
+    return "the position is not what it was"
 
 
 def _down(feed: Feed) -> str | None:

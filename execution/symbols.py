@@ -21,6 +21,11 @@ def assets(symbol: str) -> tuple[str, str]:
     return base, rest.partition(":")[0]
 
 
+def is_spot(symbol: str) -> bool:
+    """Whether a unified symbol is a spot pair: a contract's names what it settles in."""
+    return ":" not in symbol
+
+
 def resolve(sent: str, symbols: Collection[str], *, swap: bool = False) -> str | None:
     """The venue's symbol for what was sent; None when it is unknown or ambiguous.
 

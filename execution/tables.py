@@ -25,6 +25,7 @@ from sqlalchemy import (
     Numeric,
     String,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy import Enum as SAEnum
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -162,12 +163,13 @@ class SignalKeyRow(SQLModel, table=True):
 
 
 class TicketRow(SQLModel, table=True):
-    """A ticket; `touched` is the newest journal entry about it, which is when its card is stale."""
+    """A ticket as it stands; its terms are those of its newest revision."""
 
     __tablename__ = "tickets"
     __table_args__ = (
         Index(None, "state", "id"),
         Index(None, "source", "symbol", "side", "id"),
+        Index(None, "state", "decided_at"),
     )
 
     id: str = Field(sa_column=Column(ID, primary_key=True))
@@ -195,7 +197,10 @@ class TicketRow(SQLModel, table=True):
     reason: str | None = Field(default=None, sa_column=Column(String(500)))
     decided_at: datetime | None = Field(default=None, sa_column=Column(Utc))
     previous_reference: Decimal | None = Field(default=None, sa_column=Column(Money))
-    touched: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    veto_window: timedelta | None = Field(default=None, sa_column=Column(Span))
+    goes_ahead_at: datetime | None = Field(default=None, sa_column=Column(Utc))
+    remind_at: datetime | None = Field(default=None, sa_column=Column(Utc))
+    proposer: str | None = Field(default=None, sa_column=Column(String(64)))
 
 
 class VoteRow(SQLModel, table=True):
@@ -223,7 +228,10 @@ class OrderRow(SQLModel, table=True):
         UniqueConstraint("venue", "client_order_id"),
         Index(None, "state", "id"),
         Index(None, "venue", "symbol", "id"),
+        Index(None, "venue", "venue_order_id"),
         Index(None, "next_look_at"),
+        Index(None, "sent_at"),
+        Index(None, "cancel_requested_at"),
     )
 
     id: str = Field(sa_column=Column(ID, primary_key=True))
@@ -260,18 +268,20 @@ class OrderRow(SQLModel, table=True):
 
 
 class FillRow(SQLModel, table=True):
-    """One trade of ours, keyed as the venue keys it."""
+    """One trade of ours, keyed as the venue keys it; without an order, what an owner took over."""
 
     __tablename__ = "fills"
     __table_args__ = (
         UniqueConstraint("venue", "symbol", "trade_id"),
         Index(None, "order"),
-        Index(None, "venue", "symbol", "at"),
+        Index(None, "ticket"),
+        Index(None, "venue", "symbol", "at", "id"),
+        Index(None, "at"),
     )
 
     id: str = Field(sa_column=Column(ID, primary_key=True))
-    order: str = Field(sa_column=Column(ID, nullable=False))
-    ticket: str = Field(sa_column=Column(ID, nullable=False))
+    order: str | None = Field(default=None, sa_column=Column(ID))
+    ticket: str | None = Field(default=None, sa_column=Column(ID))
     venue: str = Field(sa_column=Column(String(32), nullable=False))
     symbol: str = Field(sa_column=Column(String(64), nullable=False))
     side: Side = Field(sa_column=Column(_choice(Side), nullable=False))
@@ -284,11 +294,40 @@ class FillRow(SQLModel, table=True):
     inferred: bool = Field(nullable=False)
 
 
+class ResultRow(SQLModel, table=True):
+    """What each fill came to, and the position after it; made of the fills, and made anew if lost."""
+
+    __tablename__ = "results"
+
+    fill: str = Field(sa_column=Column(ID, primary_key=True))
+    closed: Decimal = Field(sa_column=Column(Money, nullable=False))
+    result: Decimal = Field(sa_column=Column(Money, nullable=False))
+    fees: dict[str, str] = Field(sa_column=Column(JSON, nullable=False))
+    entry_fees: dict[str, str] = Field(sa_column=Column(JSON, nullable=False))
+    position: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
+
+
+class PositionRow(SQLModel, table=True):
+    """What is held of one market: as after its last fill; no row where nothing is."""
+
+    __tablename__ = "positions"
+
+    venue: str = Field(sa_column=Column(String(32), primary_key=True))
+    symbol: str = Field(sa_column=Column(String(64), primary_key=True))
+    amount: Decimal = Field(sa_column=Column(Money, nullable=False))
+    cost: Decimal = Field(sa_column=Column(Money, nullable=False))
+    realized: Decimal = Field(sa_column=Column(Money, nullable=False))
+    base_fees: Decimal = Field(sa_column=Column(Money, nullable=False))
+    entry_fees: dict[str, str] = Field(sa_column=Column(JSON, nullable=False))
+    opened_at: datetime = Field(sa_column=Column(Utc, nullable=False))
+    updated_at: datetime = Field(sa_column=Column(Utc, nullable=False))
+
+
 class EventRow(SQLModel, table=True):
     """The journal. Triggers refuse to change or delete an entry (migration 0001)."""
 
     __tablename__ = "events"
-    __table_args__ = (Index(None, "ticket", "seq"),)
+    __table_args__ = (Index(None, "ticket", "seq"), Index(None, "kind", "seq"))
 
     seq: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     at: datetime = Field(sa_column=Column(Utc, nullable=False))
@@ -333,10 +372,18 @@ class BreakerRow(SQLModel, table=True):
 
 
 class PostRow(SQLModel, table=True):
-    """A message shown to an audience about a subject, so that it can be edited later."""
+    """A message shown to an audience about a subject, so that it can be edited later.
+
+    `touched` is the newest journal entry about its ticket; one that shows less is stale.
+    """
 
     __tablename__ = "posts"
-    __table_args__ = (UniqueConstraint("audience", "subject"),)
+    __table_args__ = (
+        UniqueConstraint("audience", "subject"),
+        Index(None, "subject"),
+        Index(None, "place", "number"),
+        Index("ix_posts_stale", "audience", sqlite_where=text("shown_seq < touched")),
+    )
 
     id: str = Field(sa_column=Column(ID, primary_key=True))
     audience: str = Field(sa_column=Column(String(32), nullable=False))
@@ -346,6 +393,7 @@ class PostRow(SQLModel, table=True):
     has_picture: bool = Field(nullable=False)
     shown: str = Field(sa_column=Column(String(64), nullable=False))
     shown_seq: int = Field(sa_column=Column(BigInteger, nullable=False))
+    touched: int = Field(sa_column=Column(BigInteger, nullable=False, server_default="0"))
     at: datetime = Field(sa_column=Column(Utc, nullable=False))
 
 

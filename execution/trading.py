@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from execution.errors import NotPossible
-from execution.types import Record, TradingState
+from execution.record import Record
+from execution.types import TradingState
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,6 +51,13 @@ def halted(trading: Trading, halt: Halt) -> Trading:
     if trading.state is TradingState.HALTED:
         return trading
     return Trading(state=TradingState.HALTED, generation=trading.generation + 1, halt=halt)
+
+
+def to_be_proved(trading: Trading) -> Halt | None:
+    """The halt that has not been proved at the exchange yet; a pause needs no proof."""
+    if trading.state is not TradingState.HALTED or trading.halt is None:
+        return None
+    return trading.halt if trading.halt.verified_at is None else None
 
 
 def verified(trading: Trading, at: datetime) -> Trading:

@@ -1,50 +1,18 @@
 """The words of the trade as frozen records: signal, terms, ticket, vote, order, fill.
 
-Everything imports this; it imports nothing of ours. Money is `Decimal` and time is aware UTC:
-a record refuses a float or a naive time when it is made, so neither can travel further.
+Nearly everything imports this; it imports nothing of ours but what every record is made of.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Self
+
+from execution.record import Record
 
 ZERO = Decimal(0)
-
-
-class Record:
-    """Base of every frozen record: refuses floats and naive times, changes by copy."""
-
-    __slots__ = ()
-
-    def __post_init__(self) -> None:
-        """Check every field once, at the door.
-
-        Raises:
-            TypeError: a field holds a float; money and quantities are `Decimal`.
-            ValueError: a field holds a naive time, or a Decimal that is not finite.
-        """
-        for name in self.__dataclass_fields__:  # type: ignore[attr-defined]  # subclasses are
-            value = getattr(self, name)
-            kind = type(value)
-            if kind is str or value is None:
-                continue
-            if isinstance(value, float):
-                raise TypeError(f"{type(self).__name__}.{name}: a float is not money")
-            if kind is Decimal and not value.is_finite():
-                raise ValueError(f"{type(self).__name__}.{name}: {value} is not a number")
-            if isinstance(value, datetime) and value.tzinfo is not UTC:
-                if value.tzinfo is None:
-                    raise ValueError(f"{type(self).__name__}.{name}: a naive time")
-                object.__setattr__(self, name, value.astimezone(UTC))
-
-    def evolve(self, **changes: Any) -> Self:
-        """A copy with these fields changed, checked again."""
-        return dataclasses.replace(self, **changes)  # type: ignore[type-var]
 
 
 class Side(StrEnum):
@@ -211,11 +179,13 @@ class Signal(Record):
     venue: str | None = None
     strategy: str | None = None
     note: str | None = None
-    time: datetime | None = None
-    """When the alert fired, by the sender's clock."""
+    time: datetime | None = None  # when the alert fired, by the sender's clock
     bar_time: datetime | None = None
     expires_in: timedelta | None = None
     again: str | None = None  # the ticket that a person proposed again by this signal
+    proposer: str | None = None  # the person who proposes it; None when a sender does
+    proposer_name: str | None = None
+    test: bool = False  # an owner tries the whole path with it; nothing is ever sent
 
     @property
     def fired_at(self) -> datetime:
@@ -281,8 +251,7 @@ class Terms(Record):
     symbol: str
     side: Side
     type: OrderType
-    amount: Decimal
-    """Base asset."""
+    amount: Decimal  # base asset
     price: Decimal | None
     """The sender's limit price in quote currency; None when the desk prices the order."""
     worst_price: Decimal | None
@@ -308,6 +277,8 @@ class Terms(Record):
     """The part of a spot sell that goes beyond the position, base asset."""
     stop_loss: Decimal | None = None
     take_profit: tuple[Target, ...] = ()
+    test: bool = False
+    """True when people only try the path of a ticket: it is never sent, whatever they say."""
 
     @property
     def bound(self) -> Decimal:
@@ -359,10 +330,8 @@ class Ticket(Record):
     created_at: datetime
     expires_at: datetime | None
     fired_at: datetime
-    waits: timedelta = timedelta(minutes=5)
-    """How long each revision may wait for approval."""
-    checks: int = 0
-    """How many checks were passed when these terms were made."""
+    waits: timedelta = timedelta(minutes=5)  # how long each revision may wait for approval
+    checks: int = 0  # how many were passed when these terms were made
     refusals: tuple[Refusal, ...] = ()
     strategy: str | None = None
     note: str | None = None
@@ -371,6 +340,10 @@ class Ticket(Record):
     decided_at: datetime | None = None
     previous_reference: Decimal | None = None
     """The reference people saw before the price moved; set while a ticket is asked again."""
+    veto_window: timedelta | None = None  # so long without a Reject, and it goes ahead
+    goes_ahead_at: datetime | None = None  # when that window ends; None while none runs
+    remind_at: datetime | None = None  # when people are reminded of it; None: they are not any more
+    proposer: str | None = None  # the person who proposed it; None when a sender did
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -419,8 +392,7 @@ class Order(Record):
     """When the rest of it is canceled; None when it rests as long as the signal said."""
     cancel_requested_at: datetime | None = None
     cancel_reason: str | None = None
-    looks: int = 0
-    """Complete rounds of looking that did not find it."""
+    looks: int = 0  # complete rounds of looking that did not find it
     doubted_at: datetime | None = None
     next_look_at: datetime | None = None
     ended_at: datetime | None = None
@@ -433,11 +405,11 @@ class Order(Record):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fill(Record):
-    """One trade of ours, as the venue keyed it. Append-only."""
+    """One trade of ours, as the venue keyed it; one without an order is what an owner took over."""
 
     id: str
-    order: str
-    ticket: str
+    order: str | None
+    ticket: str | None
     venue: str
     symbol: str
     side: Side

@@ -23,6 +23,21 @@ def look_again(tx: Transaction, order: Order, *, actor: str, name: str) -> None:
     _note(tx, EventKind.ORDER_LOOK_ASKED, order, actor=actor, name=name)
 
 
+def tell_look(tx: Transaction, order: Order, *, answered: bool) -> None:
+    """Say that a look which a person asked for has not found it."""
+    if order.state is not OrderState.STUCK:
+        return
+    if tx.journal.of_ticket(order.ticket)[-1].kind is EventKind.ORDER_LOOK_ASKED:
+        tx.journal.add(
+            EventKind.ORDER_LOOKED_FOR,
+            tx.now,
+            ticket=order.ticket,
+            order=order.id,
+            answered="yes" if answered else "no",
+            looks=order.looks,
+        )
+
+
 def mark_absent(tx: Transaction, order: Order, *, actor: str, name: str) -> None:
     """End it on a person's word; one more look follows, and what shows up later still counts."""
     _note(

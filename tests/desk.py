@@ -151,21 +151,23 @@ class FrontDesk:
         self.brake = brake
         market = Market(venues, clock=clock, currency="USDT", at_par=("USDT", "USDC", "USD"))
         brake.follow(store.read_now(lambda tx: tx.trading()).state)
-        self.side = Trading(
+        executor = Executor(
             store=store,
-            desk=Desk(store=store, market=market, config=config, brake=brake),
             market=market,
             venues=venues,
-            executor=Executor(
-                store=store,
-                market=market,
-                venues=venues,
-                config=config,
-                brake=brake,
-                install="tests",
-                jitter=Random(1),
-                started_at=clock(),
-            ),
+            config=config,
+            brake=brake,
+            install="tests",
+            jitter=Random(1),
+            started_at=clock(),
+        )
+        decide = executor.decide
+        self.side = Trading(
+            store=store,
+            desk=Desk(store=store, market=market, config=config, brake=brake, decide=decide),
+            market=market,
+            venues=venues,
+            executor=executor,
             reconciler=Reconciler(store=store, market=market, venues=venues, config=config),
         )
         front = parts.front(self.settings, self.side, started_at=clock())

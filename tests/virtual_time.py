@@ -38,6 +38,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Seconds that have passed for its tasks."""
         return self._jumping.passed
 
+    def leap(self, seconds: float) -> None:
+        """Let time pass at once, as on a machine that sleeps: what was due meanwhile is done then."""
+        self._jumping.passed += seconds
+
     # There is one thread: what an executor of that thread has done is told in the same turn.
     call_soon_threadsafe = asyncio.SelectorEventLoop.call_soon
 

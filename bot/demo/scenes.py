@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from execution.positions import Position
+from execution.record import Record
 from execution.rounding import plain, price_never_worse
-from execution.types import Quote, Record, Side
+from execution.types import Quote, Side
 
 _WORTH_CLOSING = Decimal(10)
 """What is left of a position below this, in USDT, is what rounding left."""

@@ -18,10 +18,10 @@ from pydantic import TypeAdapter
 from bot.demo.scenes import SCENES, Scene, about, body
 from execution.errors import VenueUnavailable
 from execution.market import Market
-from execution.positions import fold
+from execution.record import Record
 from execution.store import Store, Transaction
 from execution.symbols import assets
-from execution.types import Record, Ticket, TicketState, TradingState
+from execution.types import Ticket, TicketState, TradingState
 from execution.venues.synthetic import Shock, SyntheticMarket
 
 VENUE = "main"
@@ -194,8 +194,8 @@ class Story:
 
     async def _next(self, now: datetime) -> dict[str, str]:
         scene = self._progress.scene
-        held = await self._store.read(lambda tx: fold(tx.fills.all()).positions)
-        symbol = about(scene, held.values())
+        held = await self._store.read(lambda tx: tx.positions.open())
+        symbol = about(scene, held)
         quote = await self._market.fresh_quote(VENUE, symbol)
         instrument = self._market.instrument(VENUE, symbol)
         assert instrument is not None, "a market with a price is known"

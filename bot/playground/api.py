@@ -19,10 +19,11 @@ from starlette.types import Receive, Scope, Send
 
 from bot.playground.faults import ConnectionLostError, Faults, FloodLimits
 from bot.playground.methods import Methods
-from bot.playground.params import PARAMETERS, ApiError, Params, bad_request, is_utf8
+from bot.playground.params import ApiError, Params, bad_request, is_utf8
+from bot.playground.reference import METHODS, malformed
 
 CALLS_KEPT = 10_000
-_BY_LOWER_NAME = {method.lower(): method for method in PARAMETERS}
+_BY_LOWER_NAME = {method.lower(): method for method in METHODS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +69,11 @@ class BotApi:
             raise ApiError(401, "Unauthorized")
         method = _BY_LOWER_NAME.get(request.path_params["method"].lower())
         if method is None:
+            self.malformed.append(f"{request.path_params['method']}: no such method")
             raise ApiError(404, "Not Found: method not found")
         params = await _read(request)
         self.calls.append(Call(method, params.values))
-        self.malformed += params.unknown(method)
+        self.malformed += malformed(method, params.values, params.files)
         loses_answer = await self._faults.before(method)
         if self._flood and method.startswith(("send", "edit")) and method != "sendChatAction":
             self._flood.check(params.integer("chat_id") or 0)
@@ -108,6 +110,6 @@ async def _read(request: Request) -> Params:
 
 def _refusal(error: ApiError) -> Response:
     body = {"ok": False, "error_code": error.status, "description": error.description}
-    if error.retry_after is not None:
-        body["parameters"] = {"retry_after": error.retry_after}
+    if error.parameters:
+        body["parameters"] = error.parameters
     return JSONResponse(body, status_code=error.status)

@@ -62,6 +62,8 @@ class Chat:
         self.people = {person.id: person for person in people}
         self.clock = clock
         self._chats = {chat_id: self.group}
+        self.moved: dict[int, int] = {}
+        """Groups that became supergroups, and their new ids; it does not survive a restart."""
         self._queries: dict[str, _Query] = {}
         self._listeners: list[Callable[[Change], None]] = []
 
@@ -87,6 +89,20 @@ class Chat:
         """Another group with the bot in it; it does not survive a restart."""
         self._chats[chat_id] = ChatInfo(chat_id, title)
         return self._chats[chat_id]
+
+    def migrate(self, to: int) -> None:
+        """The group becomes a supergroup of another id; nothing can be done in the old one any more."""
+        was, self.group = self.group, ChatInfo(to, self.group.title)
+        self._chats[to] = self.group
+        self.moved[was.id] = to
+        for chat, about in (
+            (was, {"migrate_to_chat_id": to}),
+            (self.group, {"migrate_from_chat_id": was.id}),
+        ):
+            note = self.post(
+                chat.id, Sender(ANONYMOUS_ADMIN, was.title, True, "GroupAnonymousBot"), ""
+            )
+            self._queue("message", self.json(note) | about)
 
     def info(self, chat_id: int) -> ChatInfo | None:
         person = self.people.get(chat_id)
@@ -258,6 +274,19 @@ class Chat:
 
     def drop_updates(self) -> None:
         self.storage.confirm_updates(below=self.storage.new_update_id() + 1)
+
+    # The webhook
+
+    @property
+    def webhook(self) -> Json:
+        """What setWebhook was given; empty while updates are asked for."""
+        found: Json = self.storage.setting("webhook", {})
+        return found
+
+    def set_webhook(self, webhook: Json) -> None:
+        """Where updates are to be brought; {}: nowhere."""
+        self.storage.set_setting("webhook", webhook)
+        self.tell(Change("update"))
 
     # Command menus
 

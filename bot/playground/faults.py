@@ -115,19 +115,36 @@ class FloodLimits:
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self._sent: dict[int, deque[datetime]] = {}
+        self._paused_until = self._told_until = clock()
+        self.refused = 0
+        """Sends that were answered with 429."""
+        self.violations = 0
+        """Sends that came before the end of a pause the bot had been told of."""
+
+    def pause(self, seconds: int) -> None:
+        """Takes nothing for so long, as Telegram does when it has had enough."""
+        self._paused_until = self._clock() + timedelta(seconds=seconds)
 
     def check(self, chat_id: int) -> None:
         """Counts one send; ApiError 429 with the seconds to wait when it is one too many."""
+        now = self._clock()
+        self.violations += now < self._told_until
+        if now < self._paused_until:
+            raise self._refusal(now, self._paused_until - now)
         rules = [(0, 30, timedelta(seconds=1))]
         if chat_id < 0:
             rules.append((chat_id, 20, timedelta(minutes=1)))
-        now = self._clock()
         for key, most, span in rules:
             times = self._sent.setdefault(key, deque())
             while times and now - times[0] >= span:
                 times.popleft()
             if len(times) >= most:
-                wait = max(1, -(-(span - (now - times[0])) // timedelta(seconds=1)))
-                raise ApiError(429, f"Too Many Requests: retry after {wait}", retry_after=wait)
+                raise self._refusal(now, span - (now - times[0]))
         for key, _, _ in rules:
             self._sent[key].append(now)
+
+    def _refusal(self, now: datetime, left: timedelta) -> ApiError:
+        wait = max(1, -(-left // timedelta(seconds=1)))
+        self.refused += 1
+        self._told_until = now + timedelta(seconds=wait)
+        return ApiError(429, f"Too Many Requests: retry after {wait}", retry_after=wait)

@@ -1,6 +1,6 @@
 """The Bot API's methods: each takes the call's parameters, changes the chat, and answers as Telegram would.
 
-api.py calls `Methods.call` with a method that params.PARAMETERS knows. Limits and error texts are those of the Bot API
+api.py calls `Methods.call` with a method that reference.METHODS knows. Limits and error texts are those of the Bot API
 and its server (tdlib/telegram-bot-api); a refusal is an ApiError and changes nothing.
 """
 
@@ -36,6 +36,7 @@ _NOT_MODIFIED = (
     "and reply markup of the message"
 )
 _CONFLICT = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
+_WEBHOOK_STANDS = "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"
 PollEnd = Literal["news", "over", "taken over"]
 _MEDIA_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 
@@ -60,6 +61,8 @@ class Methods:
     # Updates
 
     async def get_updates(self, params: Params) -> list[Json]:
+        if self.chat.webhook:
+            raise ApiError(409, _WEBHOOK_STANDS)
         self._end_poll("taken over")
         if isinstance(allowed := params.structure("allowed_updates"), list):
             self.chat.allow_updates([str(kind) for kind in allowed])
@@ -91,18 +94,31 @@ class Methods:
             self._poll.set_result(outcome)
 
     async def set_webhook(self, params: Params) -> bool:
-        if params.text("url"):
-            raise bad_request("the playground calls nobody: use getUpdates")
+        """Notes it; whoever plays Telegram's side brings the updates there."""
+        url, secret = params.text("url"), params.text("secret_token")
+        if not url.startswith("https://"):
+            raise bad_request("bad webhook: An HTTPS URL must be provided for webhook")
+        if not re.fullmatch(r"[A-Za-z0-9_-]{0,256}", secret):
+            raise bad_request("secret token contains unallowed characters")
+        if isinstance(allowed := params.structure("allowed_updates"), list):
+            self.chat.allow_updates([str(kind) for kind in allowed])
+        self._end_poll("taken over")
+        self.chat.set_webhook({"url": url, "secret_token": secret})
         return True
 
     async def delete_webhook(self, params: Params) -> bool:
         if params.flag("drop_pending_updates"):
             self.chat.drop_updates()
+        self.chat.set_webhook({})
         return True
 
     async def get_webhook_info(self, params: Params) -> Json:
-        waiting = self.chat.pending_updates()
-        return {"url": "", "has_custom_certificate": False, "pending_update_count": waiting}
+        info = {
+            "url": "",
+            "has_custom_certificate": False,
+            "pending_update_count": self.chat.pending_updates(),
+        }
+        return info | {name: v for name, v in self.chat.webhook.items() if name != "secret_token"}
 
     # Messages
 
@@ -288,10 +304,14 @@ class Methods:
     # What a parameter refers to
 
     def _chat(self, params: Params) -> ChatInfo:
-        if not params.text("chat_id"):
+        given = params.text("chat_id")
+        if not given:
             raise bad_request("chat_id is empty")
-        number = params.text("chat_id")
-        chat = self.chat.info(int(number)) if re.fullmatch(r"-?\d+", number) else None
+        number = int(given) if re.fullmatch(r"-?\d+", given) else 0
+        if number in self.chat.moved:
+            moved = "Bad Request: group chat was upgraded to a supergroup chat"
+            raise ApiError(400, moved, migrate_to_chat_id=self.chat.moved[number])
+        chat = self.chat.info(number)
         if chat is None:
             raise bad_request("chat not found")
         return chat

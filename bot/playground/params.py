@@ -1,7 +1,7 @@
 """One Bot API request's parameters, read the way Telegram reads them, and the errors it answers.
 
 The methods call this at the door. Parameters come as JSON, as a form or as multipart, so a number may be text and a
-structure may be JSON inside text; what the Bot API does not know is not an error there, and is listed here.
+structure may be JSON inside text; what the Bot API does not know is not an error there (`reference.py` notes it).
 """
 
 from __future__ import annotations
@@ -13,62 +13,26 @@ from typing import Any
 
 from bot.playground.records import Button, Json
 
-_EDIT = "business_connection_id chat_id message_id inline_message_id"
-_SEND = (
-    "business_connection_id chat_id message_thread_id direct_messages_topic_id disable_notification protect_content "
-    "allow_paid_broadcast message_effect_id suggested_post_parameters reply_parameters reply_markup parse_mode"
-)
-PARAMETERS: Mapping[str, frozenset[str]] = {
-    method: frozenset(names.split())
-    for method, names in {
-        "getMe": "",
-        "getUpdates": "offset limit timeout allowed_updates",
-        "setWebhook": "url certificate ip_address max_connections allowed_updates drop_pending_updates secret_token",
-        "deleteWebhook": "drop_pending_updates",
-        "getWebhookInfo": "",
-        "sendMessage": f"{_SEND} text entities link_preview_options",
-        "sendPhoto": f"{_SEND} photo caption caption_entities show_caption_above_media has_spoiler",
-        "editMessageText": f"{_EDIT} text parse_mode entities link_preview_options rich_message reply_markup",
-        "editMessageCaption": f"{_EDIT} caption parse_mode caption_entities show_caption_above_media reply_markup",
-        "editMessageMedia": f"{_EDIT} media reply_markup",
-        "editMessageReplyMarkup": f"{_EDIT} reply_markup",
-        "deleteMessage": "chat_id message_id",
-        "answerCallbackQuery": "callback_query_id text show_alert url cache_time",
-        "sendChatAction": "business_connection_id chat_id message_thread_id action",
-        "setMyCommands": "commands scope language_code",
-        "getMyCommands": "scope language_code",
-        "deleteMyCommands": "scope language_code",
-        "pinChatMessage": "business_connection_id chat_id message_id disable_notification",
-        "unpinChatMessage": "business_connection_id chat_id message_id",
-        "getChat": "chat_id",
-        "getChatMember": "chat_id user_id",
-        "getChatAdministrators": "chat_id return_bots",
-    }.items()
-}
-"""What each method takes in Bot API 10.1; the methods the playground has are the keys."""
-
-_NESTED: Mapping[str, frozenset[str]] = {
-    name: frozenset(fields.split())
-    for name, fields in {
-        "reply_parameters": "message_id chat_id allow_sending_without_reply quote quote_parse_mode quote_entities "
-        "quote_position checklist_task_id poll_option_id",
-        "media": "type media caption parse_mode caption_entities show_caption_above_media has_spoiler",
-        "button": "text icon_custom_emoji_id style url callback_data web_app login_url switch_inline_query "
-        "switch_inline_query_current_chat switch_inline_query_chosen_chat copy_text callback_game pay",
-    }.items()
-}
 _BUTTON_STYLES = {"", "success", "danger", "primary"}
 _MOST_BUTTONS = 100
 
 
 class ApiError(Exception):
-    """What Telegram answers instead of a result: an HTTP status, its description, perhaps seconds to wait."""
+    """What Telegram answers instead of a result: an HTTP status, its description, perhaps seconds to wait or a new chat."""
 
-    def __init__(self, status: int, description: str, *, retry_after: int | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        description: str,
+        *,
+        retry_after: int | None = None,
+        migrate_to_chat_id: int | None = None,
+    ) -> None:
         super().__init__(description)
         self.status = status
         self.description = description
-        self.retry_after = retry_after
+        given = {"retry_after": retry_after, "migrate_to_chat_id": migrate_to_chat_id}
+        self.parameters = {name: value for name, value in given.items() if value is not None}
 
 
 def bad_request(description: str) -> ApiError:
@@ -137,34 +101,6 @@ class Params:
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             raise bad_request(f"{name.replace('_', ' ')} must be an Array of Objects")
         return value
-
-    def unknown(self, method: str) -> list[str]:
-        """Each parameter, also inside structures, that the Bot API's reference does not have."""
-        found = [
-            f"{method}: {name}"
-            for name in [*self.values, *self.files]
-            if not self._known(method, name)
-        ]
-        for name in ("reply_parameters", "media"):
-            if name in self.values:
-                found += _strangers(f"{method}: {name}", self.structure(name), _NESTED[name])
-        markup = self.structure("reply_markup")
-        rows = markup.get("inline_keyboard") if isinstance(markup, dict) else None
-        for row in rows if isinstance(rows, list) else []:
-            for button in row if isinstance(row, list) else []:
-                found += _strangers(f"{method}: button", button, _NESTED["button"])
-        return found
-
-    def _known(self, method: str, name: str) -> bool:
-        return name in PARAMETERS[method] or f"attach://{name}" in str(self.values.get("media", ""))
-
-
-def _strangers(where: str, value: Any, known: frozenset[str]) -> list[str]:
-    return (
-        [f"{where}.{name}" for name in value if name not in known]
-        if isinstance(value, dict)
-        else []
-    )
 
 
 def read_keyboard(markup: Any) -> tuple[tuple[Button, ...], ...]:

@@ -40,7 +40,7 @@ class Playground:
 
     `path` is its own SQLite file, or ":memory:". `signals` lets people on the page send one. `token` looks like Telegram's, `<digits>:<secret>`: ValueError
     otherwise. `flood=True` enforces Telegram's rate limits. `faults` switches trouble on; `calls` and `malformed` tell
-    what the bot asked for, the latter each parameter that the Bot API does not have.
+    what the bot asked for, the latter whatever the Bot API's reference does not have.
     """
 
     def __init__(
@@ -64,8 +64,8 @@ class Playground:
         self.chat = Chat(path, bot=bot, chat_id=chat_id, title=title, people=people, clock=clock)
         self.faults = Faults()
         self._methods = Methods(self.chat)
-        limits = FloodLimits(clock) if flood else None
-        self._api = BotApi(self._methods, token=token, faults=self.faults, flood=limits)
+        self.flood = FloodLimits(clock) if flood else None
+        self._api = BotApi(self._methods, token=token, faults=self.faults, flood=self.flood)
         self._page = Page(self.chat, signals)
         self.app = Starlette(
             routes=[
@@ -82,7 +82,7 @@ class Playground:
 
     @property
     def malformed(self) -> list[str]:
-        """Parameters the Bot API does not have, as `method: name`; empty for a bot that is right."""
+        """Methods, names and kinds the Bot API does not have, and what is missing; empty for a bot that is right."""
         return self._api.malformed
 
     def count(self, method: str) -> int:

@@ -118,7 +118,7 @@ class Storage:
 
     def save_update(self, update_id: int, body: Json) -> None:
         text = json.dumps(body, ensure_ascii=False)
-        self._db.execute("UPDATE updates SET body = ? WHERE id = ?", (text, update_id))
+        self._db.execute("INSERT OR REPLACE INTO updates VALUES (?, ?)", (update_id, text))
 
     def updates(self, *, limit: int) -> list[Json]:
         """The unconfirmed updates, oldest first."""

@@ -29,7 +29,7 @@ PREFIX = "COUNTERSIGN_"
 CONFIG = "COUNTERSIGN_CONFIG"
 HOST_VARIABLES = {"DATABASE_URL": "COUNTERSIGN_DATABASE__URL", "PORT": "COUNTERSIGN_WEB__PORT"}
 ENVIRONMENT_ONLY = re.compile(
-    r"allow_live|master_key|telegram\.token"
+    r"allow_live|master_key|telegram\.(token|webhook_secret)"
     r"|venues\.[^.]+\.(api_key|secret|password)|sources\.[^.]+\.secret"
 )
 MEANINGS = {
@@ -110,6 +110,23 @@ def load_settings(config: Path | None, environ: Mapping[str, str], cwd: Path) ->
         raise SettingsError(_explain(error, given, table, variables, path)) from None
     settings._path = path
     return settings
+
+
+def load_approval(path: Path, base: Settings) -> Settings:
+    """Settings with the [approval] of another file, and its [people] and [general] if it has them.
+
+    Raises:
+        SettingsError: it cannot be read, has no [approval], or one that cannot be used.
+    """
+    table = _read_toml(path, required=True)
+    if "approval" not in table:
+        raise SettingsError(f"{path}: has no [approval]; write the rules to be tried there")
+    given: dict[str, Any] = {"people": base.people, "general": base.general}
+    given |= {name: table[name] for name in ("approval", "people", "general") if name in table}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise SettingsError(_explain(error, given, table, {}, path)) from None
 
 
 def _read_toml(path: Path, *, required: bool) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from bot.settings.sections import (
     wrong,
 )
 from bot.settings.values import Name, SecretOrNone
+from execution.config import BY_HAND
 from execution.types import Mode
 
 FILE = "countersign.toml"
@@ -121,9 +122,16 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        for contradiction in (*_of_venues(self), *_of_approval(self)):
+        for contradiction in (*_of_telegram(self), *_of_venues(self), *_of_approval(self)):
             raise contradiction
         return self
+
+
+def _of_telegram(settings: Settings) -> Iterator[PydanticCustomError]:
+    url = settings.web.public_url
+    if settings.telegram.updates == "webhook" and not url.startswith("https://"):
+        yield wrong("web.public_url", "needed for telegram.updates = \"webhook\": the https"
+                    " address where Telegram reaches this process")  # fmt: skip
 
 
 def _of_venues(settings: Settings) -> Iterator[PydanticCustomError]:
@@ -135,6 +143,9 @@ def _of_venues(settings: Settings) -> Iterator[PydanticCustomError]:
             yield wrong(f"venues.{name}.mode", "live trades real money; it also needs"
                         " COUNTERSIGN_ALLOW_LIVE=yes in the environment")  # fmt: skip
     for name, source in settings.sources.items():
+        if name == BY_HAND:
+            yield wrong(f"sources.{name}", "that is what /buy and /sell in the chat are called;"
+                        " give the source another name")  # fmt: skip
         if source.venue is not None and source.venue not in settings.venues:
             known = ", ".join(settings.venues) or "none"
             yield wrong(f"sources.{name}.venue", f"there is no such venue; there is: {known}")
@@ -144,8 +155,10 @@ def _of_approval(settings: Settings) -> Iterator[PydanticCustomError]:
     people = len(settings.people.may_approve)
     for at, rule in enumerate(settings.approval.rules):
         if rule.required is not None and rule.required > people:
-            yield wrong(f"approval.rules[{at}].required", f"{rule.required} approvals asked, but"
-                        f" {people} people may approve")  # fmt: skip
+            who = "person" if people == 1 else "people"
+            yield wrong(f"approval.rules[{at}].required", f'the rule "{rule.name}" asks for'
+                        f" {rule.required} approvals, but {people} {who} may approve; ask for fewer,"
+                        " or add to people.approvers")  # fmt: skip
 
 
 def _secrets(value: object) -> Iterator[str]:

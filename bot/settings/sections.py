@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from datetime import time, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
@@ -24,6 +25,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from bot.loudness import Loudness
 from bot.settings.values import (
     NOT_BUILT,
     Ccxt,
@@ -47,6 +49,7 @@ from bot.settings.values import (
     Zone,
 )
 from bot.settings.values import Rate as SignalsPer
+from execution.approval import DEFAULT_RULE
 from execution.errors import CountersignError
 from execution.types import Mode, Side
 
@@ -88,6 +91,31 @@ class General(Section):
     timezone: Zone = ZoneInfo("UTC")
 
 
+class Notify(Section):
+    """How loud each kind of news is. What stops trading or needs a person is none of them."""
+
+    card: Loudness = Loudness.ON
+    fill: Loudness = Loudness.ON
+    refusal: Loudness = Loudness.ON
+    error: Loudness = Loudness.ON
+    reminder: Loudness = Loudness.ON
+    daily: Loudness = Loudness.ON
+
+    @model_validator(mode="before")
+    @classmethod
+    def _what_needs_a_person_is_told(cls, given: Any) -> Any:
+        if isinstance(given, dict):
+            for name in _ALWAYS_TOLD & given.keys():
+                raise wrong(name, "a person must know it at once: always told, and it rings")
+            if given.get("card") == Loudness.OFF:
+                raise wrong("card", 'it asks for a decision; "silent" posts it without sound')
+        return given
+
+
+_ALWAYS_TOLD = {"kill", "halt", "resume", "doubt", "stuck", "rules"}
+"""What people may look for among the kinds of news; some of it waits for a decision."""
+
+
 class TelegramSettings(Section):
     """Where the chat is."""
 
@@ -95,9 +123,20 @@ class TelegramSettings(Section):
     chat_id: Whole | None = None
     topic_id: Annotated[Whole, Field(ge=0)] = 0
     api_url: Url = "https://api.telegram.org"
-    updates: Annotated[Literal["polling", "webhook"], built("polling")] = "polling"
+    updates: Literal["polling", "webhook"] = "polling"
     webhook_secret: SecretOrNone = None
     daily_at: Clock = time(8)
+    notify: Notify = Notify()
+
+    @model_validator(mode="after")
+    def _telegram_shows_a_secret(self) -> Self:
+        secret = None if self.webhook_secret is None else self.webhook_secret.get_secret_value()
+        if secret is None:
+            if self.updates == "webhook":
+                raise wrong("webhook_secret", "needed; without it anybody could send updates")
+        elif not re.fullmatch(r"[A-Za-z0-9_-]{24,256}", secret):
+            raise wrong("webhook_secret", "not 24 to 256 of A-Z, a-z, 0-9, _ and -")
+        return self
 
 
 class People(Section):
@@ -277,31 +316,49 @@ class RuleCondition(Section):
     """Exclusive, in `general.currency`."""
     notional_from: Money | None = None
     """Inclusive, in `general.currency`."""
-    hours: Unbuilt = None
-    rolling_24h_from: Unbuilt = None
+    hours: Hours | None = None
+    """In `general.timezone`."""
+    rolling_24h_from: Money | None = None
+    """Inclusive, in `general.currency`: what went through within 24 h, this order in it."""
 
     @model_validator(mode="after")
     def _can_match(self) -> Self:
         below, start = self.notional_below, self.notional_from
         if below is not None and start is not None and start >= below:
-            raise wrong("notional_from", "no amount is from this and below notional_below")
+            raise wrong(
+                "notional_from",
+                f"no amount is from {start} and below {below}; notional_from must be the smaller one",
+            )
         return self
 
 
 class RuleSettings(Section):
-    """One approval rule: it blocks, or says how many approvals a ticket needs."""
+    """One approval rule: it blocks, says how many approvals a ticket needs, or waits for a veto."""
 
     name: Annotated[str, Field(min_length=1, max_length=64)]
     """`rule <n>` where the file gives none."""
     when: RuleCondition = RuleCondition()
     block: bool = False
     required: Count | None = None
-    veto_window: Unbuilt = None
+    veto_window: Duration | None = None
 
     @model_validator(mode="after")
     def _says_one_thing(self) -> Self:
-        if self.block == (self.required is not None):
-            raise wrong("required", "a rule has exactly one of required, veto_window, block = true")
+        said = {
+            "required": self.required is not None,
+            "veto_window": self.veto_window is not None,
+            "block": self.block,
+        }
+        given = [key for key, is_given in said.items() if is_given]
+        if len(given) != 1:
+            has = f"has {' and '.join(given)}" if given else "has none of them"
+            raise wrong(
+                given[0] if given else "required",
+                f'the rule "{self.name}" {has}; keep exactly one of required, veto_window,'
+                " block = true",
+            )
+        if self.name == DEFAULT_RULE.name:
+            raise wrong("name", f'"{self.name}" is what meets no rule; choose another name')
         return self
 
 
@@ -323,11 +380,17 @@ class Approval(Section):
         ]
 
     @model_validator(mode="after")
-    def _names_are_unique(self) -> Self:
+    def _rules_agree(self) -> Self:
         names = [rule.name for rule in self.rules]
         for at, rule in enumerate(self.rules):
             if names.count(rule.name) > 1:
                 raise wrong(f"rules[{at}].name", "another rule has this name too")
+            if rule.veto_window is not None and rule.veto_window >= self.expires_after:
+                raise wrong(
+                    f"rules[{at}].veto_window",
+                    f'the window of the rule "{rule.name}" must be shorter than'
+                    " approval.expires_after, or its cards expire before it ends",
+                )
         return self
 
 

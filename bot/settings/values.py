@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, SecretStr
 
-from execution.hours import TradingHours, parse_trading_hours
+from execution import hours
 from execution.types import ZERO, Size, SizeKind
 
 SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -76,9 +76,9 @@ def read_rate(value: object) -> Rate:
     return Rate(int(count), read_duration(per.strip()))
 
 
-def read_hours(value: object) -> TradingHours:
+def read_hours(value: object) -> hours.Hours:
     """`"Mon-Fri 08:00-22:00"`, in `general.timezone`."""
-    return parse_trading_hours(_text(value))
+    return hours.parse_hours(_text(value))
 
 
 def read_clock(value: object) -> time:
@@ -197,7 +197,7 @@ Zone = Annotated[ZoneInfo, BeforeValidator(read_zone)]
 Url = Annotated[str, BeforeValidator(read_url)]
 SecretOrNone = Annotated[SecretStr | None, BeforeValidator(read_secret)]
 SignalRate = Annotated[InstanceOf[Rate], BeforeValidator(read_rate)]
-Hours = Annotated[InstanceOf[TradingHours], BeforeValidator(read_hours)]
+Hours = Annotated[InstanceOf[hours.Hours], BeforeValidator(read_hours)]
 SizeOrNone = Annotated[InstanceOf[Size] | None, BeforeValidator(read_size)]
 PathOrNone = Annotated[Path | None, BeforeValidator(read_path)]
 Unbuilt = Annotated[None, BeforeValidator(refuse_unbuilt)]

@@ -1,7 +1,7 @@
 """The one-line form of a signal: `buy BTCUSDT 0.01 @ 64000 sl 63000 tp 66000`.
 
-For senders that can only send text, and for people who type. It turns words into the contract's
-fields, which `signal.py` then reads; it judges no value itself.
+For senders that can only send text, and for people who type, also what they want otherwise about a
+ticket. It turns words into the contract's fields, which `signal.py` then reads; it judges no value itself.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from decimal import ROUND_DOWN, Decimal
 
 from bot.sources.fields import BadField, shown
 
-FORM = "write: buy|sell SYMBOL [amount or $notional] [@ price] [sl price] [tp price ...]"
+CHANGE = "[amount or $notional] [@ price] [sl price] [tp price ...]"
+FORM = f"write: buy|sell SYMBOL {CHANGE}"
 FIELD_OF = {"@": "price", "sl": "stop_loss", "tp": "take_profit"}
 SHARE_STEP = Decimal("0.0001")
 
@@ -28,8 +29,22 @@ def read_text(text: str) -> dict[str, object]:
         raise BadField("side", f"was not understood: {shown(words[0] if words else '')}", FORM)
     if len(words) < 2 or words[1].lower() in FIELD_OF:
         raise BadField("symbol", "is missing", FORM)
-    found: dict[str, object] = {"side": words[0], "symbol": words[1]}
-    rest = words[2:]
+    return {"side": words[0], "symbol": words[1]} | _read(words[2:], FORM)
+
+
+def read_change(text: str) -> dict[str, object]:
+    """The fields of a line that only says what is to be otherwise; no words, no fields.
+
+    Raises:
+        BadField: the first word that was not understood.
+    """
+    return _read(text.replace("@", " @ ").split(), f"write: {CHANGE}")
+
+
+def _read(words: list[str], form: str) -> dict[str, object]:
+    """At most one size, then marks and their prices."""
+    found: dict[str, object] = {}
+    rest = list(words)
     if rest and rest[0].lower() not in FIELD_OF:
         size = rest.pop(0)
         kind = "notional" if size.startswith("$") else "amount"
@@ -39,11 +54,11 @@ def read_text(text: str) -> dict[str, object]:
         mark = rest.pop(0)
         field = FIELD_OF.get(mark.lower())
         if field is None:
-            raise BadField("body", f"has a word that was not understood: {shown(mark)}", FORM)
+            raise BadField("body", f"has a word that was not understood: {shown(mark)}", form)
         if not rest or rest[0].lower() in FIELD_OF:
-            raise BadField(field, f"is missing after {mark}", FORM)
+            raise BadField(field, f"is missing after {mark}", form)
         if field in found:
-            raise BadField(field, "is given twice", FORM)
+            raise BadField(field, "is given twice", form)
         if field == "take_profit":
             targets.append(rest.pop(0))
         else:

@@ -19,7 +19,13 @@ def tapped(answer: Answer, look: Look, *, may_look: bool) -> str:
     """The pop-up for what became of a tap; `may_look` is whether the person has any role here."""
     if answer.outcome is Outcome.NOT_ALLOWED:
         return forbidden(Role.APPROVER, Role.VIEWER if may_look else None)
-    return figures.cut_utf16(_TAPPED[answer.outcome](answer, look), POPUP_LIMIT)
+    text = _TAPPED[answer.outcome](answer, look)
+    return figures.cut_utf16(f"{lines.TEST}: {text}" if _is_test(answer) else text, POPUP_LIMIT)
+
+
+def _is_test(answer: Answer) -> bool:
+    terms = None if answer.ticket is None else answer.ticket.terms
+    return terms is not None and terms.test
 
 
 def forbidden(needs: Role, has: Role | None) -> str:
@@ -29,8 +35,29 @@ def forbidden(needs: Role, has: Role | None) -> str:
     return "You can look, not approve." if needs is Role.APPROVER else f"Only for {needs}s."
 
 
+BROKEN = "Something went wrong here; it is in the log. Look at the card before you tap again."
+
+
+def not_stored(reason: str) -> str:
+    """The pop-up for a tap while nothing can be written down."""
+    text = f"Not stored yet, nothing was sent. It counts as soon as it is. {reason}"
+    return figures.cut_utf16(text, POPUP_LIMIT)
+
+
+def halt_not_stored(reason: str) -> str:
+    """The answer to a /kill while nothing can be written down."""
+    return (
+        f"NOT STORED: {reason} No new order leaves this process, but a restart would not know of the "
+        "halt, and nothing is canceled yet. It is tried again; cancel at the exchange by hand"
+    )
+
+
 def _approved(answer: Answer, look: Look) -> str:
     return "Approved. Checked once more, then sent."
+
+
+def _tested(answer: Answer, look: Look) -> str:
+    return "Approved, and every check passed again. Nothing is sent."
 
 
 def _counted(answer: Answer, look: Look) -> str:
@@ -46,13 +73,18 @@ def _revised(answer: Answer, look: Look) -> str:
     return f"Asked again as {_revision(answer)}. Earlier votes are void."
 
 
+def _unchanged(answer: Answer, look: Look) -> str:
+    return "Nothing would change: the card says that already."
+
+
 def _moved(answer: Answer, look: Look) -> str:
-    return f"The price moved, nothing was sent: look at {_revision(answer)}."
+    why = lines.capital(figures.outside(_reason(answer), lines.SENTENCE))
+    return f"{why}, nothing was sent: look at {_revision(answer)}."
 
 
 def _refused(answer: Answer, look: Look) -> str:
     reasons = answer.refusals[:1]
-    why = "".join(f"{r.code}: {lines.closed(r.text)} " for r in reasons)
+    why = "".join(f"{lines.refusal(reason)} " for reason in reasons)
     waits = answer.ticket is not None and answer.ticket.state is TicketState.PENDING
     return why + ("It stays as it was." if waits else "Nothing was sent.")
 
@@ -60,6 +92,14 @@ def _refused(answer: Answer, look: Look) -> str:
 def _answered(answer: Answer, look: Look) -> str:
     verb = "rejected" if answer.vote is VoteKind.REJECT else "approved"
     return f"{_name(answer)} {verb} this{_at(answer, look)}."
+
+
+def _went_ahead(answer: Answer, look: Look) -> str:
+    return f"It went ahead{_at(answer, look)}: nobody had rejected it."
+
+
+def _own_proposal(answer: Answer, look: Look) -> str:
+    return "You proposed this: others must approve it."
 
 
 def _repeated(answer: Answer, look: Look) -> str:
@@ -91,7 +131,7 @@ def _proposed(answer: Answer, look: Look) -> str:
 
 
 def _looking(answer: Answer, look: Look) -> str:
-    return "Looking now. What is found is said here."
+    return "Looking now. What it shows is said here."
 
 
 def _marked_absent(answer: Answer, look: Look) -> str:
@@ -103,8 +143,10 @@ def _named(answer: Answer, look: Look) -> str:
 
 
 def _ended(answer: Answer, look: Look) -> str:
-    state = f" It is {answer.ticket.state}." if answer.ticket else ""
-    return f"Nothing to do here any more.{state}"
+    if answer.ticket is None:
+        return "Nothing to do here any more."
+    verb = "has" if answer.ticket.state is TicketState.FAILED else "is"
+    return f"Nothing to do here any more. The ticket {verb} {answer.ticket.state}."
 
 
 def _unknown(answer: Answer, look: Look) -> str:
@@ -113,12 +155,16 @@ def _unknown(answer: Answer, look: Look) -> str:
 
 _TAPPED: Mapping[Outcome, Callable[[Answer, Look], str]] = {
     Outcome.APPROVED: _approved,
+    Outcome.TESTED: _tested,
     Outcome.COUNTED: _counted,
     Outcome.REJECTED: _rejected,
     Outcome.REVISED: _revised,
+    Outcome.UNCHANGED: _unchanged,
     Outcome.MOVED: _moved,
     Outcome.REFUSED: _refused,
     Outcome.ANSWERED: _answered,
+    Outcome.WENT_AHEAD: _went_ahead,
+    Outcome.OWN_PROPOSAL: _own_proposal,
     Outcome.REPEATED: _repeated,
     Outcome.EXPIRED: _expired,
     Outcome.SUPERSEDED: _superseded,
@@ -131,6 +177,11 @@ _TAPPED: Mapping[Outcome, Callable[[Answer, Look], str]] = {
     Outcome.ENDED: _ended,
     Outcome.UNKNOWN: _unknown,
 }
+
+
+def _reason(answer: Answer) -> str:
+    """Why a ticket is asked again."""
+    return (answer.ticket and answer.ticket.reason) or "the price moved"
 
 
 def _revision(answer: Answer) -> str:

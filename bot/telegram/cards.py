@@ -12,13 +12,14 @@ from decimal import Decimal
 
 from bot.telegram import figures, lines
 from bot.telegram.faces import CAPTION_LIMIT, Action, Button, ButtonStyle, Face, Look
+from execution.booking import TESTED
 from execution.orders import ENDED, LIVE, TIMED_OUT, UNKNOWN, next_leg
+from execution.record import Record
 from execution.reports import TicketView
 from execution.types import (
     OnTimeout,
     Order,
     OrderState,
-    Record,
     Terms,
     Ticket,
     TicketState,
@@ -35,11 +36,14 @@ class Story(Record):
     buttons: tuple[tuple[Button, ...], ...] = ()
 
 
-def card(view: TicketView, look: Look, *, short: str) -> Face:
-    """The card as the ticket stands; its text fits a caption (1024 UTF-16 units)."""
+def card(view: TicketView, look: Look, *, short: str, equity: Decimal | None = None) -> Face:
+    """The card as the ticket stands; its text fits a caption (1024 UTF-16 units).
+
+    `equity` is what the account is worth now: a card that waits says how much of it a stop costs.
+    """
     ticket = view.ticket
     if ticket.state is TicketState.PENDING:
-        return _pending(view, look, short)
+        return _pending(view, look, short, equity)
     now = story(view, look)
     told = "Refused: " if ticket.state is TicketState.REFUSED else ""
     terms = ticket.terms
@@ -51,7 +55,7 @@ def card(view: TicketView, look: Look, *, short: str) -> Face:
         [
             *(lines.protection(terms, look) if terms else ()),
             *(lines.effect(terms) if terms else ()),
-            lines.source(ticket, look),
+            lines.source(view, look),
         ],
         [],
     )
@@ -77,18 +81,21 @@ def story(view: TicketView, look: Look) -> Story:
 def _where(view: TicketView, look: Look, short: str) -> str:
     ticket = view.ticket
     revision = f"revision {ticket.revision}" if ticket.revision > 1 else ""
-    price = lines.price_terms(ticket.terms, look) if ticket.terms else ""
-    return " · ".join(part for part in (lines.place(view), short, revision, price) if part)
+    price = lines.capital(lines.price_terms(ticket.terms, look)) if ticket.terms else ""
+    where = " · ".join(part for part in (lines.place(view), short, revision) if part)
+    return f"{where}\n{price}".rstrip()
 
 
 # --- waiting -------------------------------------------------------------------------------------
 
 
-def _pending(view: TicketView, look: Look, short: str) -> Face:
+def _pending(view: TicketView, look: Look, short: str, equity: Decimal | None) -> Face:
     ticket, terms = view.ticket, view.ticket.terms
     assert terms is not None, "a pending ticket has terms"
-    moved = ticket.previous_reference is not None
+    moved, ahead = ticket.previous_reference is not None, lines.goes_ahead(ticket, look)
     news = ": the price moved" if moved else lines.worth(view, look)
+    if ahead:
+        news += f" · {ahead}"
     passed = f"{figures.several(ticket.checks, 'check')} passed" if ticket.checks else ""
     text = _fitted(
         ticket,
@@ -98,12 +105,12 @@ def _pending(view: TicketView, look: Look, short: str) -> Face:
             asked_again(view, look),
         ],
         [
-            *lines.protection(terms, look),
+            *lines.protection(terms, look, equity),
             *lines.effect(terms),
-            lines.source(ticket, look),
-            lines.market(terms).capitalize(),
+            lines.source(view, look),
+            "" if moved else lines.market(terms).capitalize(),
         ],
-        [passed, _needed(view, look)],
+        [passed, needed(view, look), lines.voted(view, VoteKind.APPROVE, look)],
     )
     return Face(text=text, buttons=_decision(terms, look))
 
@@ -125,14 +132,19 @@ def asked_again(view: TicketView, look: Look) -> str:
     return f"{lines.sentence(ticket.reason)} Earlier votes are void.".lstrip()
 
 
-def _needed(view: TicketView, look: Look) -> str:
+def needed(view: TicketView, look: Look) -> str:
+    """Which votes a waiting ticket still needs, and until when."""
     ticket = view.ticket
-    votes = lines.counted(view, VoteKind.APPROVE)
+    ahead, votes = lines.goes_ahead(ticket, look), lines.counted(view, VoteKind.APPROVE)
+    if ahead:
+        return f"{lines.capital(ahead)} unless somebody rejects"
     if votes:
-        names = lines.voted(view, VoteKind.APPROVE, look)
-        need = f"{len(votes)} of {ticket.required} approvals: {names}"
+        need = f"{len(votes)} of {ticket.required} approvals"
     else:
         need = f"{lines.approvals(ticket.required)} needed"
+    if ticket.proposer is not None and ticket.required > 1:
+        proposer = figures.quoted(view.signal.proposer_name or "", lines.NAME)
+        need += f" besides {proposer or 'somebody'}, who proposed it"
     if ticket.expires_at is None:
         return need
     return f"{need} · until {figures.clock_time(ticket.expires_at, look.zone)}"
@@ -294,6 +306,8 @@ def _canceled(view: TicketView, look: Look) -> Story:
     order = lines.entry(view)
     asked = order.cancel_reason if order is not None else None
     reason = lines.sentence(view.ticket.reason or asked)
+    if view.ticket.reason == TESTED:
+        return Story(news=f" · {TESTED}", lines=("The whole path works, up to the exchange.",))
     if all(one.state is OrderState.DENIED for one in view.orders):
         return Story(news=" · canceled, nothing was sent", lines=(reason,))
     return Story(
@@ -338,7 +352,10 @@ def _failed(view: TicketView, look: Look) -> Story:
     order, exchange = lines.entry(view), lines.exchange(view)
     state = order.state if order else None
     reason = lines.sentence((order and order.reason) or view.ticket.reason)
-    if state is OrderState.ABSENT:
+    if order is not None and order.state in {OrderState.CANCELED, OrderState.EXPIRED}:
+        # It had ended otherwise before the exchange showed it after all.
+        news, told = f" · {order.state}, nothing filled", lines.sentence(order.cancel_reason)
+    elif state is OrderState.ABSENT:
         news, told = f": no order at {exchange}", f"{reason} Nothing was filled.".lstrip()
     elif state is OrderState.REJECTED:
         news, told = f": {exchange} refused it", f"{reason} Nothing is open.".lstrip()

@@ -1,14 +1,16 @@
 """Talks to Telegram: sends, edits and answers, and sorts what can go wrong by what to do about it.
 
-The notifier and the handlers call it. It knows tokens and message ids but nothing of tickets, and it
-never decides whether something should be said.
+The notifier and the handlers call it. It keeps Telegram's limits (`pace.py`), knows tokens and message
+ids but nothing of tickets, and never decides whether something should be said.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from datetime import timedelta
+from functools import partial
+from typing import Any, TypeVar
 
 from telegram import (
     BotCommandScope,
@@ -20,11 +22,20 @@ from telegram import (
     ReplyParameters,
 )
 from telegram.constants import ParseMode
-from telegram.error import BadRequest, Forbidden, InvalidToken, RetryAfter, TelegramError
+from telegram.error import (
+    BadRequest,
+    ChatMigrated,
+    Forbidden,
+    InvalidToken,
+    RetryAfter,
+    TelegramError,
+)
 from telegram.ext import ExtBot
 from telegram.request import HTTPXRequest
 
+from bot.telegram import figures
 from bot.telegram.faces import Button, Face
+from bot.telegram.pace import Pace, Urgency
 from execution.errors import CountersignError
 
 T = TypeVar("T")
@@ -39,6 +50,25 @@ class Later(CountersignError):
         self.seconds = seconds
 
 
+class Paused(Later):
+    """Telegram asked for a pause."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__("Telegram asked for a pause.", seconds=seconds)
+
+
+class Full(Later):
+    """There is no room for it yet within Telegram's limits; nothing was asked."""
+
+
+class Moved(Later):
+    """The group became a supergroup: it goes on in a chat of another id."""
+
+    def __init__(self, to: int) -> None:
+        super().__init__("The group has a new id.", seconds=0)
+        self.to = to
+
+
 class Refused(CountersignError):
     """Telegram refuses this call for good; saying it again would not help."""
 
@@ -49,6 +79,14 @@ class Gone(Refused):
 
 _GONE = ("message to edit not found", "message can't be edited", "message_id_invalid")
 _SAME = "message is not modified"
+_CLOSED = (
+    "chat not found",
+    "not enough rights",
+    "have no rights",
+    "thread not found",
+    "topic_closed",
+)
+"""Refusals that are about the chat and not about what is said there."""
 _PAUSE = 2.0
 _FORBIDDEN_PAUSE = 15.0
 POLL = 25
@@ -107,6 +145,7 @@ class TelegramChat:
         self.bot = bot
         self.chat_id = chat_id
         self.topic = topic_id or None
+        self._pace = Pace()
 
     async def say(
         self,
@@ -118,42 +157,31 @@ class TelegramChat:
         reply_to: int | None = None,
         picture: bytes | None = None,
         silent: bool = False,
+        urgency: Urgency = Urgency.NEWS,
     ) -> Sent:
         """Send a new message, with a picture above its text when there is one."""
         where = self.chat_id if place is None else place
-        thread = self.topic if where == self.chat_id and topic is None else topic
+        text = figures.unbroken(face.text)
         reply = (
             None
             if reply_to is None
             else ReplyParameters(message_id=reply_to, allow_sending_without_reply=True)
         )
-        markup = keyboard(face, tokens) or question(face)
+        how: dict[str, Any] = {
+            "chat_id": where,
+            "parse_mode": ParseMode.HTML,
+            "message_thread_id": self.topic if where == self.chat_id and topic is None else topic,
+            "reply_parameters": reply,
+            "reply_markup": keyboard(face, tokens) or question(face),
+            "disable_notification": silent,
+        }
         message: Message | None
         if picture is None:
-            message = await self._call(
-                self.bot.send_message(
-                    chat_id=where,
-                    text=face.text,
-                    parse_mode=ParseMode.HTML,
-                    message_thread_id=thread,
-                    reply_parameters=reply,
-                    reply_markup=markup,
-                    disable_notification=silent,
-                )
-            )
+            send = partial(self.bot.send_message, text=text, **how)
+            message = await self._in_pace(where, urgency, send)
         else:
-            message = await self._call(
-                self.bot.send_photo(
-                    chat_id=where,
-                    photo=picture,
-                    caption=face.text,
-                    parse_mode=ParseMode.HTML,
-                    message_thread_id=thread,
-                    reply_parameters=reply,
-                    reply_markup=markup,
-                    disable_notification=silent,
-                )
-            )
+            show = partial(self.bot.send_photo, photo=picture, caption=text, **how)
+            message = await self._in_pace(where, urgency, show)
         assert message is not None, "only an edit can be no change"
         return Sent(place=where, number=message.message_id)
 
@@ -165,46 +193,35 @@ class TelegramChat:
         *,
         has_picture: bool,
         picture: bytes | None = None,
+        urgency: Urgency = Urgency.EDIT,
     ) -> None:
         """Edit a message in place; `picture` gives a text its picture."""
-        markup = keyboard(face, tokens)
+        how: dict[str, Any] = {
+            "chat_id": at.place,
+            "message_id": at.number,
+            "reply_markup": keyboard(face, tokens),
+        }
+        text = figures.unbroken(face.text)
+        edit: Callable[[], Awaitable[object]]
         if picture is not None:
-            media = InputMediaPhoto(picture, caption=face.text, parse_mode=ParseMode.HTML)
-            await self._call(
-                self.bot.edit_message_media(
-                    media, chat_id=at.place, message_id=at.number, reply_markup=markup
-                )
-            )
+            media = InputMediaPhoto(picture, caption=text, parse_mode=ParseMode.HTML)
+            edit = partial(self.bot.edit_message_media, media, **how)
         elif has_picture:
-            await self._call(
-                self.bot.edit_message_caption(
-                    chat_id=at.place,
-                    message_id=at.number,
-                    caption=face.text,
-                    parse_mode=ParseMode.HTML,
-                    reply_markup=markup,
-                )
-            )
+            how |= {"caption": text, "parse_mode": ParseMode.HTML}
+            edit = partial(self.bot.edit_message_caption, **how)
         else:
-            await self._call(
-                self.bot.edit_message_text(
-                    face.text,
-                    chat_id=at.place,
-                    message_id=at.number,
-                    parse_mode=ParseMode.HTML,
-                    reply_markup=markup,
-                )
-            )
+            how |= {"text": text, "parse_mode": ParseMode.HTML}
+            edit = partial(self.bot.edit_message_text, **how)
+        await self._in_pace(at.place, urgency, edit)
 
     async def answer(self, query_id: str, text: str, *, alert: bool = False) -> None:
         """Answer a tap with the small pop-up; too late an answer is dropped by Telegram."""
-        await self._call(
-            self.bot.answer_callback_query(query_id, text=text or None, show_alert=alert)
-        )
+        answer = partial(self.bot.answer_callback_query, query_id)
+        await _ask(partial(answer, text=text or None, show_alert=alert))
 
     async def menu(self, entries: Sequence[tuple[str, str]], scope: BotCommandScope) -> None:
         """Set the command menu of a scope: command and what it does."""
-        await self._call(self.bot.set_my_commands(list(entries), scope=scope))
+        await _ask(partial(self.bot.set_my_commands, list(entries), scope=scope))
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -212,33 +229,57 @@ class TelegramChat:
         # A bot that never reached Telegram does not close what it opened.
         await self.bot.request.shutdown()
 
-    @staticmethod
-    async def _call(call: Awaitable[T]) -> T | None:
-        """Await a call of the bot; None when an edit would have changed nothing.
+    async def _in_pace(
+        self, place: int, urgency: Urgency, call: Callable[[], Awaitable[T]]
+    ) -> T | None:
+        """Ask for a message or an edit, if there is room for one more in its chat.
 
         Raises:
-            Later: not now.
-            Refused: not ever.
+            Full: not yet.
         """
+        wait = self._pace.wait(place, urgency)
+        if wait > 0:
+            raise Full("No room for another message yet.", seconds=wait)
         try:
-            return await call
-        except RetryAfter as error:
-            wait = error.retry_after
-            seconds = wait.total_seconds() if hasattr(wait, "total_seconds") else float(wait)
-            raise Later("Telegram asked for a pause.", seconds=seconds) from error
-        except Forbidden as error:
-            # Taken out of the chat, or muted: people can mend that, so it is said when they have.
-            raise Later(f"Telegram forbids it: {error}.", seconds=_FORBIDDEN_PAUSE) from error
-        except BadRequest as error:
-            text = str(error).lower()
-            if any(part in text for part in _GONE):
-                raise Gone(str(error)) from error
-            if _SAME in text:
-                return None
-            raise Refused(str(error)) from error
-        except InvalidToken as error:
-            raise Later("Telegram refuses the bot's token.", seconds=30) from error
-        except TelegramError as error:
-            raise Later(
-                f"Telegram does not answer: {type(error).__name__}.", seconds=_PAUSE
-            ) from error
+            with self._pace.sending(place):
+                return await _ask(call)
+        except Paused as pause:
+            self._pace.hold(pause.seconds)
+            raise
+
+
+async def _ask(call: Callable[[], Awaitable[T]]) -> T | None:
+    """Await a call of the bot; None when an edit would have changed nothing.
+
+    Raises:
+        Later: not now.
+        Refused: not ever.
+    """
+    try:
+        return await call()
+    except RetryAfter as error:
+        raise Paused(asked_pause(error)) from error
+    except ChatMigrated as error:
+        raise Moved(error.new_chat_id) from error
+    except Forbidden as error:
+        # Taken out of the chat, or muted: people can mend that, so it is said when they have.
+        raise Later(f"Telegram forbids it: {error}.", seconds=_FORBIDDEN_PAUSE) from error
+    except BadRequest as error:
+        text = str(error).lower()
+        if any(part in text for part in _GONE):
+            raise Gone(str(error)) from error
+        if _SAME in text:
+            return None
+        if any(part in text for part in _CLOSED):
+            raise Later(f"Telegram refuses the chat: {error}.", seconds=_FORBIDDEN_PAUSE) from error
+        raise Refused(str(error)) from error
+    except InvalidToken as error:
+        raise Later("Telegram refuses the bot's token.", seconds=30) from error
+    except TelegramError as error:
+        raise Later(f"Telegram does not answer: {type(error).__name__}.", seconds=_PAUSE) from error
+
+
+def asked_pause(error: RetryAfter) -> float:
+    """The seconds that Telegram asks to be left alone for."""
+    wait = error.retry_after
+    return wait.total_seconds() if isinstance(wait, timedelta) else float(wait)

@@ -7,16 +7,29 @@ declaration cannot be registered. Nothing here decides about trading.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from hashlib import sha256
 
-from bot.telegram import answers, doubts, lines, replies
+from bot.sources.fields import BadField, positive
+from bot.sources.signal import read_signal
+from bot.sources.text import read_text
+from bot.telegram import answers, doubts, lines, pages, replies
 from bot.telegram.faces import Face
 from bot.telegram.front import Asked, Front, Reply
-from bot.telegram.trail import pages
+from bot.telegram.limits import limits as limits_face
+from bot.telegram.trail import pages as pages_of
+from execution.config import BY_HAND
+from execution.desk import SignalKey
 from execution.errors import Told
 from execution.outcome import Answer, Outcome
-from execution.types import OrderState, Ticket
+from execution.types import Side, Ticket
 
 Handler = Callable[[Front, Asked], Awaitable[Reply | None]]
+
+_MOST = 366
+"""Days a result can be asked for at most."""
+_REMEMBERED = timedelta(days=2)
+"""How long a message may come again; Telegram keeps what was not confirmed for a day."""
 
 
 async def status(front: Front, asked: Asked) -> Reply:
@@ -64,13 +77,80 @@ async def resume(front: Front, asked: Asked) -> Reply:
     return Reply(face=replies.resume_plan(view, front.look), subject=subject)
 
 
+async def adopt(front: Front, asked: Asked) -> Reply:
+    """Take over a part of what the account held before."""
+    if len(asked.words) != 3:
+        return Reply(face=replies.wrong_usage(front.mode, "adopt", asked.who.role))
+    symbol, amount, average = asked.words
+    price = positive(average, "average")
+    position = await front.desk.adopt(
+        symbol, amount=positive(amount, "amount"), average=price, person=asked.who.person
+    )
+    venue = front.market.feed(position.venue).venue
+    return Reply(face=replies.adopted(venue.mode, venue.exchange, position, price))
+
+
+def listing(name: str) -> Handler:
+    """The first page of a list."""
+
+    async def handler(front: Front, asked: Asked) -> Reply:
+        return await pages.page(front, f"{name}:")
+
+    return handler
+
+
+async def pnl(front: Front, asked: Asked) -> Reply:
+    """What was realised in so many days, a month when it is not said."""
+    said = asked.words or ("30",)
+    days = said[0].lower().removesuffix("d")
+    if len(said) > 1 or not days.isascii() or not days.isdigit() or not 1 <= int(days) <= _MOST:
+        return Reply(face=replies.wrong_usage(front.mode, "pnl", asked.who.role))
+    return await pages.page(front, f"pnl:{int(days)}")
+
+
+def proposing(side: Side) -> Handler:
+    """A ticket by hand: checked, sized and asked about as every other; its card is the answer."""
+
+    async def handler(front: Front, asked: Asked) -> Reply | None:
+        line = " ".join([side.value, *asked.words])
+        id = await front.store.read(lambda tx: tx.new_id())
+        try:
+            signal = read_signal(read_text(line), id=id, source=BY_HAND, received_at=front.clock())
+        except BadField as error:
+            wrong = f"{error.field} {error.wrong}"
+            return Reply(face=replies.wrong_usage(front.mode, side, asked.who.role, wrong))
+        key = SignalKey(value=asked.key, keeps=_REMEMBERED)
+        digest = sha256(line.encode()).hexdigest()
+        await front.desk.accept(signal, keys=[key], digest=digest, person=asked.who.person)
+        return None
+
+    return handler
+
+
+async def test(front: Front, asked: Asked) -> Reply | None:
+    """A ticket that takes the whole path and is never sent; its card is the answer."""
+    if asked.words:
+        return Reply(face=replies.wrong_usage(front.mode, "test", asked.who.role))
+    key = SignalKey(value=asked.key, keeps=_REMEMBERED)
+    await front.desk.test(key=key, person=asked.who.person)
+    return None
+
+
+async def limits(front: Front, asked: Asked) -> Reply:
+    """The desk's own limits, and how much of each is used."""
+    if asked.words:
+        return Reply(face=replies.wrong_usage(front.mode, "limits", asked.who.role))
+    now, used = await front.used()
+    return Reply(face=limits_face(front.mode, front.config, used, now=now))
+
+
 async def audit(front: Front, asked: Asked) -> Reply:
     """Everything that was done with a ticket."""
     ticket = await _named(front, "audit", asked)
     if isinstance(ticket, Reply):
         return ticket
     trail, short = await front.trail(ticket), await front.shorten()
-    first, *more = pages(trail, front.look, short=short(ticket.id))
+    first, *more = pages_of(trail, front.look, short=short(ticket.id))
     return Reply(face=first, more=tuple(more))
 
 
@@ -84,8 +164,8 @@ async def cancel(front: Front, asked: Asked) -> Reply:
     if answer.outcome is not Outcome.CANCELED or view is None:
         text = answers.tapped(answer, front.look, may_look=True)
         return Reply(face=replies.told(front.mode, text))
-    short, order = await front.shorten(), lines.entry(view)
-    if order is not None and order.state is OrderState.STUCK:
+    short = await front.shorten()
+    if lines.unproved(view) is not None:
         # The exchange will hardly cancel what it does not show: people can decide instead.
         face = doubts.doubt(view, front.look, short=short(ticket.id))
         return Reply(face=face, subject=f"ticket:{ticket.id}", revision=ticket.revision)
@@ -104,10 +184,20 @@ async def _named(front: Front, command: str, asked: Asked) -> Ticket | Reply:
 
 HANDLERS: dict[str, Handler] = {
     "status": status,
+    "pending": listing("pending"),
+    "orders": listing("orders"),
+    "positions": listing("positions"),
+    "history": listing("history"),
+    "pnl": pnl,
+    "limits": limits,
     "audit": audit,
+    "buy": proposing(Side.BUY),
+    "sell": proposing(Side.SELL),
     "cancel": cancel,
     "kill": kill,
     "resume": resume,
+    "adopt": adopt,
+    "test": test,
     "whoami": whoami,
     "help": help_,
 }

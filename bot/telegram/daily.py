@@ -48,12 +48,12 @@ def daily(
         text=lines.joined(
             [
                 f"<b>{lines.badge(view.mode)} · {figures.day(at, look.zone)}: {state}</b>",
-                f"Realised the day before {_result(view.yesterday)}, "
-                f"today so far {_result(view.today)}",
-                *replies.rows(working or ["Nothing of ours rests"], "orders"),
-                *_held([replies.position_row(position) for position in view.positions]),
-                f"Journal head <code>{entry}:{mac[:HEAD_DIGITS]}</code>",
-            ]
+                f"Realised the day before: {_result(view.yesterday)} · "
+                f"today so far: {_result(view.today)}",
+            ],
+            replies.rows(working or ["Nothing of ours rests"], "orders"),
+            _held([replies.position_row(position) for position in view.positions]),
+            [f"Journal head <code>{entry}:{mac[:HEAD_DIGITS]}</code>"],
         )
     )
 

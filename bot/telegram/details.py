@@ -11,10 +11,13 @@ from decimal import Decimal
 
 from bot.telegram import figures, lines
 from bot.telegram.faces import POPUP_LIMIT, TEXT_LIMIT, Action, Button, Face, Look
+from execution.record import Record
 from execution.reports import TicketView
-from execution.types import ZERO, Record, Side
+from execution.rounding import amount_down, plain
+from execution.types import ZERO, Side, Terms
 
 _SIZES = (("¼", Decimal("0.25")), ("½", Decimal("0.5")), ("¾", Decimal("0.75")))
+_CENT = Decimal("0.01")
 _MOST_ORDERS_EXPLAINED = 5
 _ROOM = TEXT_LIMIT - 300
 """What the reply's first lines leave."""
@@ -29,7 +32,7 @@ class Why(Record):
 
 
 def edit_question(view: TicketView, look: Look, *, short: str) -> Face:
-    """The reply to `Edit`: other sizes of what was asked for, as buttons."""
+    """The reply to `Edit`: other sizes of what was asked for, as buttons, and what can be typed."""
     ticket, terms = view.ticket, view.ticket.terms
     assert terms is not None, "only a pending ticket is edited"
     whole = ticket.asked.amount or terms.amount
@@ -39,16 +42,36 @@ def edit_question(view: TicketView, look: Look, *, short: str) -> Face:
             label=f"{name} {lines.value(terms, look, amount / terms.amount)}",
             action=Action.RESIZE,
             value=amount,
+            about=f"ticket:{ticket.id}",
         )
         for name, amount in (*sizes, ("All", whole))
         if amount != terms.amount
     ]
     text = (
-        f"<b>{lines.badge(ticket.mode)} · {short} {lines.what(view)}: which size?</b>\n"
-        f"{lines.place(view)} · the card asks again with the new size, earlier votes are void."
+        f"<b>{lines.badge(ticket.mode)} · {short} {lines.what(view)}: what should change?</b>\n"
+        f"{lines.place(view)} · take a size, or reply to this with what changes:\n"
+        f"{_to_type(terms)}\n"
+        "Several fit one line. The card asks again, earlier votes are void."
     )
     rows = [tuple(buttons[i : i + 2]) for i in range(0, len(buttons), 2)]
-    return Face(text=text, buttons=tuple(rows))
+    return Face(text=text, buttons=tuple(rows), asks_for="what changes")
+
+
+def _to_type(terms: Terms) -> str:
+    """What a reply may say, with the order's own figures where it has them; each mark beside its price."""
+    forms = (
+        plain(terms.amount),
+        f"${plain(amount_down(terms.notional, _CENT))}",
+        _marked("@", terms.price),
+        _marked("sl", terms.stop_loss),
+        " ".join(_marked("tp", target.price) for target in terms.take_profit)
+        or _marked("tp", None),
+    )
+    return " · ".join(f"<code>{form}</code>" for form in forms)
+
+
+def _marked(mark: str, price: Decimal | None) -> str:
+    return f"{mark}{figures.NO_BREAK}{'price' if price is None else plain(price)}"
 
 
 def why(view: TicketView, look: Look, *, short: str) -> Why:
@@ -67,11 +90,13 @@ def why(view: TicketView, look: Look, *, short: str) -> Why:
 
 def _checks(view: TicketView) -> list[str]:
     ticket = view.ticket
-    refused = [f"{r.code}: {lines.closed(r.text)}" for r in ticket.refusals]
+    refused = [lines.refusal(reason) for reason in ticket.refusals]
     passed = [f"{figures.several(ticket.checks, 'check')} passed"] if ticket.checks else []
     if ticket.terms is None or not ticket.rule:
         return refused
     need = lines.approvals(ticket.required).lower() if ticket.required else "no approval"
+    if ticket.veto_window is not None:
+        need = f"goes ahead unless rejected within {figures.duration(ticket.veto_window)}"
     return [*refused, *passed, f"Rule {figures.outside(ticket.rule, lines.NAME)}: {need}"]
 
 

@@ -7,7 +7,7 @@ buttons of an order that nobody could prove stand here only, below what was look
 
 from __future__ import annotations
 
-import html
+from datetime import datetime
 from decimal import Decimal
 
 from bot.telegram import cards, figures, lines, messages
@@ -17,26 +17,36 @@ from execution.reports import TicketView
 from execution.types import Order, OrderState
 
 
-def doubt(view: TicketView, look: Look, *, short: str, confirming: bool = False) -> Face:
+def doubt(
+    view: TicketView, look: Look, *, short: str, confirming: bool = False, looked: str = ""
+) -> Face:
     """An order nobody knows the outcome of; once it is known, what it was.
 
-    `confirming` is after the first tap on `Mark as absent`.
+    `confirming` is after the first tap on `Mark as absent`, `looked` what `looked_again` says.
     """
+    order = lines.unproved(view)
+    if order is not None:
+        return _unproved(view, order, look, short, confirming=confirming, looked=looked)
     order = lines.entry(view)
     assert order is not None, "a doubt is about an order"
-    if order.state is OrderState.STUCK:
-        return _unproved(view, order, look, short, confirming=confirming)
     found = order.state not in UNKNOWN | {OrderState.ABSENT}
-    return messages.trouble(
-        view, look, short=short, news="Found: the order exists." if found else ""
-    )
+    news = f"Found: {lines.exchange(view)} knows the order." if found else ""
+    return messages.trouble(view, look, short=short, news=news)
 
 
-def _unproved(view: TicketView, order: Order, look: Look, short: str, *, confirming: bool) -> Face:
+def looked_again(view: TicketView, look: Look, at: datetime, *, answered: bool) -> str:
+    """What a look that somebody asked for came to, where it did not find the order."""
+    came = "not there" if answered else f"{lines.exchange(view)} did not answer all that is asked"
+    return f"Looked again {figures.clock_time(at, look.zone)}: {came}"
+
+
+def _unproved(
+    view: TicketView, order: Order, look: Look, short: str, *, confirming: bool, looked: str
+) -> Face:
     exchange, pair = lines.exchange(view), lines.symbol(view)
     budget = figures.duration(DOUBT_BUDGET)
     caution = (
-        f"Confirm only after you looked at {exchange} yourself: the ticket ends, {pair} opens."
+        f"Look at {exchange} yourself before you confirm: the ticket ends, {pair} takes new orders."
     )
     return Face(
         text=lines.joined(
@@ -46,7 +56,7 @@ def _unproved(view: TicketView, order: Order, look: Look, short: str, *, confirm
                 f"{exchange} did not show within {budget} what became of the order.",
                 "It is still looked for and will not be sent again.",
             ],
-            [*_evidence(view, order, look)],
+            [*_evidence(view, order, look), looked],
             [
                 f"{pair} takes no new order at {lines.place(view)} until this is known.",
                 f"<b>{caution}</b>" if confirming else "",
@@ -59,23 +69,26 @@ def _unproved(view: TicketView, order: Order, look: Look, short: str, *, confirm
 def _evidence(view: TicketView, order: Order, look: Look) -> list[str]:
     """When it went out, until when it could still arrive, and what was asked since."""
     exchange = lines.exchange(view)
-    sent = f"sent {figures.clock_time(order.sent_at, look.zone)}" if order.sent_at else ""
+    sent = f"Sent {figures.clock_time(order.sent_at, look.zone)}." if order.sent_at else ""
     fence = (
-        f"a late request is refused since {figures.clock_time(order.fence_at, look.zone)}"
+        f"If it still arrives after {figures.clock_time(order.fence_at, look.zone)}, "
+        f"{exchange} refuses it."
         if order.fence_at
         else ""
     )
     looks = figures.several(order.looks, "complete look") if order.looks else "No complete look"
     told = order.venue_order_id
     return [
-        lines.capital(", ".join(part for part in (sent, fence) if part)),
+        f"{sent} {fence}".strip(),
         f"{exchange} had accepted it as {_code(told)}" if told else "",
-        f"{looks} by id, in open orders, in past orders and in trades: not there"
+        f"{looks} by id, in open and past orders and in trades: not there"
         if order.looks
         else f"{looks}: {exchange} did not answer all that is asked",
         f"{figures.figure(view.filled)} of it is filled" if view.fills else "",
         f"Our id there: {_code(order.client_order_id)}",
-        f"Asking about the id {_code(order.named_id)}" if order.named_id else "",
+        "A cancel goes out with each look, in case it is there"
+        if order.cancel_requested_at
+        else "",
     ]
 
 
@@ -85,7 +98,7 @@ def _decisions(
     absent = Button(label="Mark as absent", action=Action.MARK_ABSENT)
     if confirming:
         absent = Button(
-            label="Confirm: does not exist",
+            label=f"Confirm absent at {figures.outside(view.exchange, lines.NAME)}",
             action=Action.CONFIRM_ABSENT,
             value=_number(view, order),
             style=ButtonStyle.DANGER,
@@ -98,16 +111,18 @@ def _decisions(
     )
 
 
-def question(view: TicketView, *, short: str, user_id: int, name: str) -> Face:
+def question(view: TicketView, order: Order, *, short: str, user_id: int, name: str) -> Face:
     """Asks an owner to type the exchange's id of the order."""
     exchange = lines.exchange(view)
-    who = f'<a href="tg://user?id={user_id}">{figures.quoted(name, lines.NAME)}</a>'
+    ours = f"{order.side} of {figures.figure(order.amount)} {lines.symbol(view)}"
+    who = lines.mention(f"tg:{user_id}", name)
     return Face(
         text=lines.joined(
             [
                 _head(view, short, f": which order at {exchange} is it?"),
                 f"{lines.place(view)} · {who}, reply with its id as {exchange} shows it.",
-                f"It is taken only if {exchange} shows {lines.what(view)} under that id.",
+                f"It is taken only if {exchange} shows a {ours} at {figures.price(order.price)} "
+                "under that id.",
             ]
         ),
         asks_for="order id",
@@ -132,8 +147,8 @@ def adopted(view: TicketView, look: Look, venue_order_id: str, *, short: str) ->
 def not_adopted(view: TicketView, venue_order_id: str, reason: str, *, short: str) -> Face:
     """The id that a person named is not the order's, and why."""
     head = _head(view, short, f": {_code(venue_order_id)} is not it")
-    why = f"{lines.sentence(reason)} Nothing changed."
-    return Face(text=lines.joined([head, lines.place(view), why]))
+    why = figures.quoted(reason, lines.SENTENCE).removesuffix(".")
+    return Face(text=lines.joined([head, lines.place(view), f"Not taken: {why}. Nothing changed."]))
 
 
 def risen(view: TicketView, look: Look, reason: str | None, *, short: str) -> Face:
@@ -142,7 +157,7 @@ def risen(view: TicketView, look: Look, reason: str | None, *, short: str) -> Fa
     text = [
         _head(view, short, f": it exists after all at {lines.exchange(view)}"),
         lines.place(view),
-        f"It had ended here. {lines.sentence(reason)}".rstrip(),
+        f"It had ended here: {figures.quoted(reason, lines.SENTENCE)}." if reason else "",
         f"Now {story.news.lstrip(' ·:')}.",
         *story.lines,
     ]
@@ -159,4 +174,4 @@ def _head(view: TicketView, short: str, news: str) -> str:
 
 
 def _code(id: str) -> str:
-    return f"<code>{html.escape(id, quote=False)}</code>"
+    return f"<code>{figures.quoted(id, 2 * lines.NAME)}</code>"

@@ -11,7 +11,7 @@ from datetime import tzinfo
 from decimal import Decimal
 from enum import StrEnum
 
-from execution.types import Record
+from execution.record import Record
 
 CAPTION_LIMIT = 1024
 """UTF-16 units of a caption after its entities are parsed (Bot API, sendPhoto)."""
@@ -41,6 +41,10 @@ class Action(StrEnum):
     CONFIRM_ABSENT = "confirm_absent"
     """`value` is which of the ticket's orders, so that an older message confirms nothing newer."""
     NAME_ID = "name_id"
+    PAGE = "page"
+    """Another page of a list, in place."""
+    SHOW_CARD = "show_card"
+    """A reply to a ticket's card, which leads there."""
 
 
 class ButtonStyle(StrEnum):
@@ -59,6 +63,8 @@ class Button(Record):
     action: Action
     value: Decimal | None = None
     style: ButtonStyle | None = None
+    about: str | None = None
+    """The subject it acts on, where that is not the message's own: a row of a list, a page."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

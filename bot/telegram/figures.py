@@ -7,6 +7,7 @@ marked as approximate, and never let text from outside bend the message around i
 from __future__ import annotations
 
 import html
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, tzinfo
@@ -18,9 +19,12 @@ from execution.figures import duration as duration
 from execution.figures import figure as figure
 from execution.rounding import exactly, to_step
 
+NO_BREAK = "\u00a0"
+"""Between a number and its unit, in what is sent."""
 _TWO_PLACES = Decimal("0.01")
-_BAR = 15
+_BAR = 10
 _SHORT = 4
+_HELD_TOGETHER = re.compile(r"(?<=\d) (?=%|(?:ms|s|min|h|d)\b)|≈ (?:[^ \n]+ (?=[A-Z]))?")
 
 
 def price(value: Decimal) -> str:
@@ -91,7 +95,7 @@ def lag(span: timedelta) -> str:
 
 @exactly
 def progress(done: Decimal, whole: Decimal) -> str:
-    """How much of an amount is done: `██████░░░░░░░░░ 40 %`; full only when all of it is."""
+    """How much of an amount is done: `████░░░░░░ 40 %`; full only when all of it is."""
     share = min(max(done / whole, Decimal(0)), Decimal(1))
     full = int(share * _BAR) or (1 if share > 0 else 0)
     return f"{'█' * full}{'░' * (_BAR - full)} {int(share * 100)} %"
@@ -107,6 +111,11 @@ def listed(words: Sequence[str], *, last: str = "and") -> str:
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def unbroken(text: str) -> str:
+    """The same text, in which no line of a phone ends between a number and its unit or its sign."""
+    return _HELD_TOGETHER.sub(lambda held: held[0].replace(" ", NO_BREAK), text)
 
 
 def short_id(ticket: str, others: Iterable[str] = ()) -> str:

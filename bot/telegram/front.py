@@ -8,13 +8,17 @@ from datetime import datetime
 
 from bot.notifier import undelivered
 from bot.people import Somebody
+from bot.pictures import ResultPicture
 from bot.telegram import figures
 from bot.telegram.faces import Face, Look
+from bot.telegram.tokens import Buttons
 from execution import reports
 from execution.approval import Role
+from execution.config import Config
 from execution.desk import Desk
 from execution.market import Market
 from execution.reports import StatusView, TicketView, Trail
+from execution.snapshots import Moment, Used
 from execution.store import Store, Transaction
 from execution.types import Mode, Ticket
 
@@ -26,6 +30,8 @@ class Front:
     desk: Desk
     store: Store
     market: Market
+    config: Config
+    buttons: Buttons
     look: Look
     roles: Mapping[str, Role]
     version: str
@@ -49,6 +55,14 @@ class Front:
                 day_start=reports.day_start(tx.now, self.look.zone),
                 undelivered=undelivered(tx),
             )
+
+        return await self.store.read(read)
+
+    async def used(self) -> tuple[datetime, Used]:
+        """How much of the desk's limits is used at this moment."""
+
+        def read(tx: Transaction) -> tuple[datetime, Used]:
+            return tx.now, Moment(tx=tx, market=self.market, config=self.config).used()
 
         return await self.store.read(read)
 
@@ -88,6 +102,10 @@ class Reply:
     edits: bool = False
     more: tuple[Face, ...] = ()
     """What does not fit the first message, in order."""
+    picture: ResultPicture | None = None
+    """What is to be drawn above it."""
+    to: int | None = None
+    """The message of the same chat it replies to, where that is not the one that asked."""
 
 
 @dataclass(frozen=True)
@@ -96,3 +114,5 @@ class Asked:
 
     who: Somebody
     words: tuple[str, ...]
+    key: str = ""
+    """The message that asks: the same one asks the same thing, however often it comes."""

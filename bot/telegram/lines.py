@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from bot.telegram import figures
 from bot.telegram.faces import Look
+from execution.approval import went_unopposed
 from execution.orders import LIVE, REPRICINGS
 from execution.reports import TicketView
 from execution.rounding import exactly
@@ -21,6 +22,7 @@ from execution.types import (
     Mode,
     OnTimeout,
     Order,
+    OrderState,
     OrderType,
     Refusal,
     Side,
@@ -32,6 +34,8 @@ from execution.types import (
     VoteKind,
 )
 
+TEST = "TEST"
+"""Stands before all that is about a ticket which is never sent."""
 NAME = 32
 """Room for a name from outside: a person, a symbol, a strategy."""
 SENTENCE = 140
@@ -72,11 +76,12 @@ def quote_currency(pair: str) -> str:
 
 
 def what(view: TicketView) -> str:
-    """Side, amount and pair: `BUY 0.0415 BTC/USDT`."""
+    """Side, amount and pair: `BUY 0.0415 BTC/USDT`; a test says so first."""
     asked, terms = view.ticket.asked, view.ticket.terms
     side = terms.side if terms else asked.side
     amount = terms.amount if terms else asked.amount
-    words = ["CLOSE" if side is None else side.value.upper()]
+    words = [TEST] if (terms.test if terms else view.signal.test) else []
+    words.append("CLOSE" if side is None else side.value.upper())
     if amount is not None:
         words.append(figures.figure(amount))
     return " ".join([*words, symbol(view)])
@@ -144,17 +149,25 @@ def market(terms: Terms) -> str:
     return f"{text}, {figures.percent(abs(away))} {'above' if away > 0 else 'below'} the limit"
 
 
-def protection(terms: Terms, look: Look) -> list[str]:
-    """Stop and targets as the signal gave them. They are shown and checked, nobody places them."""
-    lines = []
+@exactly
+def protection(terms: Terms, look: Look, equity: Decimal | None = None) -> list[str]:
+    """Stop and targets as the signal gave them. They are shown and checked, nobody places them.
+
+    `equity` is the account's, in `currency`, where it is known.
+    """
+    told, named = [], []
     if terms.stop_loss is not None:
-        loss = figures.money(outcome(terms, terms.stop_loss), signed=True)
-        lines.append(
-            f"Stop {figures.price(terms.stop_loss)}: {loss} {look.currency} · not placed by us"
-        )
+        result = outcome(terms, terms.stop_loss)
+        share = f", {figures.percent(abs(result) / equity)} of equity" if equity else ""
+        at = f"{figures.price(terms.stop_loss)}: {figures.money(result, signed=True)}"
+        told.append(f"Stop {at} {look.currency}{share}")
+        named.append("stop")
     if terms.take_profit:
-        lines.append(f"{_targets(terms.take_profit)} · not placed by us")
-    return lines
+        told.append(_targets(terms.take_profit))
+        named.append("target" if len(terms.take_profit) == 1 else "targets")
+    if named:
+        told.append(f"{capital(figures.listed(named))}: not placed by us")
+    return told
 
 
 @exactly
@@ -186,9 +199,14 @@ def effect(terms: Terms) -> list[str]:
     return lines
 
 
-def source(ticket: Ticket, look: Look) -> str:
+def source(view: TicketView, look: Look) -> str:
     """Who sent the signal and how old it was when the ticket was made; stays true as time goes on."""
+    ticket, signal = view.ticket, view.signal
     name = " ".join(figures.quoted(word, NAME) for word in (ticket.source, ticket.strategy) if word)
+    if signal.proposer_name is not None:
+        again = "" if signal.again is None else " again"
+        who = figures.quoted(signal.proposer_name, NAME)
+        return f"{name}, {who} proposed it{again} at {figures.clock_time(ticket.created_at, look.zone)}"
     age = figures.duration(ticket.created_at - ticket.fired_at)
     return f"{name}, {age} old at {figures.clock_time(ticket.created_at, look.zone)}"
 
@@ -202,7 +220,7 @@ def note(ticket: Ticket, room: int) -> list[str]:
 def refusals(reasons: Sequence[Refusal]) -> list[str]:
     """Each refusal with its code; the first few of many."""
     lines = [
-        f"<code>{html.escape(r.code, quote=False)}</code>: {sentence(r.text)}"
+        f"<code>{html.escape(r.code, quote=False)}</code>: {html.escape(ended(r.text), quote=False)}"
         for r in reasons[:_SHOWN_REFUSALS]
     ]
     if len(reasons) > _SHOWN_REFUSALS:
@@ -217,10 +235,18 @@ def sentence(text: str | None) -> str:
 
 def closed(text: str | None) -> str:
     """The same as plain text, for a pop-up: capital first, one full stop."""
+    return capital(ended(text))
+
+
+def ended(text: str | None) -> str:
+    """The same after a colon: its first word may be a venue's name."""
     words = figures.outside(text or "", SENTENCE)
-    if not words:
-        return ""
-    return capital(words) + ("" if words.endswith((".", "?", "…")) else ".")
+    return words + ("" if not words or words.endswith((".", "?", "…")) else ".")
+
+
+def refusal(reason: Refusal) -> str:
+    """`MAX_ORDER_NOTIONAL: 54 000 is over 1 000.`, as plain text."""
+    return f"{reason.code}: {ended(reason.text)}"
 
 
 def capital(text: str) -> str:
@@ -228,9 +254,25 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def mention(person: str, name: str | None) -> str:
+    """A person of the chat (`tg:2222`) by name, so that their phone rings; by id where no name is known."""
+    id = person.removeprefix("tg:")
+    return f'<a href="tg://user?id={id}">{figures.quoted(name or id, NAME)}</a>'
+
+
 def approvals(count: int) -> str:
     """How many approvals, in words: `One approval`."""
     return _NUMBERS.get(count, f"{count} approvals")
+
+
+def goes_ahead(ticket: Ticket, look: Look) -> str:
+    """When a waiting ticket goes ahead unless rejected; empty where it does not before it expires."""
+    window, ends, until = ticket.veto_window, ticket.goes_ahead_at, ticket.expires_at
+    if window is None or (ends is not None and until is not None and ends >= until):
+        return ""
+    if ends is None:
+        return f"goes ahead after {figures.duration(window)}"
+    return f"goes ahead at {figures.clock_time(ends, look.zone)}"
 
 
 def counted(view: TicketView, kind: VoteKind) -> list[Vote]:
@@ -260,8 +302,11 @@ def voted(view: TicketView, kind: VoteKind, look: Look) -> str:
 
 def decided(view: TicketView, look: Look) -> str:
     """Who let it through, or the rule that did, and how long after that things happened."""
-    if view.ticket.required == 0:
-        who = f"Straight through by rule {figures.quoted(view.ticket.rule, NAME)}"
+    ticket, rule = view.ticket, figures.quoted(view.ticket.rule, NAME)
+    if ticket.veto_window is not None and went_unopposed(ticket):
+        who = f"Nobody rejected it within {figures.duration(ticket.veto_window)}: rule {rule}"
+    elif ticket.required == 0:
+        who = f"Straight through by rule {rule}"
     else:
         who = voted(view, VoteKind.APPROVE, look)
     return " · ".join(part for part in (who, _timings(view)) if part)
@@ -272,12 +317,13 @@ def _timings(view: TicketView) -> str:
     if start is None or order is None:
         return ""
     complete = view.filled >= whole(view)
-    moments = (
-        ("sent", order.sent_at),
-        ("acknowledged", order.acknowledged_at),
-        ("filled" if complete else "last fill", view.fills[-1].at if view.fills else None),
-    )
-    return " · ".join(f"{word} +{figures.lag(at - start)}" for word, at in moments if at)
+    moments = {
+        "sent": order.sent_at,
+        "acknowledged": order.acknowledged_at,
+        "filled" if complete else "last fill": view.fills[-1].at if view.fills else None,
+    }
+    known = sorted((at, word) for word, at in moments.items() if at)
+    return " · ".join(f"{word} +{figures.lag(at - start)}" for at, word in known)
 
 
 def average(view: TicketView) -> str:
@@ -330,9 +376,14 @@ def percent_filled(view: TicketView) -> str:
 
 
 def entry(view: TicketView) -> Order | None:
-    """The order a ticket's card is about: the live one, else the last."""
-    live = [order for order in view.orders if order.state in LIVE]
-    return next(iter(live), view.orders[-1] if view.orders else None)
+    """The order a ticket's card is about: the live one, else one nobody could prove, else the last."""
+    live = next((order for order in view.orders if order.state in LIVE), None)
+    return live or unproved(view) or next(reversed(view.orders), None)
+
+
+def unproved(view: TicketView) -> Order | None:
+    """The order of a ticket that nobody could prove and that waits for a person's decision."""
+    return next((order for order in view.orders if order.state is OrderState.STUCK), None)
 
 
 def joined(*paragraphs: Iterable[str]) -> str:

@@ -6,18 +6,24 @@ notifier sends them as replies to the card they speak of; everything else is an 
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from decimal import Decimal
 
 from bot.telegram import cards, figures, lines
 from bot.telegram.faces import Action, Button, Face, Look
+from execution.record import Record
 from execution.reports import TicketView, VenueView
 from execution.trading import Halt
-from execution.types import Mode, Record, Side
+from execution.types import Mode, Side, VoteKind
 
 _SHOWN_CODES = 6
 _SHOWN_VENUES = 12
+_SHOWN_HOLDINGS = 6
+_DESK = "desk"
+"""Who halts, where it is the desk itself."""
 LOOKS_FOR_PROOF = 2
 """Clean looks at a venue before a halt is called done there."""
 
@@ -75,27 +81,30 @@ def refusal(view: TicketView, look: Look) -> Face:
     why = Button(label="Why", action=Action.WHY)
     offer: tuple[Button, ...] = ()
     if largest is not None and largest > 0 and len(ticket.refusals) == 1:
-        label = f"Propose {figures.figure(largest)}"
+        label = f"Propose {figures.figure(largest)} {look.currency}"
         offer = (Button(label=label, action=Action.PROPOSE, value=largest),)
     text = [
         f"<b>{lines.badge(ticket.mode)} · Refused: {lines.what(view)}{lines.worth(view, look)}</b>",
-        f"{lines.place(view)} · {lines.source(ticket, look)}",
+        f"{lines.place(view)} · {lines.source(view, look)}",
         *lines.refusals(ticket.refusals),
         "Nothing was sent.",
     ]
     return Face(text=lines.joined(text), buttons=((why, *offer),))
 
 
-def refusals(mode: Mode, source: str, codes: Mapping[str, int]) -> Face:
+def refusals(
+    mode: Mode, source: str, signals: int, codes: Mapping[str, int], since: datetime, look: Look
+) -> Face:
     """More refusals of one source in a minute than a person wants to hear one by one."""
     ranked = sorted(codes.items(), key=lambda item: (-item[1], item[0]))
     told = [f"{figures.quoted(code, lines.NAME)} {count}" for code, count in ranked[:_SHOWN_CODES]]
     if len(ranked) > _SHOWN_CODES:
         told.append(f"{len(ranked) - _SHOWN_CODES} other codes")
     name = figures.quoted(source, lines.NAME)
-    signals = figures.several(sum(codes.values()), "more signal")
+    more = figures.several(signals, "more signal")
+    at = figures.clock_time(since, look.zone)
     return Face(
-        text=f"<b>{lines.badge(mode)} · Refused: {signals} from {name}</b>\n"
+        text=f"<b>{lines.badge(mode)} · Refused: {more} from {name} since {at}</b>\n"
         f"{', '.join(told)}. Nothing was sent."
     )
 
@@ -108,11 +117,49 @@ def trouble(view: TicketView, look: Look, *, short: str, news: str = "") -> Face
     return Face(text=text, buttons=story.buttons)
 
 
+def overfilled(view: TicketView, filled: Decimal, *, short: str) -> Face:
+    """The exchange filled more than was ordered: our own orders together, so it can be nobody else."""
+    head = f"{lines.badge(view.ticket.mode)} · {short} {lines.what(view)}"
+    asked = figures.figure(lines.whole(view))
+    return Face(
+        text=f"<b>{head}: more is filled than was ordered</b>\n{lines.place(view)}\n"
+        f"{figures.figure(filled)} filled, {asked} ordered. It is booked as it is shown; nothing is "
+        "sold by itself. Look at the exchange."
+    )
+
+
+def conflict(view: TicketView, trade: str, booked: str, shown: str, *, short: str) -> Face:
+    """The exchange shows a trade otherwise than it did when it was booked."""
+    head = f"{lines.badge(view.ticket.mode)} · {short} {lines.what(view)}"
+    id, was, now = (figures.quoted(word, 2 * lines.NAME) for word in (trade, booked, shown))
+    return Face(
+        text=f"<b>{head}: {lines.exchange(view)} changed a trade</b>\n{lines.place(view)}\n"
+        f"Trade {id} is booked as {was} and shown as {now} now. What is booked stays. Look at the "
+        "exchange."
+    )
+
+
+def reminder(view: TicketView, look: Look, silent: Mapping[str, str | None], *, short: str) -> Face:
+    """Half of its time has passed: who has not said anything is mentioned, by id and name if known."""
+    ticket = view.ticket
+    assert ticket.expires_at is not None, "what waits has a deadline"
+    left = ticket.required - len(lines.counted(view, VoteKind.APPROVE))
+    until = figures.clock_time(ticket.expires_at, look.zone)
+    head = (
+        f"<b>{lines.badge(ticket.mode)} · {short} {lines.what(view)} waits, "
+        f"{lines.approvals(left).lower()} needed · until {until}</b>"
+    )
+    mentions = ", ".join(lines.mention(person, name) for person, name in silent.items())
+    return Face(text=lines.joined([head, lines.place(view), mentions]))
+
+
 def price_moved(view: TicketView, look: Look, *, short: str) -> Face:
-    """An approved ticket that was not sent, because its price moved: its card asks again."""
+    """An approved ticket that was not sent, since it does not fit any more: its card asks again."""
     head = f"<b>{lines.badge(view.ticket.mode)} · {short} {lines.what(view)}: asked again</b>"
-    why = cards.asked_again(view, look)
-    return Face(text=lines.joined([head, lines.place(view), why, "The card has the new terms."]))
+    why, end = cards.asked_again(view, look), "The card has the new terms."
+    if view.ticket.previous_reference is None:
+        end = f"Nothing was sent. {end}"
+    return Face(text=lines.joined([head, lines.place(view), why, end]))
 
 
 def venue_down(view: VenueView) -> Face:
@@ -134,6 +181,36 @@ def venue_up(view: VenueView) -> Face:
     return Face(text=f"<b>{lines.badge(view.mode)} · {place} answers again</b>")
 
 
+def account_found(view: VenueView, holdings: Mapping[str, Decimal], orders: int) -> Face:
+    """What an account held before us, said once: none of it is ours to touch."""
+    place = figures.quoted(f"{view.exchange} {view.name}", 2 * lines.NAME)
+    shown = list(holdings.items())[:_SHOWN_HOLDINGS]
+    held = [
+        f"{figures.figure(amount)} {figures.quoted(asset, lines.NAME)}" for asset, amount in shown
+    ]
+    if len(holdings) > len(shown):
+        held.append(f"{len(holdings) - len(shown)} more assets")
+    resting = [f"{figures.several(orders, 'open order')}"] if orders else []
+    found = figures.listed([*held, *resting])
+    return Face(
+        text=f"<b>{lines.badge(view.mode)} · {place} holds {found}</b>\n"
+        "This was there before Countersign: it is left alone and counts in no limit. "
+        "An owner takes a holding over with /adopt."
+    )
+
+
+def clock_off(view: VenueView, seconds_ahead: Decimal) -> Face:
+    """This machine's clock and a venue's differ: orders go on, what is told in times may mislead."""
+    place = figures.quoted(f"{view.exchange} {view.name}", 2 * lines.NAME)
+    way = "ahead of" if seconds_ahead > 0 else "behind"
+    by = figures.figure(abs(seconds_ahead))
+    return Face(
+        text=f"<b>{lines.badge(view.mode)} · This machine's clock is {by} s {way} {place}</b>\n"
+        "Orders go on, it is corrected for. Set the clock right (NTP): what has a deadline here "
+        "goes by it."
+    )
+
+
 def halted(
     mode: Mode,
     halt: Halt,
@@ -151,12 +228,12 @@ def halted(
     if halt.verified_at is not None:
         done = figures.clock_time(halt.verified_at, look.zone)
         places = figures.listed([sweep.place for sweep in sweeps[:_SHOWN_VENUES]], last="or")
-        proof = f"Nothing of ours rests at {places or 'any venue'}, looked twice."
+        proof = f"{_nothing_left(halt)} rests at {places or 'any venue'}, looked twice."
         text = [
             f"<b>{headline}. Done at {done}.</b>",
             lines.sentence(halt.reason),
             *checklist,
-            f"{proof} /resume is for owners.",
+            f"{proof} {_before_resuming(halt)}/resume is for owners.",
         ]
     else:
         text = [
@@ -168,9 +245,19 @@ def halted(
     return Face(text=lines.joined(text))
 
 
+def _nothing_left(halt: Halt) -> str:
+    """What was proved; the desk halts itself over orders that are not in its database."""
+    return "Nothing that this database knows of" if halt.by == _DESK else "Nothing of ours"
+
+
+def _before_resuming(halt: Halt) -> str:
+    return "The orders named above are left alone: look there first. " if halt.by == _DESK else ""
+
+
 def not_done(mode: Mode, left: str) -> Face:
     """What a halt has not proved yet, told anew until it has."""
-    return Face(text=f"<b>{lines.badge(mode)} · NOT DONE: {lines.sentence(left)}</b>")
+    what = html.escape(lines.ended(left), quote=False)
+    return Face(text=f"<b>{lines.badge(mode)} · NOT DONE: {what}</b>")
 
 
 def _door(by: str) -> str:

@@ -9,19 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from difflib import get_close_matches
 
 from bot.telegram import figures, lines
 from bot.telegram.faces import Action, Button, ButtonStyle, Face, Look
 from execution.approval import Role
+from execution.positions import Position
+from execution.record import Record
 from execution.reports import PositionView, StatusView, TicketView, VenueView
 from execution.trading import Trading
-from execution.types import Mode, OrderState, Record, TradingState
+from execution.types import Mode, OrderState, TradingState
 
 _SHOWN = 8
 """Rows of each kind in /status, so that all of it fits one message; the rest is counted."""
 _REASON = 48
 """Room for why a venue does not answer, in its row."""
+_CHANGES = ("0.02", "$1200", "@ 59900", "sl 58900", "tp 61500")
+"""What may be typed to change a ticket."""
 _OLD_MARK = timedelta(seconds=10)
 
 
@@ -38,11 +43,39 @@ class Command(Record):
 
 COMMANDS = (
     Command(name="status", arguments="", does="how things stand", role=Role.VIEWER),
+    Command(name="pending", arguments="", does="what waits for you", role=Role.VIEWER),
+    Command(name="orders", arguments="", does="orders at work", role=Role.VIEWER),
+    Command(name="positions", arguments="", does="what is held", role=Role.VIEWER),
+    Command(name="history", arguments="", does="tickets, newest first", role=Role.VIEWER),
+    Command(
+        name="pnl",
+        arguments="[days]",
+        does="what was realised, as a picture",
+        role=Role.VIEWER,
+    ),
+    Command(
+        name="limits",
+        arguments="",
+        does="the desk's limits, and how much of them is used",
+        role=Role.VIEWER,
+    ),
     Command(
         name="audit",
         arguments="<ticket>",
         does="who did what when, from signal to last fill",
         role=Role.VIEWER,
+    ),
+    Command(
+        name="buy",
+        arguments="<symbol> [amount or $notional] [@ price] [sl x] [tp y]",
+        does="propose a ticket of your own",
+        role=Role.APPROVER,
+    ),
+    Command(
+        name="sell",
+        arguments="<symbol> [amount or $notional] [@ price] [sl x] [tp y]",
+        does="propose a ticket of your own",
+        role=Role.APPROVER,
     ),
     Command(
         name="cancel",
@@ -57,6 +90,18 @@ COMMANDS = (
         role=Role.APPROVER,
     ),
     Command(name="resume", arguments="", does="trade again after a halt", role=Role.OWNER),
+    Command(
+        name="adopt",
+        arguments="<symbol> <amount> <average>",
+        does="make what the account holds a position",
+        role=Role.OWNER,
+    ),
+    Command(
+        name="test",
+        arguments="",
+        does="post a card that takes the whole path and is never sent",
+        role=Role.OWNER,
+    ),
     Command(name="whoami", arguments="", does="your id and role", role=None),
     Command(name="help", arguments="", does="this list", role=None),
 )
@@ -78,7 +123,7 @@ def commands_for(role: Role | None) -> tuple[Command, ...]:
 
 def help_text(mode: Mode, role: Role | None) -> Face:
     """The commands this person may use."""
-    rows = [f"{_typed(command)} {command.does}" for command in commands_for(role)]
+    rows = [f"{_typed(command)}: {command.does}" for command in commands_for(role)]
     return Face(text="\n".join([f"<b>{lines.badge(mode)} · What you can type</b>", *rows]))
 
 
@@ -94,19 +139,20 @@ def whoami(mode: Mode, user_id: int, name: str, role: Role | None) -> Face:
 
 def status(view: StatusView, look: Look, *, now: datetime, short: Callable[[str], str]) -> Face:
     """The truth at this moment, with a button that asks for it again."""
-    waiting = f"Waiting for you {view.pending} · open {view.open} · unknown {view.unknown}"
-    text = [
-        f"<b>{lines.badge(view.mode)} · {_trading(view.trading, look)} · "
-        f"up {figures.duration(view.uptime)}</b>",
-        *rows([_venue(venue, view.mode, now) for venue in view.venues], "venues"),
-        waiting,
-        *rows([working_row(ticket, short) for ticket in view.working], "orders"),
-        *rows([position_row(position) for position in view.positions], "positions"),
-        f"Messages not delivered {view.undelivered}",
-        f"As of {figures.clock_time(now, look.zone)}",
-    ]
+    waiting = f"Waiting for you {view.pending} · orders open {view.open} · unknown {view.unknown}"
+    at = figures.clock_time(now, look.zone)
+    text = lines.joined(
+        [
+            f"<b>{lines.badge(view.mode)} · {_trading(view.trading, look)} · "
+            f"up {figures.duration(view.uptime)}</b>",
+            *rows([_venue(venue, view.mode, now) for venue in view.venues], "venues"),
+        ],
+        [waiting, *rows([working_row(ticket, short) for ticket in view.working], "orders")],
+        rows([position_row(position) for position in view.positions], "positions"),
+        [f"Messages not delivered {view.undelivered} · as of {at}"],
+    )
     refresh = Button(label="Refresh", action=Action.REFRESH_STATUS)
-    return Face(text="\n".join(text), buttons=((refresh,),))
+    return Face(text=text, buttons=((refresh,),))
 
 
 def rows(all_rows: Sequence[str], noun: str) -> list[str]:
@@ -137,7 +183,9 @@ def _venue(venue: VenueView, gravest: Mode, now: datetime) -> str:
         if venue.last_reconciled
         else "not looked yet"
     )
-    parts = [part for part in (f"{place} {state}", reason, stream, looked) if part]
+    unknown = f"{figures.several(venue.strangers, 'order')} not known here"
+    strange = unknown if venue.strangers else ""
+    parts = [part for part in (f"{place} {state}", reason, stream, looked, strange) if part]
     own = "" if venue.mode is gravest else f"{lines.badge(venue.mode)} "
     return own + ", ".join(parts)
 
@@ -176,6 +224,12 @@ def plan_lines(view: StatusView) -> list[str]:
         "Voided tickets and canceled orders stay as they are.",
         *([f"{unknown} in doubt: their symbols stay closed."] if view.unknown else []),
         *(f"{v.exchange} {v.name} is not connected." for v in away),
+        *(
+            f"{figures.several(v.strangers, 'order')} at {v.exchange} {v.name} not known to this "
+            "database: left alone."
+            for v in view.venues[:_SHOWN]
+            if v.strangers
+        ),
     ]
 
 
@@ -198,6 +252,13 @@ def resumed(mode: Mode, name: str, at: datetime, look: Look) -> Face:
     return Face(text=f"<b>{lines.badge(mode)} · Resumed by {who} at {when}. Trading again.</b>")
 
 
+def adopted(mode: Mode, exchange: str, position: Position, average: Decimal) -> Face:
+    """What is a position now: all of it, with what was bought at `average`."""
+    pair, venue = (figures.quoted(name, lines.NAME) for name in (position.symbol, position.venue))
+    held = f"{figures.figure(position.amount)} at {figures.average(position.average, [average])}"
+    return Face(text=f"<b>{lines.badge(mode)} · Adopted. {pair} {held} now.</b> {exchange} {venue}")
+
+
 def canceling(view: TicketView, *, short: str) -> Face:
     """What `/cancel` did: withdrew a ticket, or asked the exchange; the card shows the rest."""
     head = f"{lines.badge(view.ticket.mode)} · {short} {lines.what(view)}"
@@ -207,15 +268,39 @@ def canceling(view: TicketView, *, short: str) -> Face:
     return Face(text=f"{head}: asking {lines.place(view)} to cancel what is left.")
 
 
+def here_it_is(view: TicketView, *, short: str) -> Face:
+    """Said in reply to a card, so that it is found again."""
+    return Face(text=f"{lines.badge(view.ticket.mode)} · {short} {lines.what(view)} is here.")
+
+
 def told(mode: Mode, sentence: str) -> Face:
     """Why a command changed nothing, in the words of the error."""
     return Face(text=f"{lines.badge(mode)} · {lines.sentence(sentence)}")
 
 
-def wrong_usage(mode: Mode, name: str, role: Role | None) -> Face:
-    """A command without what it needs: how it is typed. The name is one of `COMMANDS`."""
+def wrong_usage(mode: Mode, name: str, role: Role | None, wrong: str = "") -> Face:
+    """A command without what it needs: what is wrong, where that is known, and how it is typed.
+
+    The name is one of `COMMANDS`.
+    """
     command = next(c for c in commands_for(role) if c.name == name)
-    return Face(text=f"{lines.badge(mode)} · Type {_typed(command)} to {command.does}.")
+    said = f"{lines.sentence(wrong)} Type" if wrong else "Type"
+    return Face(text=f"{lines.badge(mode)} · {said} {_typed(command)}: {command.does}.")
+
+
+def edited(view: TicketView, came_of_it: str, *, short: str) -> Face:
+    """What came of a change that somebody typed."""
+    said = f"{lines.badge(view.ticket.mode)} · {lines.sentence(came_of_it)}"
+    return Face(text=f"{said}\n{short} {lines.what(view)} · {lines.place(view)}")
+
+
+def not_a_change(mode: Mode, wrong: str) -> Face:
+    """What was typed below a card, or its question, does not say what to change."""
+    forms = " · ".join(f"<code>{form}</code>" for form in _CHANGES)
+    return Face(
+        text=f"{lines.badge(mode)} · {lines.sentence(wrong)} Nothing changed. Reply with what is to "
+        f"be otherwise: {forms}; several fit one line."
+    )
 
 
 def not_for_you(mode: Mode, command: Command, role: Role) -> Face:
@@ -253,4 +338,4 @@ def elsewhere(mode: Mode) -> Face:
 
 def _typed(command: Command) -> str:
     words = f"/{command.name} {command.arguments}".strip()
-    return figures.quoted(words, 2 * lines.NAME)
+    return figures.quoted(words, 3 * lines.NAME)

@@ -7,19 +7,21 @@ means nothing; what it means is a stored row, never anything in the tap.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from bot.news import AUDIENCE
 from bot.people import Somebody
-from bot.telegram import answers, commands, details, doubts, lines
+from bot.telegram import answers, commands, details, doubts, lines, pages, replies
 from bot.telegram.faces import Action
 from bot.telegram.front import Front, Reply
+from execution import editing
 from execution.approval import Role
 from execution.errors import Told
 from execution.outcome import Answer, Outcome
 from execution.reports import TicketView
 from execution.store.chat import Button
-from execution.types import OrderState, TicketState, VoteKind
+from execution.types import TicketState, VoteKind
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ Handler = Callable[[Front, Button, Somebody], Awaitable[Tapped]]
 WENT_WELL = frozenset(
     {
         Outcome.APPROVED,
+        Outcome.TESTED,
         Outcome.COUNTED,
         Outcome.REJECTED,
         Outcome.REVISED,
@@ -77,21 +80,19 @@ async def _halve(front: Front, button: Button, who: Somebody) -> Tapped:
     view = await front.view(_about(button))
     if view is None or view.ticket.terms is None:
         return _answered(front, Answer(outcome=Outcome.UNKNOWN), who)
-    answer = await front.desk.resize(
-        view.ticket.id,
-        revision=button.revision,
-        person=who.person,
-        amount=view.ticket.terms.amount / 2,
-    )
-    return _answered(front, answer, who)
+    return await _sized(front, button, who, view.ticket.terms.amount / 2)
 
 
 async def _resize(front: Front, button: Button, who: Somebody) -> Tapped:
-    answer = await front.desk.resize(
+    return await _sized(front, button, who, Decimal(button.argument))
+
+
+async def _sized(front: Front, button: Button, who: Somebody, amount: Decimal) -> Tapped:
+    answer = await front.desk.edit(
         _about(button),
         revision=button.revision,
         person=who.person,
-        amount=Decimal(button.argument),
+        change=editing.amount(amount),
     )
     return _answered(front, answer, who)
 
@@ -107,7 +108,8 @@ async def _edit(front: Front, button: Button, who: Somebody) -> Tapped:
         return _answered(front, late, who)
     short = await front.shorten()
     face = details.edit_question(view, front.look, short=short(view.ticket.id))
-    return Tapped(reply=Reply(face=face, subject=button.subject, revision=button.revision))
+    subject = f"edit:{view.ticket.id}:{button.revision}"
+    return Tapped(reply=Reply(face=face, subject=subject, revision=button.revision))
 
 
 async def _why(front: Front, button: Button, who: Somebody) -> Tapped:
@@ -144,16 +146,16 @@ async def _resume(front: Front, button: Button, who: Somebody) -> Tapped:
 
 async def _look_again(front: Front, button: Button, who: Somebody) -> Tapped:
     view = await front.view(_about(button))
-    order = None if view is None else lines.entry(view)
+    order = None if view is None else lines.unproved(view)
     if order is None:
-        return _answered(front, Answer(outcome=Outcome.UNKNOWN), who)
+        return _answered(front, _over(view), who)
     return _answered(front, await front.desk.look_again(order.id, person=who.person), who)
 
 
 async def _mark_absent(front: Front, button: Button, who: Somebody) -> Tapped:
     """The first tap: the same message with the button that confirms it."""
     view = await front.view(_about(button))
-    if view is None or not _is_unproved(view):
+    if view is None or lines.unproved(view) is None:
         return _answered(front, _over(view), who)
     short = await front.shorten()
     face = doubts.doubt(view, front.look, short=short(view.ticket.id), confirming=True)
@@ -172,19 +174,31 @@ async def _confirm_absent(front: Front, button: Button, who: Somebody) -> Tapped
 
 async def _name_id(front: Front, button: Button, who: Somebody) -> Tapped:
     view = await front.view(_about(button))
-    order = None if view is None else lines.entry(view)
-    if view is None or order is None or not _is_unproved(view):
+    order = None if view is None else lines.unproved(view)
+    if view is None or order is None:
         return _answered(front, _over(view), who)
     short = await front.shorten()
     face = doubts.question(
-        view, short=short(view.ticket.id), user_id=who.user_id, name=who.person.name
+        view, order, short=short(view.ticket.id), user_id=who.user_id, name=who.person.name
     )
     return Tapped(reply=Reply(face=face, subject=f"name_id:{order.id}"))
 
 
-def _is_unproved(view: TicketView) -> bool:
-    order = lines.entry(view)
-    return order is not None and order.state is OrderState.STUCK
+async def _page(front: Front, button: Button, who: Somebody) -> Tapped:
+    if not pages.is_one(button.subject):
+        return _answered(front, Answer(outcome=Outcome.UNKNOWN), who)
+    return Tapped(reply=replace(await pages.page(front, button.subject), edits=True))
+
+
+async def _show_card(front: Front, button: Button, who: Somebody) -> Tapped:
+    """A short reply to the card; a tap on what it quotes leads there."""
+    view, subject = await front.view(_about(button)), button.subject
+    card = await front.store.read(lambda tx: tx.chat.post(AUDIENCE, subject))
+    if view is None or card is None or card.place != button.place:
+        return _answered(front, Answer(outcome=Outcome.UNKNOWN), who)
+    short = await front.shorten()
+    face = replies.here_it_is(view, short=short(view.ticket.id))
+    return Tapped(reply=Reply(face=face, to=card.number))
 
 
 def _over(view: TicketView | None) -> Answer:
@@ -209,13 +223,15 @@ HANDLERS: dict[Action, tuple[Role, Handler]] = {
     Action.MARK_ABSENT: (Role.OWNER, _mark_absent),
     Action.CONFIRM_ABSENT: (Role.OWNER, _confirm_absent),
     Action.NAME_ID: (Role.OWNER, _name_id),
+    Action.PAGE: (Role.VIEWER, _page),
+    Action.SHOW_CARD: (Role.VIEWER, _show_card),
 }
 assert set(HANDLERS) == set(Action), "every action declares who may, and every one works"
 
 
 async def run(front: Front, token: str, place: int, who: Somebody) -> Tapped:
     """What a tap on a button with this token, in this chat, by this person comes to."""
-    button = await front.store.read(lambda tx: tx.chat.pressed(token))
+    button = await front.buttons.meaning(token)
     if button is None or button.place != str(place):
         return _answered(front, Answer(outcome=Outcome.UNKNOWN), who)
     needs, handler = HANDLERS[Action(button.action)]

@@ -11,26 +11,51 @@ from bot.telegram.faces import Face
 from execution.store import Store, Transaction
 from execution.store.chat import Button
 
+HELD = 1_000
+"""Buttons held in memory: those of the newest cards, which are about to be tapped."""
 
-async def tokens_for(store: Store, place: int, subject: str, revision: int, face: Face) -> Tokens:
-    """A token for every button of a face; the same button keeps its token."""
-    if not face.buttons:
-        return {}
 
-    def work(tx: Transaction) -> Tokens:
-        return {
-            button: tx.chat.button(
-                Button(
-                    token=tx.new_id(),
-                    place=str(place),
-                    subject=subject,
-                    revision=revision,
-                    action=str(button.action),
-                    argument="" if button.value is None else format(button.value, "f"),
-                )
+class Buttons:
+    """What buttons mean. A row never changes, so the newest are held: an order waits for a tap."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._held: dict[str, Button] = {}
+
+    async def tokens_for(self, place: int, subject: str, revision: int, face: Face) -> Tokens:
+        """A token for every button of a face; the same button keeps its token."""
+        if not face.buttons:
+            return {}
+        meanings = {
+            button: Button(
+                token="",
+                place=str(place),
+                subject=button.about or subject,
+                revision=revision,
+                action=str(button.action),
+                argument="" if button.value is None else format(button.value, "f"),
             )
             for row in face.buttons
             for button in row
         }
 
-    return await store.write(work)
+        def work(tx: Transaction) -> Tokens:
+            return {
+                button: tx.chat.button(meaning.evolve(token=tx.new_id()))
+                for button, meaning in meanings.items()
+            }
+
+        tokens = await self._store.write(work)
+        for button, meaning in meanings.items():
+            self._hold(meaning.evolve(token=tokens[button]))
+        return tokens
+
+    async def meaning(self, token: str) -> Button | None:
+        """What a token means, or None for one we never gave out."""
+        held = self._held.get(token)
+        return held or await self._store.read(lambda tx: tx.chat.pressed(token))
+
+    def _hold(self, button: Button) -> None:
+        self._held[button.token] = button
+        if len(self._held) > HELD:
+            del self._held[next(iter(self._held))]

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from bot.telegram import figures, lines
 from bot.telegram.faces import TEXT_LIMIT, Face, Look
+from execution.editing import CHANGEABLE
 from execution.events import Event, EventKind
 from execution.orders import DOUBT_BUDGET
 from execution.reports import Trail
@@ -30,7 +31,7 @@ def pages(trail: Trail, look: Look, *, short: str) -> list[Face]:
     view = trail.view
     title = f"{lines.badge(view.ticket.mode)} · {short} {lines.what(view)}"
     zone = f"{lines.place(view)} · times in {figures.quoted(str(look.zone), lines.NAME)}"
-    head = f"{title}: who did what when\n{zone}"
+    head = f"{title}: who did what when\n{zone}\n"
     said = told(trail, look.zone)
     fold = len(said) > _UNFOLDED
     made: list[Face] = []
@@ -83,8 +84,9 @@ def _entries(trail: Trail) -> Iterator[tuple[datetime, str]]:
     signal = trail.view.signal
     source = " ".join(_word(word) for word in (signal.source, signal.strategy) if word)
     text = f"Signal from {source}"
-    if signal.again is not None and trail.proposer is not None:
-        text = f"{_word(trail.proposer)} proposed {figures.short_id(signal.again)} again"
+    if signal.proposer_name is not None:
+        what = "it" if signal.again is None else f"{figures.short_id(signal.again)} again"
+        text = f"{_word(signal.proposer_name)} proposed {what}"
     yield signal.received_at, text
     for event in trail.events:
         yield event.at, _prefix(trail, event) + sentence(trail, event)
@@ -157,18 +159,39 @@ def _ticket_refused(trail: Trail, event: Event) -> str:
 
 
 def _ticket_pending(trail: Trail, event: Event) -> str:
-    need = lines.approvals(int(event.data["required"])).lower()
-    return f"Card made, {need} needed by rule {_word(event.data['rule'])}"
+    need = f"{lines.approvals(int(event.data['required'])).lower()} needed"
+    if "veto_window_s" in event.data:
+        need = "goes ahead unless somebody rejects"
+    return f"Card made, {need} by rule {_word(event.data['rule'])}"
 
 
 def _ticket_approved(trail: Trail, event: Event) -> str:
     if "rule" in event.data:
         return f"Goes straight through by rule {_word(event.data['rule'])}"
+    kind, _, rule = (event.actor or "").partition(":")
+    if kind == "rule":
+        return f"Nobody rejected it in time: goes ahead by rule {_word(rule)}"
     return "Approved"
 
 
 def _revised(trail: Trail, event: Event) -> str:
+    changed = [f"{what} {event.data[what]}" for what in CHANGEABLE if what in event.data]
+    if changed:
+        told = figures.outside(", ".join(changed), lines.SENTENCE)
+        return f"{_who(trail, event)} changed {told}: revision {event.data['revision']}"
     return _with_reason(f"Asked again as revision {event.data['revision']}", event)
+
+
+def _proposed(trail: Trail, event: Event) -> str:
+    repeat = trail.repeats.get(event.data["signal"])
+    named = f" as {figures.short_id(repeat)}" if repeat else ""
+    return f"{_who(trail, event)} proposed it again{named}"
+
+
+def _veto_window(trail: Trail, event: Event) -> str:
+    if "ends" in event.data:
+        return "Its veto window began"
+    return "Its veto window stopped, and starts anew once people can be heard"
 
 
 def _vote(trail: Trail, event: Event) -> str:
@@ -196,6 +219,12 @@ def _order_absent(trail: Trail, event: Event) -> str:
 
 def _order_stuck(trail: Trail, event: Event) -> str:
     return f"Unknown for {figures.duration(DOUBT_BUDGET)}: a person must decide"
+
+
+def _looked_for(trail: Trail, event: Event) -> str:
+    if event.data["answered"] != "yes":
+        return f"{_exchange(trail)} did not answer all that was asked"
+    return f"Not there, after {figures.several(int(event.data['looks']), 'complete look')}"
 
 
 def _marked_absent(trail: Trail, event: Event) -> str:
@@ -259,8 +288,9 @@ WORDS: Mapping[EventKind, Callable[[Trail, Event], str]] = {
     EventKind.TICKET_WORKING: _plain("On its way"),
     EventKind.TICKET_DONE: _plain("Done"),
     EventKind.TICKET_FAILED: _plain("Failed"),
-    EventKind.TICKET_PROPOSED: _by("proposed it again"),
+    EventKind.TICKET_PROPOSED: _proposed,
     EventKind.VOTE: _vote,
+    EventKind.VETO_WINDOW: _veto_window,
     EventKind.ORDER_PLANNED: _order_planned,
     EventKind.ORDER_DENIED: _plain("Not sent"),
     EventKind.ORDER_SENDING: _order_sending,
@@ -276,6 +306,7 @@ WORDS: Mapping[EventKind, Callable[[Trail, Event], str]] = {
     EventKind.ORDER_ABSENT: _order_absent,
     EventKind.ORDER_STUCK: _order_stuck,
     EventKind.ORDER_LOOK_ASKED: _by("had it looked for at once"),
+    EventKind.ORDER_LOOKED_FOR: _looked_for,
     EventKind.ORDER_MARKED_ABSENT: _marked_absent,
     EventKind.ORDER_NAMED: _named,
     EventKind.ORDER_ADOPTED: _adopted,

@@ -1,4 +1,4 @@
-"""Typed replies to a question of ours: who may answer, one question to the desk, what to say.
+"""Typed replies to a question of ours, or to a card: who may, one question to the desk, what to say.
 
 What a reply answers is a stored row, found by the message it replies to; nothing typed says so.
 """
@@ -6,14 +6,20 @@ What a reply answers is a stored row, found by the message it replies to; nothin
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from string import digits
 
+from bot.sources.fields import BadField
+from bot.sources.signal import read_values
+from bot.sources.text import FIELD_OF, read_change
 from bot.telegram import answers, doubts, replies
 from bot.telegram.front import Asked, Front, Reply
 from execution.approval import Role
+from execution.editing import Change
 from execution.errors import Told
 from execution.outcome import Outcome
+from execution.types import Size, SizeKind
 
-Handler = Callable[[Front, str, Asked], Awaitable[Reply]]
+Handler = Callable[[Front, str, Asked], Awaitable[Reply | None]]
 
 
 async def name_id(front: Front, order_id: str, asked: Asked) -> Reply:
@@ -28,8 +34,62 @@ async def name_id(front: Front, order_id: str, asked: Asked) -> Reply:
     return Reply(face=doubts.asking(view, named, short=short(view.ticket.id)))
 
 
-HANDLERS: dict[str, tuple[Role, Handler]] = {"name_id": (Role.OWNER, name_id)}
-"""By the first word of the question's subject, `<word>:<id>:<message>`."""
+_WORDS = {
+    "amount": "amount",
+    "notional": "value",
+    "price": "limit",
+    "stop_loss": "stop",
+    "take_profit": "target",
+    "body": "this",
+}
+"""What people call the fields of a change."""
+
+
+async def edit(front: Front, about: str, asked: Asked) -> Reply:
+    """What is to change about a ticket, below the question about one of its revisions."""
+    ticket, _, revision = about.partition(":")
+    return await _edited(front, ticket, int(revision), asked)
+
+
+async def edit_card(front: Front, ticket: str, asked: Asked) -> Reply | None:
+    """The same below the card itself, which shows the newest revision."""
+    view = await front.view(ticket)
+    return None if view is None else await _edited(front, ticket, view.ticket.revision, asked)
+
+
+async def _edited(front: Front, ticket: str, revision: int, asked: Asked) -> Reply:
+    try:
+        fields = read_values(read_change(" ".join(asked.words)))
+    except BadField as error:
+        word = _WORDS[error.field.partition("[")[0]]
+        return Reply(face=replies.not_a_change(front.mode, f"{word} {error.wrong}"))
+    size = next((kind for kind in SizeKind if kind in fields), None)
+    change = Change(
+        size=None if size is None else Size(kind=size, value=fields[size]),
+        price=fields.get("price"),
+        stop_loss=fields.get("stop_loss"),
+        take_profit=fields.get("take_profit"),
+    )
+    person = asked.who.person
+    answer = await front.desk.edit(ticket, revision=revision, person=person, change=change)
+    text, view = answers.tapped(answer, front.look, may_look=True), await front.view(ticket)
+    if view is None:
+        return Reply(face=replies.told(front.mode, text))
+    short = await front.shorten()
+    return Reply(face=replies.edited(view, text, short=short(ticket)))
+
+
+def _is_change(word: str) -> bool:
+    """Whether what somebody says begins as a change does: with a figure or a mark."""
+    return word.startswith(("$", "@", *digits)) or word.lower() in FIELD_OF
+
+
+HANDLERS: dict[str, tuple[Role, Handler]] = {
+    "name_id": (Role.OWNER, name_id),
+    "edit": (Role.APPROVER, edit),
+    "ticket": (Role.APPROVER, edit_card),
+}
+"""By the first word of what is replied to: a question, `<word>:<about>:<message>`, or a card."""
 
 
 async def run(front: Front, subject: str, asked: Asked) -> Reply | None:
@@ -37,6 +97,11 @@ async def run(front: Front, subject: str, asked: Asked) -> Reply | None:
     word, _, rest = subject.partition(":")
     if word not in HANDLERS or asked.who.role is None:
         return None
+    about = rest.rpartition(":")[0]
+    if word == "ticket":
+        about = rest
+        if not _is_change(asked.words[0]):
+            return None  # people talk about a card below it
     needs, handler = HANDLERS[word]
     role = asked.who.role
     if not role.includes(needs):
@@ -44,6 +109,6 @@ async def run(front: Front, subject: str, asked: Asked) -> Reply | None:
             face=replies.told(front.mode, f"This needs the role {needs}; yours is {role}.")
         )
     try:
-        return await handler(front, rest.partition(":")[0], asked)
+        return await handler(front, about, asked)
     except Told as error:
         return Reply(face=replies.told(front.mode, str(error)))

@@ -60,6 +60,8 @@ def _objection(tx: Transaction, order: Order, report: Report | None) -> str | No
     if (report.symbol, report.side, report.amount) != (order.symbol, order.side, order.amount):
         shown = f"{report.side} {report.amount:f} {report.symbol}"
         return f"{order.venue} shows {shown} under that id, ours is another order"
+    if report.price not in {None, order.price}:
+        return f"{order.venue} shows it at {report.price:f}, ours was sent at {order.price:f}"
     if report.client_order_id not in {None, order.client_order_id}:
         return f"{order.venue} shows it under another client id than the one we sent"
     if tx.orders.is_known(order.venue, report.venue_order_id):

@@ -8,8 +8,9 @@ is asked again; since nobody can be asked, whatever objects leaves the rest unse
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
-from execution import approval, booking, orders
+from execution import approval, booking, orders, rules
 from execution.config import Config
 from execution.errors import Corrupt
 from execution.executor.opening import add_order
@@ -19,6 +20,11 @@ from execution.snapshots import Moment, recheck_rest
 from execution.store import Transaction
 from execution.types import OnTimeout, Order, Ticket, TimeInForce
 from execution.venues.venue import Venue
+
+
+def is_certain(last: Order, now: datetime) -> bool:
+    """Whether what an order left is known: some exchanges show its last trade a little after its end."""
+    return last.ended_at is not None and now - last.ended_at >= orders.STALE_LOOK
 
 
 def plan(
@@ -38,7 +44,8 @@ def plan(
             return None
         rest = booking.left(terms, legs, tx.fills.of_tickets([ticket_id]).get(ticket_id, []))
         found = recheck_rest(ticket, rest, Moment(tx=tx, market=market, config=config))
-        if not approval.is_approved(ticket, tx.tickets.votes(ticket.id), config.policy):
+        rule, votes = rules.met(tx, config.policy, ticket), tx.tickets.votes(ticket.id)
+        if not approval.is_approved(ticket, votes, config.policy, rule):
             found = "its approvals no longer count."
         if isinstance(found, str):
             _end(tx, ticket, legs, why=found)

@@ -13,15 +13,17 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
+from typing import Any
 
-from execution import approval, booking
+from execution import approval, booking, rules
 from execution.config import Config
 from execution.errors import Corrupt, StoreUnavailable, VenueUnavailable
 from execution.executor import carrying_on, following, opening, screening, sending
 from execution.market import Market
+from execution.outcome import Answer, Outcome
 from execution.store import Store, Transaction
 from execution.trading import Brake
-from execution.types import Order, OrderState, Signal, Ticket, TicketState
+from execution.types import Order, OrderState, Quote, Signal, Ticket, TicketState
 from execution.venues.venue import Venue
 
 log = logging.getLogger(__name__)
@@ -30,8 +32,10 @@ IDLE = 0.25
 """Seconds between looks at what is due when no bell rings."""
 AFTER_ORDERS = 0.03
 """Seconds all else waits while an approved order goes out: it needs the interpreter more."""
+A_BREATH = 0.003
+"""Seconds a voter waits for their answer then, until the order has left."""
 CALM = 1.0
-"""Seconds before it is tried again to send what an order left."""
+"""Seconds before it is tried again to send what an order left, or to cancel one."""
 REST = 5.0
 """Seconds before work that failed is tried again."""
 QUIET = timedelta(seconds=3)
@@ -86,6 +90,8 @@ class Executor:
         """Ids of orders that a live task of ours is sending."""
         self._deliveries: set[asyncio.Task[object]] = set()
         self._resting: dict[str, float] = {}
+        self._sent_at = -AFTER_ORDERS
+        """When the last order went out, by the loop's clock."""
         self._stopping = False
         store.on_commit(self._bell.set)
         market.on_change(self._bell.set)
@@ -93,19 +99,23 @@ class Executor:
     async def recover(self) -> None:
         """Make what a dead process left behind safe to go on with.
 
-        What was `sending` may or may not have arrived: it is in doubt. A ticket whose venue is gone
-        from the settings, or is now another mode than the card said, can no longer be approved; one
-        whose rule has changed is asked again.
+        What was `sending` may or may not have arrived: it is in doubt. All that may be at a venue is
+        looked at. A ticket whose venue is gone from the settings, or is now another mode than the
+        card said, can no longer be approved; where the rules have changed, one that meets another is
+        asked again.
         """
 
         def work(tx: Transaction) -> None:
+            changed = rules.note(tx, self._config.policy)
             for order in tx.orders.in_state(OrderState.SENDING):
                 sending.interrupted(order.id)(tx)
+            for order in tx.orders.in_state(*_AT_THE_VENUE):
+                tx.orders.change(order, following.at_once(order, tx.now))
             for ticket in tx.tickets.in_state(TicketState.PENDING, TicketState.APPROVED):
                 reason = self._no_longer(ticket)
                 if reason is not None:
                     booking.move_ticket(tx, ticket, TicketState.CANCELED, reason=reason)
-                else:
+                elif changed or not approval.is_bound(ticket, self._config.policy):
                     booking.follow_rules(tx, ticket, self._config.policy)
 
         await self._store.write(work)
@@ -118,6 +128,25 @@ class Executor:
         if venue.mode is not ticket.mode:
             return f"{ticket.venue} is {venue.mode} now, the card said {ticket.mode}"
         return None
+
+    async def decide(self, ticket_id: str, vote: Callable[[Transaction], Answer]) -> Answer:
+        """Store a vote; the order of what it approves is stored with it, and sent at once.
+
+        Raises:
+            StoreUnavailable: nothing was stored.
+        """
+        stored: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        task = self._start(f"ticket:{ticket_id}", self._open_with(vote, stored))
+        if task is None:
+            return await self._store.write(vote, first=True)
+        either: set[asyncio.Future[Any]] = {task, stored}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if not stored.done():
+            task.result()  # what it failed by is told to the voter too
+        answer = stored.result()
+        if answer.outcome is Outcome.APPROVED:
+            await asyncio.sleep(A_BREATH)
+        return answer
 
     async def run(self) -> None:
         """Work until canceled."""
@@ -142,6 +171,7 @@ class Executor:
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     async def _turn(self) -> None:
+        await asyncio.sleep(self._sent_at + AFTER_ORDERS - asyncio.get_running_loop().time())
         # An approved ticket waits for nothing else: its order goes out before all is looked at.
         approved, state = await self._store.read(
             lambda tx: (tx.tickets.in_state(TicketState.APPROVED), tx.trading().state)
@@ -153,7 +183,7 @@ class Executor:
         if self._tasks.keys() & {f"ticket:{ticket.id}" for ticket in approved}:
             await asyncio.sleep(AFTER_ORDERS)
         waiting = await self._store.read(self._look)
-        if any(order.state is OrderState.WORKING for order in waiting.due):
+        if any(following.is_overdue(order, waiting.now) for order in waiting.due):
             await self._store.write(following.time_out)
         self._market.watch(waiting.watched)
         for order in waiting.sending:
@@ -164,7 +194,7 @@ class Executor:
         self._send_what_may_go(waiting)
         for order in waiting.due:
             if order.venue in self._venues and self._market.feed(order.venue).loaded:
-                self._start(f"order:{order.id}", self._follow(order))
+                self._start_look(order, waiting.now)
 
     def _send_what_may_go(self, waiting: Waiting) -> None:
         """Planned orders, and what waited too long; none while the brake is pulled."""
@@ -205,7 +235,7 @@ class Executor:
                 *(order for order in live if following.due(order, tx)),
                 *tx.orders.asked_about(tx.now),
             ],
-            left_over=list(tx.orders.left_over()),
+            left_over=[o for o in tx.orders.left_over() if carrying_on.is_certain(o, tx.now)],
             watched=watched,
             now=tx.now,
         )
@@ -217,24 +247,33 @@ class Executor:
         feed = self._market.feed(venue)
         return feed.ready and feed.silent < QUIET
 
-    def _start(self, key: str, work: Coroutine[object, object, None]) -> None:
+    def _start(self, key: str, work: Coroutine[object, object, None]) -> asyncio.Task[None] | None:
         """Run one piece of work, unless it is running already or we are stopping."""
         now = asyncio.get_running_loop().time()
         if key in self._tasks or self._stopping or self._resting.get(key, now) > now:
             work.close()
-            return
+            return None
         self._resting.pop(key, None)
         task = asyncio.create_task(work, name=key)
         self._tasks[key] = task
         task.add_done_callback(lambda done: self._ended(key, done))
+        return task
 
     def _ended(self, key: str, task: asyncio.Task[None]) -> None:
         del self._tasks[key]
         if not task.cancelled() and (error := task.exception()) is not None:
             # The row is as it was before the failed transaction: the next turn tries again.
             level = logging.CRITICAL if isinstance(error, Corrupt) else logging.ERROR
-            log.log(level, "%s failed: %s", key, error, exc_info=error)
+            known = isinstance(error, StoreUnavailable)
+            log.log(level, "%s failed: %s", key, error, exc_info=None if known else error)
             self._resting[key] = task.get_loop().time() + REST
+
+    def _start_look(self, order: Order, now: datetime) -> None:
+        """Take an order's next step; its cancel does not wait for a look that is still under way."""
+        key = f"order:{order.id}"
+        if key in self._tasks and following.to_be_canceled(order):
+            self._start(f"cancel:{order.id}", self._cancel(order))
+        self._start(key, self._follow(order, now))
 
     async def _screen(self, signal: Signal) -> None:
         await screening.Screening(
@@ -250,9 +289,34 @@ class Executor:
 
     async def _open(self, ticket: Ticket) -> None:
         """An approved ticket: its order planned and made `sending` in one commit, then sent."""
+        await self._deliver(self._plan(ticket))
+
+    async def _open_with(
+        self, vote: Callable[[Transaction], Answer], stored: asyncio.Future[Answer]
+    ) -> None:
+        """The same in the commit of the vote that approves it; `stored` is told of that commit."""
+        answers: list[Answer] = []
+
+        def plan(tx: Transaction) -> Order | None:
+            answer = vote(tx)
+            answers[:] = [answer]
+            if answer.outcome is not Outcome.APPROVED or answer.ticket is None:
+                return None
+            if self._brake.pulled or not self._ready(answer.ticket.venue):
+                return None  # it stays approved: a turn will find it
+            return self._plan(answer.ticket, answer.quote)(tx)
+
+        try:
+            await self._deliver(plan, committed=lambda: stored.set_result(answers[0]))
+        except StoreUnavailable as error:
+            stored.set_exception(error)
+
+    def _plan(
+        self, ticket: Ticket, quote: Quote | None = None
+    ) -> Callable[[Transaction], Order | None]:
+        """Its order, for the transaction in which it is stored."""
         venue = self._venues[ticket.venue]
-        plan = opening.plan(ticket.id, venue, self._market, self._config, self._install)
-        await self._deliver(_id_of(plan), venue)
+        return opening.plan(ticket.id, venue, self._market, self._config, self._install, quote)
 
     async def _carry_on(self, last: Order) -> None:
         """What an order left goes out again, once one more look has shown nothing new of it."""
@@ -267,31 +331,39 @@ class Executor:
             await asyncio.sleep(CALM)
             return
         plan = carrying_on.plan(last.ticket, venue, self._market, self._config, self._install)
-        await self._deliver(_id_of(plan), venue)
+        await self._deliver(plan)
 
     async def _send(self, planned: Order) -> None:
         """An order that was planned and never left: it goes out under the same id."""
-        await self._deliver(lambda tx: planned.id, self._venues[planned.venue])
+        await self._deliver(opening.planned_before(planned.id, self._config))
 
-    async def _deliver(self, planned: Callable[[Transaction], str | None], venue: Venue) -> None:
-        """Commit an order as `sending`, send it once, store the outcome."""
+    async def _deliver(
+        self,
+        plan: Callable[[Transaction], Order | None],
+        *,
+        committed: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Commit a planned order as `sending`, send it once, store the outcome."""
         ours: list[str] = []
 
         def work(tx: Transaction) -> Order | None:
-            order_id = planned(tx)
-            if order_id is None:
+            planned = plan(tx)
+            if planned is None:
                 return None
-            ours.append(order_id)
+            ours.append(planned.id)
             # Before the commit: whoever sees it `sending` must see that it is being sent.
-            self._delivering.add(order_id)
-            return sending.commit_sending(order_id, venue)(tx)
+            self._delivering.add(planned.id)
+            return sending.commit_sending(tx, planned, self._venues[planned.venue])
 
         task = asyncio.current_task()
         assert task is not None, "work runs in tasks"
         self._deliveries.add(task)
         try:
             order = await self._store.write(work, first=True)
+            committed()
             if order is not None:
+                self._sent_at = asyncio.get_running_loop().time()
+                venue = self._venues[order.venue]
                 record = await sending.send(order, venue, self._brake, self._config, self._jitter)
                 await self._record(record, order)
                 self._market.stale_balances(order.venue)
@@ -309,19 +381,14 @@ class Executor:
                 log.critical("the outcome of order %s cannot be stored: %s", order.id, error)
                 await asyncio.sleep(1)
 
-    async def _follow(self, order: Order) -> None:
-        silent = self._market.feed(order.venue).silent
-        if await following.follow(order, self._venues[order.venue], self._store, silent):
+    async def _cancel(self, order: Order) -> None:
+        """Ask for its cancel, and not again at once."""
+        await following.cancel(order, self._venues[order.venue], self._store)
+        await asyncio.sleep(CALM)
+
+    async def _follow(self, order: Order, now: datetime) -> None:
+        venue, silent = self._venues[order.venue], self._market.feed(order.venue).silent
+        if await following.follow(order, venue, self._store, now=now, silent=silent):
             self._market.heard(order.venue)
         if order.reported > 0:
             self._market.stale_balances(order.venue)
-
-
-def _id_of(plan: Callable[[Transaction], Order | None]) -> Callable[[Transaction], str | None]:
-    """The same plan, saying only which order it made."""
-
-    def work(tx: Transaction) -> str | None:
-        order = plan(tx)
-        return None if order is None else order.id
-
-    return work

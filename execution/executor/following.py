@@ -7,9 +7,10 @@ column, so that a restart carries on where this left off.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from contextlib import suppress
+from datetime import datetime, timedelta
 
-from execution import booking, orders
+from execution import booking, orders, unproved
 from execution.errors import OrderUnknown, VenueUnavailable
 from execution.executor import adopting
 from execution.store import Store, Transaction
@@ -18,14 +19,22 @@ from execution.venues.venue import OrderKey, Report, Trade, Venue
 
 Change = Callable[[Transaction], object]
 
+LOOKED_FOR_AFTER_ALL = timedelta(minutes=10)
+"""How long an order that is absent is looked for all the same."""
+CANCEL_THROUGH_SILENCE = timedelta(seconds=5)
+"""How often an order's cancel goes to a venue that asked for silence: what comes faster lengthens it."""
 
-async def follow(order: Order, venue: Venue, store: Store, silent: timedelta) -> bool:
+
+async def follow(
+    order: Order, venue: Venue, store: Store, *, now: datetime, silent: timedelta
+) -> bool:
     """One step in the life of an order that may be at the venue; whether the venue answered.
 
-    `silent` is how long it had said nothing: the longer, the later it is asked again.
+    It begins `now`, after the venue had said nothing for as long as `silent`: the longer, the later
+    it is asked again.
     """
-    if order.cancel_requested_at is not None and order.state not in orders.ENDED:
-        await _cancel(order, venue, store)
+    if to_be_canceled(order):
+        await cancel(order, venue, store)
     try:
         if order.named_id is not None:
             await adopting.check_named_id(order, venue, store)
@@ -33,10 +42,10 @@ async def follow(order: Order, venue: Venue, store: Store, silent: timedelta) ->
         report = await venue.find(key_of(order))
         trades = await _missing_trades(order, report, venue, store)
     except VenueUnavailable as error:
-        await store.write(_look_later(order.id, max(silent, error.retry_after or silent)))
+        await store.write(_look_later(order.id, silent, error.retry_after or timedelta(0)))
         return False
     if report is None:
-        await store.write(_not_found(order.id, venue))
+        await store.write(_not_found(order.id, venue, now))
     else:
         await store.write(lambda tx: booking.book(tx, order.id, report, trades))
     return True
@@ -69,26 +78,46 @@ def due(order: Order, tx: Transaction) -> bool:
     return order.next_look_at is None or order.next_look_at <= tx.now
 
 
+def at_once(order: Order, now: datetime) -> Order:
+    """The order as a new process follows it: its next look is due now.
+
+    The times of one that was sent after now are of a clock that was set back since: where to search
+    and how long to wait cannot be told from them, so that nothing proves it absent.
+    """
+    if order.sent_at is None or order.sent_at <= now:
+        return order.evolve(next_look_at=now)
+    doubted_at = None if order.doubted_at is None else now
+    return order.evolve(next_look_at=now, fence_at=None, doubted_at=doubted_at)
+
+
+def is_overdue(order: Order, now: datetime) -> bool:
+    """Whether an order has rested for its time, and nobody has canceled it yet."""
+    rests = order.state is OrderState.WORKING and order.cancel_requested_at is None
+    return rests and order.cancel_after is not None and order.cancel_after <= now
+
+
 def time_out(tx: Transaction) -> None:
     """Ask for the rest of every order to be canceled whose time to rest is over.
 
     What is to go out again goes only after this cancel is proved (`carrying_on.py`).
     """
     for order in tx.orders.in_state(OrderState.WORKING):
-        overdue = order.cancel_after is not None and order.cancel_after <= tx.now
-        if overdue and order.cancel_requested_at is None:
+        if is_overdue(order, tx.now):
             booking.request_cancel(tx, order, actor="desk", reason=orders.TIMED_OUT)
 
 
-async def _cancel(order: Order, venue: Venue, store: Store) -> None:
+def to_be_canceled(order: Order) -> bool:
+    """Whether somebody wants its rest canceled, and there may be one."""
+    return order.cancel_requested_at is not None and order.state not in orders.ENDED
+
+
+async def cancel(order: Order, venue: Venue, store: Store) -> None:
     """Send a cancel; its outcome is whatever the next look shows."""
     if order.state is OrderState.WORKING:
         await store.write(_canceling(order.id))
-    try:
+    # Filled, gone or not answered: looking tells which, and asking again is harmless.
+    with suppress(OrderUnknown, VenueUnavailable):
         await venue.cancel(key_of(order))
-    except (OrderUnknown, VenueUnavailable):
-        # Filled, gone or not answered: looking tells which, and asking again is harmless.
-        return
 
 
 async def _missing_trades(
@@ -115,8 +144,11 @@ def _canceling(order_id: str) -> Change:
     return work
 
 
-def _look_later(order_id: str, pause: timedelta) -> Change:
-    """The venue did not answer: this was no look, ask again. A cancel is never held up."""
+def _look_later(order_id: str, silent: timedelta, asked: timedelta) -> Change:
+    """The venue did not answer, or `asked` for that much silence: this was no look, look again.
+
+    A cancel is not held up, only slower while the venue wants to hear nothing.
+    """
 
     def work(tx: Transaction) -> None:
         order = tx.orders.get(order_id)
@@ -125,28 +157,27 @@ def _look_later(order_id: str, pause: timedelta) -> Change:
                 tx, order, OrderState.STUCK, next_look_at=orders.next_look(order, tx.now)
             )
             return
-        wait = booking.POLL
-        if order.cancel_requested_at is None:
-            wait = max(wait, min(pause, orders.LOOK_AGAIN[-1]))
+        if to_be_canceled(order):
+            pause = min(asked, CANCEL_THROUGH_SILENCE)
+        else:
+            pause = min(max(silent, asked), orders.LOOK_AGAIN[-1])
+        wait = max(booking.POLL, pause)
         tx.orders.change(order, order.evolve(next_look_at=tx.now + wait))
+        unproved.tell_look(tx, order, answered=False)
 
     return work
 
 
-def _not_found(order_id: str, venue: Venue) -> Change:
-    """A complete round in which nothing at the venue knew the order."""
+def _not_found(order_id: str, venue: Venue, began: datetime) -> Change:
+    """A complete round in which nothing at the venue knew the order, begun then."""
 
     def work(tx: Transaction) -> None:
         order = tx.orders.get(order_id)
         if order.state in orders.ENDED:
-            tx.orders.change(order, order.evolve(next_look_at=None))
-            return
-        seen = order.acknowledged_at
-        if seen is not None and tx.now - seen < max(venue.visibility_grace, orders.STALE_LOOK):
-            # It was just acknowledged: venues show an order to look-ups a moment later.
+            tx.orders.change(order, order.evolve(next_look_at=_late_look(order, tx.now)))
+        elif _was_just_seen(order, tx.now, venue):
             tx.orders.change(order, order.evolve(next_look_at=tx.now + booking.POLL))
-            return
-        if order.state in {OrderState.WORKING, OrderState.CANCELING}:
+        elif order.state in {OrderState.WORKING, OrderState.CANCELING}:
             booking.move_order(
                 tx,
                 order,
@@ -155,27 +186,42 @@ def _not_found(order_id: str, venue: Venue) -> Change:
                 doubted_at=tx.now,
                 next_look_at=tx.now + orders.LOOK_AGAIN[0],
             )
-            return
-        looked = order.evolve(looks=order.looks + 1)
-        if orders.proved_absent(looked, tx.now, venue.visibility_grace):
-            booking.move_order(
-                tx,
-                order,
-                OrderState.ABSENT,
-                reason="looked for until it was certain: it does not exist",
-                looks=looked.looks,
-                next_look_at=None,
-            )
-        elif orders.out_of_budget(looked, tx.now) and order.state is OrderState.IN_DOUBT:
-            booking.move_order(
-                tx,
-                order,
-                OrderState.STUCK,
-                looks=looked.looks,
-                next_look_at=orders.next_look(looked, tx.now),
-            )
         else:
-            again = orders.next_look(looked, tx.now)
-            tx.orders.change(order, looked.evolve(next_look_at=again))
+            _count_the_round(tx, order, venue, began)
 
     return work
+
+
+def _was_just_seen(order: Order, at: datetime, venue: Venue) -> bool:
+    """Whether it was acknowledged so lately that look-ups may not show it yet."""
+    seen = order.acknowledged_at
+    grace = venue.visibility_grace
+    hidden = orders.LOOK_AGAIN[-1] if grace is None else max(grace, orders.STALE_LOOK)
+    return seen is not None and at - seen < hidden
+
+
+def _late_look(order: Order, at: datetime) -> datetime | None:
+    """When to look again for what is absent: what a proof says of a venue may be wrong for a while."""
+    ended = order.ended_at or at
+    late = order.state is OrderState.ABSENT and at - ended < LOOKED_FOR_AFTER_ALL
+    return at + orders.LOOK_AGAIN[-1] if late else None
+
+
+def _count_the_round(tx: Transaction, order: Order, venue: Venue, began: datetime) -> None:
+    """An order in doubt was not found once more: absent, stuck, or looked for again."""
+    looked = order.evolve(looks=order.looks + 1)
+    again = orders.next_look(looked, tx.now)
+    if orders.proved_absent(looked, began, venue.visibility_grace):
+        booking.move_order(
+            tx,
+            order,
+            OrderState.ABSENT,
+            reason="looked for until it was certain: it does not exist",
+            looks=looked.looks,
+            next_look_at=tx.now + orders.LOOK_AGAIN[-1],
+        )
+    elif orders.out_of_budget(looked, tx.now) and order.state is OrderState.IN_DOUBT:
+        booking.move_order(tx, order, OrderState.STUCK, looks=looked.looks, next_look_at=again)
+    else:
+        tx.orders.change(order, looked.evolve(next_look_at=again))
+        unproved.tell_look(tx, looked, answered=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from uuid import UUID, uuid5
 
-from execution import approval, booking, orders
+from execution import approval, booking, orders, rules
 from execution.config import Config
 from execution.errors import Corrupt
 from execution.events import EventKind
@@ -22,6 +22,8 @@ from execution.types import (
     Order,
     OrderState,
     OrderType,
+    Quote,
+    Side,
     Terms,
     Ticket,
     TicketState,
@@ -38,9 +40,17 @@ def unique_id(install: str, venue: str, ticket: str, leg: str) -> bytes:
 
 
 def plan(
-    ticket_id: str, venue: Venue, market: Market, config: Config, install: str
+    ticket_id: str,
+    venue: Venue,
+    market: Market,
+    config: Config,
+    install: str,
+    quote: Quote | None = None,
 ) -> Callable[[Transaction], Order | None]:
-    """The planned order of an approved ticket; None when it may not be sent as it stands."""
+    """The planned order of an approved ticket; None when it may not be sent as it stands.
+
+    `quote` is what it was approved by in this very transaction: then the rules were just asked.
+    """
 
     def work(tx: Transaction) -> Order | None:
         ticket = tx.tickets.get(ticket_id)
@@ -51,16 +61,22 @@ def plan(
         except Corrupt as error:
             booking.move_ticket(tx, ticket, TicketState.FAILED, reason=str(error))
             return None
+        if terms.test:
+            booking.move_ticket(tx, ticket, TicketState.CANCELED, reason=booking.TESTED)
+            return None
         moment = Moment(tx=tx, market=market, config=config)
-        usable = _is_usable(tx, ticket, config)
-        found = recheck(ticket, moment) if usable else price_again(ticket, moment)
+        unusable = _not_usable(tx, ticket, config)
+        if unusable is not None:
+            found = price_again(ticket, moment)
+        else:
+            found = Recheck(quote=quote) if quote else recheck(ticket, moment)
         if found.quote is None:
             if not approval.still_holds(ticket, tx.now):
                 reason = f"{ticket.venue} gave no price while the approval held; nothing was sent"
                 booking.move_ticket(tx, ticket, TicketState.FAILED, reason=reason)
             return None
         if found.refusals or found.again is not None:
-            _send_back(tx, ticket, found, config, old=not usable)
+            _send_back(tx, ticket, found, config, why=unusable or found.why)
             return None
         instrument = market.instrument(terms.venue, terms.symbol)
         assert instrument is not None, "recheck found its market"
@@ -119,6 +135,41 @@ def add_order(
     return order
 
 
+def planned_before(order_id: str, config: Config) -> Callable[[Transaction], Order | None]:
+    """An order that was planned and never left; denied when it is not what people approve of today."""
+
+    def work(tx: Transaction) -> Order | None:
+        order = tx.orders.get(order_id)
+        if order.state is not OrderState.PLANNED:
+            return None
+        objection = _not_what_was_approved(tx, order, config)
+        if objection is None:
+            return order
+        booking.move_order(tx, order, OrderState.DENIED, reason=objection)
+        return None
+
+    return work
+
+
+def _not_what_was_approved(tx: Transaction, order: Order, config: Config) -> str | None:
+    ticket = tx.tickets.get(order.ticket)
+    assert ticket is not None, "an order has a ticket"
+    try:
+        terms = approval.checked_fingerprint(ticket, config.policy)
+    except Corrupt as error:
+        return str(error)
+    rule, votes = rules.met(tx, config.policy, ticket), tx.tickets.votes(ticket.id)
+    if not approval.is_approved(ticket, votes, config.policy, rule):
+        return f"its approvals are not what the rule {rule.name} asks for today"
+    past = order.price > terms.bound if terms.side is Side.BUY else order.price < terms.bound
+    same = (order.venue, order.symbol, order.side) == (terms.venue, terms.symbol, terms.side)
+    others = [leg for leg in tx.orders.of_ticket(ticket.id) if leg.id != order.id]
+    fills = tx.fills.of_tickets([ticket.id]).get(ticket.id, [])
+    if past or not same or order.amount > booking.left(terms, others, fills):
+        return "the order is not the one that was approved"
+    return None
+
+
 def overdue(ticket_id: str) -> Callable[[Transaction], None]:
     """Its venue cannot be used: when the approval has become old meanwhile, the ticket is refused."""
 
@@ -134,18 +185,21 @@ def overdue(ticket_id: str) -> Callable[[Transaction], None]:
     return work
 
 
-def _is_usable(tx: Transaction, ticket: Ticket, config: Config) -> bool:
-    """Whether the approval is young enough and its votes count today."""
+def _not_usable(tx: Transaction, ticket: Ticket, config: Config) -> str | None:
+    """Why an approval cannot be used; None while it is young and counts by today's people and rules."""
     if not approval.still_holds(ticket, tx.now):
-        return False
-    return approval.is_approved(ticket, tx.tickets.votes(ticket.id), config.policy)
+        return "the approval had become old"
+    rule, votes = rules.met(tx, config.policy, ticket), tx.tickets.votes(ticket.id)
+    if approval.is_approved(ticket, votes, config.policy, rule):
+        return None
+    return f"its approvals are not what the rule {rule.name} asks for today"
 
 
 def _send_back(
-    tx: Transaction, ticket: Ticket, found: Recheck, config: Config, *, old: bool
+    tx: Transaction, ticket: Ticket, found: Recheck, config: Config, *, why: str | None
 ) -> None:
     if found.refusals:
         booking.refuse(tx, ticket, found.refusals)
         return
     assert found.again is not None, "nothing objects otherwise"
-    booking.ask_again(tx, ticket, found.again, policy=config.policy, old=old)
+    booking.ask_again(tx, ticket, found.again, policy=config.policy, reason=why)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from execution import risk
-from execution.approval import Rule, fingerprint
+from execution import approval, risk, rules
+from execution.approval import DEFAULT_RULE, Rule, fingerprint
 from execution.config import Config
 from execution.errors import VenueUnavailable
 from execution.events import EventKind
@@ -20,6 +20,7 @@ from execution.types import (
     Asked,
     Mode,
     Refusal,
+    Side,
     Signal,
     Size,
     SizeKind,
@@ -112,13 +113,11 @@ class Screening:
             if not isinstance(made, Terms):
                 self._refused(about, tuple(made), venue)(tx)
                 return
-            last = tx.tickets.last_like(self.signal.source, symbol, made.side)
+            last = self._last_like_it(tx, symbol, made.side)
             arrival = risk.Arrival(fired_at=self.signal.fired_at, last_like_it=last)
             checked = risk.check(made, moment.snapshot(made, arrival), self.config.limits)
-            rule = self._rule(made)
-            if rule.block:
-                text = f"The rule {rule.name} blocks this."
-                blocked = Refusal(code="BLOCKED", text=text)
+            rule = self._rule(tx, made)
+            if (blocked := rules.blocked(rule)) is not None:
                 self._refused(about, (blocked, *checked.refusals), venue, made)(tx)
             elif checked.refusals:
                 self._refused(about, checked.refusals, venue, made)(tx)
@@ -132,13 +131,26 @@ class Screening:
         longest = self.config.policy.expires_after
         return min(longest, self.signal.expires_in or longest)
 
-    def _rule(self, terms: Terms) -> Rule:
-        signal = self.signal
-        return self.config.policy.rule_for(terms, source=signal.source, strategy=signal.strategy)
+    def _last_like_it(self, tx: Transaction, symbol: str, side: Side) -> datetime | None:
+        """When its source sent the like; what a person asks for once more repeats no sender."""
+        if self.signal.again is not None or self.signal.test:
+            return None
+        return tx.tickets.last_like(self.signal.source, symbol, side)
+
+    def _rule(self, tx: Transaction, terms: Terms) -> Rule:
+        return rules.met_by(
+            tx,
+            self.config.policy,
+            terms,
+            source=self.signal.source,
+            strategy=self.signal.strategy,
+            at=tx.now,
+        )
 
     def _pass(self, tx: Transaction, about: Asked, terms: Terms, rule: Rule, checks: int) -> None:
         """Nothing objects: a card waits for people, or the rule lets it straight through."""
-        straight = rule.required == 0
+        required, window = self._asks(rule)
+        straight = required == 0
         ticket = self._ticket(
             tx,
             about,
@@ -154,9 +166,20 @@ class Screening:
             tx.now,
             ticket=ticket.id,
             rule=rule.name,
-            required=rule.required,
+            required=required,
+            veto_window_s=None if window is None else window.total_seconds(),
             fingerprint=ticket.fingerprint,
         )
+
+    def _asks(self, rule: Rule) -> tuple[int, timedelta | None]:
+        """How many approvals it needs, and its veto window.
+
+        What a person proposes again never goes without anybody's approval: it may be the same order
+        once more. A test is there to be approved.
+        """
+        if self.signal.again is not None or self.signal.test:
+            return max(rule.required, 1), None
+        return rule.required, rule.veto_window
 
     def _refused(
         self,
@@ -204,7 +227,10 @@ class Screening:
     ) -> Ticket:
         name = terms.venue if terms else venue or self.config.default_venue or "none"
         feed = self.market.feeds().get(name)
-        required = rule.required if rule else 1
+        required, window = self._asks(rule or DEFAULT_RULE)
+        mark = ""
+        if terms is not None and rule is not None:
+            mark = fingerprint(terms, rule=rule, required=required, veto_window=window)
         return Ticket(
             id=tx.new_id(),
             signal=self.signal.id,
@@ -215,7 +241,7 @@ class Screening:
             mode=feed.venue.mode if feed else Mode.PAPER,
             asked=about,
             terms=terms,
-            fingerprint=fingerprint(terms, rule=rule, required=required) if terms and rule else "",
+            fingerprint=mark,
             rule=rule.name if rule else "",
             required=required,
             created_at=tx.now,
@@ -227,6 +253,9 @@ class Screening:
             strategy=self.signal.strategy,
             note=self.signal.note,
             decided_at=None if state is TicketState.PENDING else tx.now,
+            veto_window=window,
+            remind_at=expires_at and approval.reminder(tx.now, self._waits(), veto_window=window),
+            proposer=self.signal.proposer,
         )
 
 

@@ -25,37 +25,30 @@ A_MOMENT = timedelta(seconds=1)
 Recorded = Callable[[Transaction], Order]
 
 
-def commit_sending(order_id: str, venue: Venue) -> Callable[[Transaction], Order | None]:
-    """The last commit before the send; None when it may not be sent any more."""
-
-    def work(tx: Transaction) -> Order | None:
-        order = tx.orders.get(order_id)
-        if order.state is not OrderState.PLANNED:
-            return None
-        state = tx.trading()
-        canceled = order.cancel_reason
-        if not lets_through(state, reduces=order.reduces):
-            canceled = canceled or str(state.state)
-        if canceled is not None:
-            booking.move_order(
-                tx, order, OrderState.DENIED, reason=canceled, cancel_reason=canceled
-            )
-            return None
-        stale = no_longer_approved(tx, order, venue)
-        if stale is not None:
-            booking.move_order(tx, order, OrderState.DENIED, reason=stale)
-            return None
-        return booking.move_order(
-            tx,
-            order,
-            OrderState.SENDING,
-            attempts=order.attempts + 1,
-            sent_at=tx.now,
-            fence_at=tx.now + venue.fence + FENCE_MARGIN,
-            next_look_at=None,
-        )
-
-    return work
+def commit_sending(tx: Transaction, order: Order, venue: Venue) -> Order | None:
+    """The last change before the send; None when it may not be sent any more."""
+    if order.state is not OrderState.PLANNED:
+        return None
+    state = tx.trading()
+    canceled = order.cancel_reason
+    if not lets_through(state, reduces=order.reduces):
+        canceled = canceled or str(state.state)
+    if canceled is not None:
+        booking.move_order(tx, order, OrderState.DENIED, reason=canceled, cancel_reason=canceled)
+        return None
+    stale = no_longer_approved(tx, order, venue)
+    if stale is not None:
+        booking.move_order(tx, order, OrderState.DENIED, reason=stale)
+        return None
+    return booking.move_order(
+        tx,
+        order,
+        OrderState.SENDING,
+        attempts=order.attempts + 1,
+        sent_at=tx.now,
+        fence_at=tx.now + venue.fence + FENCE_MARGIN,
+        next_look_at=None,
+    )
 
 
 def no_longer_approved(tx: Transaction, order: Order, venue: Venue) -> str | None:
@@ -194,19 +187,25 @@ def in_doubt(order: Order, reason: str) -> Recorded:
 
 
 def not_sent(order: Order, reason: str, *, again_in: timedelta) -> Recorded:
-    """It never left: the same id may go out again after a pause, while its approval holds."""
+    """It never left: the same id may go out again after a pause, while its approval holds.
+
+    Unless somebody canceled it meanwhile: then it ends here.
+    """
 
     def work(tx: Transaction) -> Order:
         ticket = tx.tickets.get(order.ticket)
         assert ticket is not None, "an order has a ticket"
         too_late = held_until(ticket, order) + A_MOMENT
-        return booking.move_order(
+        planned = booking.move_order(
             tx,
             tx.orders.get(order.id),
             OrderState.PLANNED,
             reason=reason,
             next_look_at=min(tx.now + again_in, max(too_late, tx.now)),
         )
+        if planned.cancel_reason is None:
+            return planned
+        return booking.request_cancel(tx, planned, actor="desk", reason=planned.cancel_reason)
 
     return work
 
@@ -216,6 +215,8 @@ def gave_up(order: Order, reason: str) -> Recorded:
 
     def work(tx: Transaction) -> Order:
         planned = not_sent(order, reason, again_in=timedelta(0))(tx)
+        if planned.state is OrderState.DENIED:
+            return planned
         return booking.move_order(tx, planned, OrderState.DENIED, reason=reason)
 
     return work

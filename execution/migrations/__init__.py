@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,7 @@ def upgrade(url: str) -> None:
     Raises:
         StoreUnavailable: it cannot be opened.
     """
+    _make_private(url)
     try:
         if _revision(url) != newest():
             # Imported here: it costs a start a fifth of a second, and few starts need it.
@@ -28,6 +31,13 @@ def upgrade(url: str) -> None:
             command.upgrade(config(url), "head")
     except DatabaseError as error:
         raise StoreUnavailable(f"The database cannot be opened: {error.orig}.") from error
+
+
+def _make_private(url: str) -> None:
+    """A new database is its owner's to read and nobody else's; SQLite's side files take its mode."""
+    path = Path(url.partition(":///")[2])
+    with suppress(OSError):  # SQLite says better why it cannot be made
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
 
 
 def newest() -> str:

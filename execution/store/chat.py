@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from execution.store.records import Codec, columns_of
-from execution.tables import ButtonRow, CursorRow, PostRow, TicketRow
-from execution.types import Record
+from execution.record import Record
+from execution.store.records import Codec, columns_of, rows_where
+from execution.tables import ButtonRow, CursorRow, EventRow, PostRow
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,7 +48,14 @@ class Button(Record):
 _POSTS = Codec(Post, PostRow)
 _BUTTONS = Codec(Button, ButtonRow)
 _CURSORS = columns_of(CursorRow)
-_TICKETS = columns_of(TicketRow)
+_EVENTS = columns_of(EventRow)
+
+_NEWEST = select(func.max(_EVENTS.c.seq)).where(_EVENTS.c.ticket == bindparam("ticket"))
+_STALE = rows_where(_POSTS.table, audience="audience").where(
+    _POSTS.table.c.shown_seq < _POSTS.table.c.touched
+)
+_LAST_CHARACTER = "\U0010ffff"
+_PRESSED = select(_BUTTONS.table).where(_BUTTONS.table.c.token == bindparam("token"))
 
 
 class Chat:
@@ -59,12 +66,17 @@ class Chat:
 
     def put(self, post: Post) -> None:
         """Remember a message; a newer one about the same subject takes its place."""
-        values = _POSTS.values(post)
+        values = _POSTS.values(post) | {"touched": self._touched(post.subject)}
         upsert = sqlite_insert(_POSTS.table).values(values)
         changes = {k: v for k, v in values.items() if k != "id"}
         self._connection.execute(
             upsert.on_conflict_do_update(index_elements=["audience", "subject"], set_=changes)
         )
+
+    def _touched(self, subject: str) -> int:
+        """The newest journal entry about the ticket that this is about; 0 where it is about none."""
+        about = {"ticket": subject.removeprefix("ticket:")}
+        return self._connection.execute(_NEWEST, about).scalar() or 0
 
     def post(self, audience: str, subject: str) -> Post | None:
         """The message about a subject."""
@@ -77,7 +89,9 @@ class Chat:
         """The newest message about any subject that begins so."""
         table = _POSTS.table
         query = select(table).where(
-            table.c.audience == audience, table.c.subject.startswith(prefix, autoescape=True)
+            table.c.audience == audience,
+            table.c.subject >= prefix,
+            table.c.subject < prefix + _LAST_CHARACTER,
         )
         row = self._connection.execute(query.order_by(table.c.id.desc()).limit(1)).mappings()
         found = row.first()
@@ -94,16 +108,8 @@ class Chat:
 
     def stale(self, audience: str) -> Sequence[tuple[Post, int]]:
         """Ticket posts that say less than the journal knows, with the sequence number they lack."""
-        table = _POSTS.table
-        query = (
-            select(table, _TICKETS.c.touched)
-            .join(_TICKETS, table.c.subject == "ticket:" + _TICKETS.c.id)
-            .where(table.c.audience == audience, table.c.shown_seq < _TICKETS.c.touched)
-        )
-        return [
-            (_POSTS.record(row), int(row["touched"]))
-            for row in self._connection.execute(query).mappings()
-        ]
+        rows = self._connection.execute(_STALE, {"audience": audience})
+        return [(_POSTS.record(row), int(row["touched"])) for row in rows.mappings()]
 
     def button(self, button: Button) -> str:
         """The token of a button; the same button keeps its token, so edits stay identical."""
@@ -120,8 +126,7 @@ class Chat:
 
     def pressed(self, token: str) -> Button | None:
         """What a token means, or None for one we never gave out."""
-        query = select(_BUTTONS.table).where(_BUTTONS.table.c.token == token)
-        row = self._connection.execute(query).mappings().first()
+        row = self._connection.execute(_PRESSED, {"token": token}).mappings().first()
         return None if row is None else _BUTTONS.record(row)
 
     def cursor(self, audience: str) -> int | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,13 +17,13 @@ from sqlalchemy import Connection, Integer, bindparam, func, insert, select, upd
 
 from execution.events import Event, EventKind
 from execution.store.records import Codec, columns_of, rows_where, swap
-from execution.tables import EventRow, HeadRow, TicketRow
+from execution.tables import EventRow, HeadRow, PostRow
 
 _EVENTS = Codec(Event, EventRow)
 _HEAD = columns_of(HeadRow)
 
 _ADD = insert(_EVENTS.table)
-_TOUCH = swap(columns_of(TicketRow), "id")
+_TOUCH = swap(columns_of(PostRow), "subject")
 _READ_HEAD = select(_HEAD.c.seq, _HEAD.c.mac).where(_HEAD.c.id == 1)
 _WRITE_HEAD = update(_HEAD).where(_HEAD.c.id == 1)
 _AFTER = (
@@ -101,7 +101,10 @@ class Journal:
         self._connection.execute(_ADD, self._entries)
         touched = {entry["ticket"]: entry["seq"] for entry in self._entries if entry["ticket"]}
         if touched:
-            touches = [{"was_id": ticket, "touched": seq} for ticket, seq in touched.items()]
+            touches = [
+                {"was_subject": f"ticket:{ticket}", "touched": seq}
+                for ticket, seq in touched.items()
+            ]
             self._connection.execute(_TOUCH, touches)
         seq, mac = self._head
         self._connection.execute(_WRITE_HEAD, {"seq": seq, "mac": mac})
@@ -142,6 +145,14 @@ class Journal:
         query = select(func.count()).where(_EVENTS.table.c.kind == kind)
         return int(self._connection.execute(query).scalar_one())
 
+    def count_after(self, seq: int, kinds: Collection[EventKind], *, until: datetime) -> int:
+        """How many entries of these kinds came after this one, and not after this moment."""
+        table = _EVENTS.table
+        query = select(func.count()).where(
+            table.c.kind.in_(kinds), table.c.seq > seq, table.c.at <= until
+        )
+        return int(self._connection.execute(query).scalar_one())
+
     def broken(self) -> Iterator[int]:
         """Sequence numbers at which the chain does not hold, first one first."""
         previous, expected = GENESIS, 1
@@ -154,7 +165,5 @@ class Journal:
             yield expected
 
     def _read_head(self) -> tuple[int, str]:
-        row = self._connection.execute(
-            select(_HEAD.c.seq, _HEAD.c.mac).where(_HEAD.c.id == 1)
-        ).one()
+        row = self._connection.execute(_READ_HEAD).one()
         return (int(row.seq), str(row.mac))

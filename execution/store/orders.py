@@ -10,14 +10,14 @@ from sqlalchemy import Connection, bindparam, exists, func, insert, select
 
 from execution.errors import Corrupt
 from execution.orders import ENTRY
+from execution.store.positions import BY_TIME, FILLS, Positions
 from execution.store.records import Codec, columns_of, rows_in, rows_where, swap
-from execution.tables import FillRow, OrderRow, TicketRow, Utc
+from execution.tables import OrderRow, TicketRow, Utc
 from execution.types import Fill, Order, OrderState, TicketState
 
 _ORDERS = Codec(Order, OrderRow)
-_FILLS = Codec(Fill, FillRow)
 
-_ADD_ORDER, _ADD_FILL = insert(_ORDERS.table), insert(_FILLS.table)
+_ADD_ORDER, _ADD_FILL = insert(_ORDERS.table), insert(FILLS.table)
 _ORDER = rows_where(_ORDERS.table, id="id")
 _OF_TICKET = rows_where(_ORDERS.table, ticket="ticket").order_by(_ORDERS.table.c.id)
 _CHANGE_ORDER = swap(_ORDERS.table, "id", "state", "attempts")
@@ -26,6 +26,9 @@ _ENTRIES_SINCE = select(func.count()).where(
     _ORDERS.table.c.leg == ENTRY,
     _ORDERS.table.c.reduces.is_(False),
     _ORDERS.table.c.ticket != bindparam("without"),
+)
+_SYMBOL_AFTER = select(func.min(_ORDERS.table.c.symbol)).where(
+    _ORDERS.table.c.venue == bindparam("venue"), _ORDERS.table.c.symbol > bindparam("symbol")
 )
 _TICKETS = columns_of(TicketRow)
 _OTHER = _ORDERS.table.alias()
@@ -42,10 +45,12 @@ _ASKED_ABOUT = select(_ORDERS.table).where(
     _ORDERS.table.c.next_look_at <= bindparam("now", type_=Utc),
     _ORDERS.table.c.ended_at.is_not(None),
 )
-_BY_TIME = (_FILLS.table.c.at, _FILLS.table.c.id)
-_ALL_FILLS = select(_FILLS.table).order_by(*_BY_TIME)
-_FILLS_IN = rows_where(_FILLS.table, venue="venue", symbol="symbol").order_by(*_BY_TIME)
-_FILLS_OF = rows_where(_FILLS.table, order="order").order_by(*_BY_TIME)
+_CANCELED_SINCE = (
+    select(_ORDERS.table)
+    .where(_ORDERS.table.c.cancel_requested_at >= bindparam("moment", type_=Utc))
+    .order_by(_ORDERS.table.c.cancel_requested_at, _ORDERS.table.c.id)
+)
+_FILLS_OF = rows_where(FILLS.table, order="order").order_by(*BY_TIME)
 
 
 class Orders:
@@ -69,7 +74,8 @@ class Orders:
             "was_state": before.state,
             "was_attempts": before.attempts,
         }
-        result = self._connection.execute(_CHANGE_ORDER, _ORDERS.values(after) | was)
+        values = {"state": after.state} | _ORDERS.changes(before, after)
+        result = self._connection.execute(_CHANGE_ORDER, values | was)
         if result.rowcount != 1:
             raise Corrupt(f"order {before.id} is no longer {before.state}")
 
@@ -119,14 +125,21 @@ class Orders:
         return self._connection.execute(query).first() is not None
 
     def symbols(self, venue: str) -> list[str]:
-        """Every symbol we ever had an order in at this venue."""
-        query = select(_ORDERS.table.c.symbol).where(_ORDERS.table.c.venue == venue).distinct()
-        return sorted(self._connection.execute(query).scalars())
+        """Every symbol we ever had an order in at this venue, in order."""
+        found: list[str] = []
+        while next_one := self._symbol_after(venue, found[-1] if found else ""):
+            found.append(next_one)
+        return found
+
+    def _symbol_after(self, venue: str, symbol: str) -> str | None:
+        """The next one; each is a step in the index, where DISTINCT would read all our orders."""
+        about = {"venue": venue, "symbol": symbol}
+        found: str | None = self._connection.execute(_SYMBOL_AFTER, about).scalar()
+        return found
 
     def canceled_since(self, moment: datetime) -> Sequence[Order]:
-        """Orders that somebody asked to cancel since then, oldest first."""
-        query = select(_ORDERS.table).where(_ORDERS.table.c.cancel_requested_at >= moment)
-        rows = self._connection.execute(query.order_by(_ORDERS.table.c.id))
+        """Orders that somebody asked to cancel since then, in the order of the asking."""
+        rows = self._connection.execute(_CANCELED_SINCE, {"moment": moment})
         return [_ORDERS.record(row) for row in rows.mappings()]
 
     def left_over(self) -> Sequence[Order]:
@@ -147,67 +160,60 @@ class Orders:
 
 
 class Fills:
-    """Every trade of ours; append-only."""
+    """Every trade of ours; append-only. Positions change with it."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, positions: Positions) -> None:
         self._connection = connection
+        self._positions = positions
 
     def add(self, fill: Fill) -> None:
         """Store a fill; its key (venue, symbol, trade id) allows it once."""
-        self._connection.execute(_ADD_FILL, _FILLS.values(fill))
+        self._connection.execute(_ADD_FILL, FILLS.values(fill))
+        self._positions.fold_from(fill)
 
     def known(self, venue: str, symbol: str, trade_ids: Iterable[str]) -> dict[str, Fill]:
         """Fills already booked among these trade ids."""
-        table = _FILLS.table
+        table = FILLS.table
         query = select(table).where(
             table.c.venue == venue, table.c.symbol == symbol, table.c.trade_id.in_(list(trade_ids))
         )
         return {
-            row["trade_id"]: _FILLS.record(row)
-            for row in self._connection.execute(query).mappings()
+            row["trade_id"]: FILLS.record(row) for row in self._connection.execute(query).mappings()
         }
 
     def drop_inferred(self, order: str) -> None:
         """Take back the fills we inferred for an order, now that the real trades are here."""
-        table = _FILLS.table
-        self._connection.execute(
-            table.delete().where(table.c.order == order, table.c.inferred.is_(True))
-        )
+        gone = [fill for fill in self.of_order(order) if fill.inferred]
+        if not gone:
+            return
+        table = FILLS.table
+        self._connection.execute(table.delete().where(table.c.id.in_([fill.id for fill in gone])))
+        self._positions.forget(gone)
+        self._positions.fold_from(gone[0])
 
     def of_order(self, order: str) -> Sequence[Fill]:
         """The fills of one order, oldest first."""
         rows = self._connection.execute(_FILLS_OF, {"order": order})
-        return [_FILLS.record(row) for row in rows.mappings()]
+        return [FILLS.record(row) for row in rows.mappings()]
 
     def of_tickets(self, tickets: Iterable[str]) -> dict[str, list[Fill]]:
         """The fills of several tickets, oldest first."""
         found: dict[str, list[Fill]] = {}
-        for fill in self._many(
-            select(_FILLS.table).where(_FILLS.table.c.ticket.in_(list(tickets)))
-        ):
+        for fill in self._many(select(FILLS.table).where(FILLS.table.c.ticket.in_(list(tickets)))):
+            assert fill.ticket is not None, "asked for by its ticket"
             found.setdefault(fill.ticket, []).append(fill)
         return found
 
-    def of_symbol(self, venue: str, symbol: str) -> Sequence[Fill]:
-        """The fills of one market, oldest first: what its position is folded from."""
-        rows = self._connection.execute(_FILLS_IN, {"venue": venue, "symbol": symbol})
-        return [_FILLS.record(row) for row in rows.mappings()]
-
-    def all(self) -> Sequence[Fill]:
-        """Every fill, oldest first: what positions are folded from."""
-        rows = self._connection.execute(_ALL_FILLS)
-        return [_FILLS.record(row) for row in rows.mappings()]
-
     def newest(self, *, limit: int, before: str | None = None, **equal: str) -> Sequence[Fill]:
         """A page of fills, newest first, optionally only those with these column values."""
-        query = _page(select(_FILLS.table), _FILLS.table, before, equal)
+        query = _page(select(FILLS.table), FILLS.table, before, equal)
         return [
-            _FILLS.record(row) for row in self._connection.execute(query.limit(limit)).mappings()
+            FILLS.record(row) for row in self._connection.execute(query.limit(limit)).mappings()
         ]
 
     def _many(self, query: Any) -> Sequence[Fill]:
-        rows = self._connection.execute(query.order_by(*_BY_TIME))
-        return [_FILLS.record(row) for row in rows.mappings()]
+        rows = self._connection.execute(query.order_by(*BY_TIME))
+        return [FILLS.record(row) for row in rows.mappings()]
 
 
 def _page(query: Any, table: Any, before: str | None, equal: dict[str, str]) -> Any:

@@ -6,12 +6,12 @@ for about twenty of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
-from sqlalchemy import JSON, Select, Table, Update, bindparam, select, update
+from sqlalchemy import JSON, Select, Table, Update, bindparam, literal, select, update
 from sqlmodel import SQLModel
 
 R = TypeVar("R")
@@ -31,10 +31,18 @@ class Codec(Generic[R]):
 
     def values(self, record: R) -> dict[str, Any]:
         """Column values of a record."""
-        values = {name: getattr(record, name) for name in self._fields}
-        if self._nested:
-            plain = self._adapter.dump_python(record, mode="json", include=self._nested)
-            values.update(plain)
+        return self._values(record, self._fields)
+
+    def changes(self, before: R, after: R) -> dict[str, Any]:
+        """Column values of what differs: a whole record is several times the work."""
+        changed = [name for name in self._fields if getattr(before, name) != getattr(after, name)]
+        return self._values(after, changed)
+
+    def _values(self, record: R, names: Sequence[str]) -> dict[str, Any]:
+        values = {name: getattr(record, name) for name in names}
+        nested = self._nested.intersection(names)
+        if nested:
+            values.update(self._adapter.dump_python(record, mode="json", include=nested))
         return values
 
     def record(self, row: Mapping[Any, Any]) -> R:
@@ -59,7 +67,9 @@ def rows_where(table: Table, **columns: str) -> Select[Any]:
 @cache
 def rows_in(table: Table, column: str, values: tuple[str, ...], order: str) -> Select[Any]:
     """Rows whose column holds one of a few known values, in order."""
-    return select(table).where(table.c[column].in_(values)).order_by(table.c[order])
+    kind = table.c[column].type
+    known = [literal(value, kind) for value in values]
+    return select(table).where(table.c[column].in_(known)).order_by(table.c[order])
 
 
 @cache

@@ -26,6 +26,8 @@ T = TypeVar("T")
 
 SHARE_A_COMMIT = 8
 """Works in one commit at most: what comes first waits for no more than these."""
+LOCKED_FOR = 2_000
+"""Milliseconds for which somebody else may hold the database; senders give up after three seconds."""
 MAY_WAIT = 1_000
 """Works that may wait; what comes then is refused, so that a flood is told and not forgotten."""
 
@@ -75,6 +77,8 @@ class Store:
         self._readers = readers or ThreadPoolExecutor(2, thread_name_prefix="store-read")
         self._waiting: deque[_Asked[Any]] = deque()
         self._bells: list[Callable[[], None]] = []
+        self.trouble: str | None = None
+        """Why the last commit was not stored; None once one was."""
 
     async def write(self, work: Callable[[Transaction], T], *, first: bool = False) -> T:
         """Run work in one transaction and commit it; all of it is stored, or nothing.
@@ -140,15 +144,21 @@ class Store:
 
     def _commit(self, works: Sequence[_Asked[Any]]) -> None:
         """Store these works in one commit, each on its own where they cannot be stored together."""
+        begun = False
         try:
             with _transaction(self._write_engine) as connection:
+                begun = True
                 for asked in works:
                     self._try(asked, connection, alone=len(works) == 1)
+            self.trouble = None
         except Exception as error:  # noqa: BLE001  # told to whoever asked, by `outcome`
-            if len(works) == 1:
-                works[0].error = error
-            else:
+            if begun and len(works) > 1:
                 self._commit_each(works)
+            else:
+                if isinstance(error, StoreUnavailable | Corrupt):
+                    self.trouble = str(error)
+                for asked in works:
+                    asked.error = error
         for asked in works:
             asked.done = True
 
@@ -194,16 +204,16 @@ def _transaction(engine: Engine) -> Iterator[Connection]:
 
 def _engine(url: str, begin: str) -> Engine:
     """An engine whose transactions start as said; SQLite in WAL, every commit on disk."""
-    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 5})
+    engine = create_engine(url, connect_args={"check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # SQLAlchemy begins; the driver must not
         for pragma in (
+            f"busy_timeout={LOCKED_FOR}",
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
-            "busy_timeout=5000",
         ):
             connection.execute(f"PRAGMA {pragma}")
 

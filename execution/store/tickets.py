@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -41,6 +42,20 @@ _OVERDUE = (
         _TICKETS.table.c.expires_at <= bindparam("now", type_=Utc),
     )
     .order_by(_TICKETS.table.c.id)
+)
+_UNREMINDED = (
+    select(_TICKETS.table)
+    .where(
+        _TICKETS.table.c.state == TicketState.PENDING,
+        _TICKETS.table.c.remind_at <= bindparam("now", type_=Utc),
+    )
+    .order_by(_TICKETS.table.c.id)
+)
+_LET_THROUGH = select(_TICKETS.table.c.terms["value"].as_string()).where(
+    _TICKETS.table.c.decided_at > bindparam("after", type_=Utc),
+    _TICKETS.table.c.decided_at <= bindparam("until", type_=Utc),
+    _TICKETS.table.c.state.in_((TicketState.APPROVED, TicketState.WORKING, TicketState.DONE)),
+    _TICKETS.table.c.id != bindparam("without"),
 )
 _CHANGE_VOTE = swap(_VOTES.table, "id")
 _VOTES_OF = rows_where(_VOTES.table, ticket="ticket").order_by(_VOTES.table.c.id)
@@ -117,6 +132,8 @@ class Tickets:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._known: dict[str, Ticket | None] = {}
+        """As read or written in this transaction."""
 
     def add(self, ticket: Ticket) -> None:
         """Store the ticket of a signal.
@@ -130,7 +147,8 @@ class Tickets:
         )
         if taken.rowcount != 1:
             raise Corrupt(f"signal {ticket.signal} already has a ticket")
-        self._connection.execute(_ADD_TICKET, values | {"touched": 0})
+        self._connection.execute(_ADD_TICKET, values)
+        self._known[ticket.id] = ticket
 
     def change(self, before: Ticket, after: Ticket) -> None:
         """Replace a ticket, if it still stands as `before` says.
@@ -143,15 +161,18 @@ class Tickets:
             "was_state": before.state,
             "was_revision": before.revision,
         }
-        values = _TICKETS.values(after) | _columns(after)
+        values = {"state": after.state} | _TICKETS.changes(before, after) | _columns(after)
         result = self._connection.execute(_CHANGE_TICKET, values | was)
         if result.rowcount != 1:
             raise Corrupt(f"ticket {before.id} is no longer {before.state}")
+        self._known[after.id] = after
 
     def get(self, id: str) -> Ticket | None:
         """One ticket by its whole id."""
-        row = self._connection.execute(_TICKET, {"id": id}).mappings().first()
-        return None if row is None else _TICKETS.record(row)
+        if id not in self._known:
+            row = self._connection.execute(_TICKET, {"id": id}).mappings().first()
+            self._known[id] = None if row is None else _TICKETS.record(row)
+        return self._known[id]
 
     def recent_ids(self, limit: int = 1000) -> Sequence[str]:
         """Ids of the newest tickets: among these a short id must be clear."""
@@ -183,6 +204,18 @@ class Tickets:
         rows = self._connection.execute(_OVERDUE, {"now": now})
         return [_TICKETS.record(row) for row in rows.mappings()]
 
+    def unreminded(self, now: datetime) -> Sequence[Ticket]:
+        """Pending tickets that people are to be reminded of by now, oldest first."""
+        rows = self._connection.execute(_UNREMINDED, {"now": now})
+        return [_TICKETS.record(row) for row in rows.mappings()]
+
+    def names(self, *, votes: int = 1000) -> Mapping[str, str]:
+        """What people who voted were called last, as far as the newest votes tell."""
+        table = _VOTES.table
+        query = select(table.c.person, table.c.name).order_by(table.c.id.desc()).limit(votes)
+        rows = self._connection.execute(query).all()
+        return {row.person: row.name for row in reversed(rows)}
+
     def count(self, *states: TicketState) -> int:
         """How many tickets stand so."""
         query = select(func.count()).where(_TICKETS.table.c.state.in_(states))
@@ -213,10 +246,13 @@ class Tickets:
         )
         return self._connection.execute(query).scalar_one_or_none()
 
-    def touched(self, id: str) -> int:
-        """Sequence number of the newest journal entry about this ticket."""
-        query = select(_TICKETS.table.c.touched).where(_TICKETS.table.c.id == id)
-        return int(self._connection.execute(query).scalar_one())
+    def let_through(
+        self, after: datetime, until: datetime, *, without: str
+    ) -> Sequence[Decimal | None]:
+        """The value of each other ticket decided in this time that is approved, at work or done."""
+        given = {"after": after, "until": until, "without": without}
+        values = self._connection.execute(_LET_THROUGH, given).scalars()
+        return [None if value is None else Decimal(value) for value in values]
 
     def vote(self, vote: Vote) -> None:
         """Store a vote; a second one by the same person on the same revision is refused by a key."""

@@ -14,6 +14,7 @@ from execution.store.breakers import Breakers
 from execution.store.chat import Chat
 from execution.store.journal import Journal
 from execution.store.orders import Fills, Orders
+from execution.store.positions import Positions
 from execution.store.records import columns_of
 from execution.store.tickets import Signals, Tickets
 from execution.tables import MetaRow, TradingRow
@@ -61,7 +62,12 @@ class Transaction:
     @cached_property
     def fills(self) -> Fills:
         """Fills."""
-        return Fills(self._connection)
+        return Fills(self._connection, self.positions)
+
+    @cached_property
+    def positions(self) -> Positions:
+        """What is held, and what each fill came to."""
+        return Positions(self._connection)
 
     @cached_property
     def breakers(self) -> Breakers:

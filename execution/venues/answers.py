@@ -15,6 +15,7 @@ from decimal import Context, Decimal
 from typing import Any
 
 from execution.errors import (
+    KeyRefused,
     NotSent,
     OrderUnknown,
     OutcomeUnknown,
@@ -42,6 +43,9 @@ INDEFINITE = frozenset({"DuplicateOrderId", "OrderNotFound", "OrderNotCached", "
 """Subclasses of those that do not: an order of this id may exist."""
 NEVER_LEFT = frozenset({"ClientConnectorError", "ConnectionTimeoutError", "gaierror"})
 """Causes in the network library that come before the first byte of a request."""
+
+LONGEST_BAN = timedelta(days=3)
+"""What Binance bans an address for at most; a header that says more is wrong."""
 
 _LONGEST = 200
 _SIGNED = re.compile(r"https?://\S+|signature=\S*", re.IGNORECASE)
@@ -90,7 +94,7 @@ class Wire:
         if not self.throttled:
             return None
         told = {name.lower(): value for name, value in self.headers.items()}.get("retry-after", "")
-        return timedelta(seconds=int(told)) if told.isdecimal() else None
+        return min(timedelta(seconds=int(told[:9])), LONGEST_BAN) if told.isdecimal() else None
 
 
 def sending_failed(error: Exception, wire: Wire, quirks: Quirks) -> VenueError:
@@ -101,6 +105,8 @@ def sending_failed(error: Exception, wire: Wire, quirks: Quirks) -> VenueError:
         if definite:
             return VenueRefused(wire.clean(str(error).removeprefix(f"{wire.exchange} ")))
         return NotSent(f"{wire.exchange}: the order was not sent")
+    if wire.requests > 1:  # which of them was the order, and which one failed?
+        return OutcomeUnknown(_heard(error, wire))
     if _names(error.__cause__) & NEVER_LEFT:
         return NotSent(f"{wire.exchange} cannot be reached")
     code, text = wire.words()
@@ -108,21 +114,30 @@ def sending_failed(error: Exception, wire: Wire, quirks: Quirks) -> VenueError:
         return OutcomeUnknown(_heard(error, wire))
     if code in quirks.duplicate_texts or any(known in text for known in quirks.duplicate_texts):
         return OutcomeUnknown(f"{wire.exchange} says the order's id is taken")
-    if definite or code in quirks.definite_codes:
+    if code in quirks.clock_codes:
+        return NotSent(_heard(error, wire))
+    if definite or code in quirks.definite_codes | quirks.key_codes:
         return VenueRefused(_said(code, text))
     return OutcomeUnknown(_heard(error, wire))
 
 
-def asking_failed(error: Exception, wire: Wire, _quirks: Quirks) -> VenueError:
+def asking_failed(error: Exception, wire: Wire, quirks: Quirks) -> VenueError:
     """What a read or a cancel that failed came to: the order is unknown there, or no answer."""
-    if "OrderNotFound" in _names(error) and wire.words()[1] is not None:
+    code, text = wire.words()
+    names = _names(error)
+    if text is not None and "OrderNotFound" in names:
         return OrderUnknown(f"{wire.exchange} does not know this order")
+    if text is not None and (
+        names & {"AuthenticationError", "InvalidNonce"}
+        or code in quirks.key_codes | quirks.clock_codes
+    ):
+        return KeyRefused(_heard(error, wire))
     return VenueUnavailable(_heard(error, wire), retry_after=wire.retry_after())
 
 
-def clock_is_off(error: Exception) -> bool:
+def clock_is_off(error: Exception, wire: Wire, quirks: Quirks) -> bool:
     """Whether the exchange refused the request's time."""
-    return "InvalidNonce" in _names(error)
+    return "InvalidNonce" in _names(error) or wire.words()[0] in quirks.clock_codes
 
 
 def _names(error: BaseException | None) -> frozenset[str]:

@@ -15,7 +15,8 @@ from decimal import Context, Decimal, Inexact, InvalidOperation, localcontext
 from pathlib import Path
 
 from execution.errors import Corrupt
-from execution.types import ZERO, Instrument, OrderState, OrderType, Record, Side, TimeInForce
+from execution.record import Record
+from execution.types import ZERO, Instrument, OrderState, OrderType, Side, TimeInForce
 from execution.venues.market_data import Level
 from execution.venues.venue import Balance, NewOrder, OrderKey, Report, Trade
 

@@ -16,7 +16,7 @@ import logging
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -134,6 +134,8 @@ class Connections:
         self._reads: Any = None
         self._ready = False
         self._clock_is_off = False
+        self.clock_ahead = timedelta(0)
+        """How far our clock was ahead of the exchange's when it was measured last."""
         self._silent_until: datetime | None = None
         self._throttled = 0
         """Answers in a row that asked for silence."""
@@ -147,6 +149,9 @@ class Connections:
             ValueError: a setting cannot work, such as `sandbox` where the exchange has none.
             VenueUnavailable: the exchange cannot be reached, or refuses the key; try later.
         """
+        silence = self._silence()
+        if silence is not None:
+            raise VenueUnavailable(self._asked_for(silence), retry_after=silence)
         if self._orders is None:
             kind = await asyncio.to_thread(_exchange_class, self._exchange)
             self._orders, self._reads = self._new(kind), self._new(kind)
@@ -200,6 +205,8 @@ class Connections:
             raise NotSent(f"{self._exchange} is not open yet")
         if silence is not None:
             raise NotSent(self._asked_for(silence), retry_after=silence)
+        if self._clock_is_off:
+            raise NotSent(f"{self._exchange} refused our clock; the next read sets it")
         return await self._ask(lambda: ask(orders), sending_failed)
 
     async def cancel(self, ask: Ask[T]) -> T:
@@ -223,7 +230,7 @@ class Connections:
             raise
         except Exception as error:  # noqa: BLE001  # ccxt parses untyped data: whatever breaks there
             problem = failed(error, wire, self._quirks)  # after an order left is an unknown outcome
-            self._clock_is_off |= clock_is_off(error)
+            self._clock_is_off |= clock_is_off(error, wire, self._quirks)
         else:
             self._throttled = 0
             return answer
@@ -236,9 +243,11 @@ class Connections:
     async def _set_clock(self, connection: Any) -> None:
         """Measure the exchange's clock over one connection and use it on both."""
         if connection.has["fetchTime"]:
-            await connection.load_time_difference()
+            ahead = await connection.load_time_difference()
             for one in (self._orders, self._reads):
-                one.options["timeDifference"] = connection.options["timeDifference"]
+                one.options["timeDifference"] = ahead
+            theirs = datetime.fromtimestamp((connection.milliseconds() - ahead) / 1000, UTC)
+            self.clock_ahead = self._clock() - theirs
         self._clock_is_off = False
 
     def _keep_silent(self, asked: timedelta | None) -> None:

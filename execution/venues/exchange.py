@@ -8,6 +8,7 @@ twice, and never say "none" of an order before every look-up has answered.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -20,7 +21,7 @@ from execution.venues.quirks import FENCE_MARGIN, UNDOCUMENTED_WINDOW, quirks_of
 from execution.venues.venue import Balance, NewOrder, OrderKey, Report, Trade
 
 LOOK_BACK = timedelta(seconds=60)
-"""How far before an order was sent its traces are searched: more than two clocks can disagree."""
+"""How far before an order was sent its traces are searched: two clocks never quite agree."""
 
 
 class ExchangeVenue:
@@ -71,9 +72,15 @@ class ExchangeVenue:
         return window + FENCE_MARGIN
 
     @property
-    def visibility_grace(self) -> timedelta:
-        """How long after the fence an accepted order may still be invisible to look-ups."""
+    def visibility_grace(self) -> timedelta | None:
+        """How long after the fence an accepted order may still be invisible to look-ups; None where
+        nobody knows, so that only a person can say that an order is absent."""
         return self._quirks.visibility_grace
+
+    @property
+    def clock_ahead(self) -> timedelta:
+        """How far our clock was ahead of the exchange's when it was measured last; corrected for."""
+        return self._connections.clock_ahead
 
     def client_order_id(self, unique: bytes) -> str:
         """Sixteen bytes as this exchange's client order id, without loss.
@@ -192,7 +199,7 @@ class ExchangeVenue:
         shown = await self._find_by_id(key)
         if shown is not None:
             return shown
-        since = _look_back(key)
+        since = self._look_back(key)
         listed = [*await self._open_orders(key.symbol), *await self._history(key.symbol, since)]
         for one in listed:
             if _same(one, key):
@@ -229,9 +236,11 @@ class ExchangeVenue:
             rows = await reads.fetch_order_trades(venue_order_id, key.symbol, limit=page)
             return [answers.trade(row) for row in rows] if len(rows) < page else None
 
-        found = await self._connections.read(ask)
+        found: Sequence[Trade] | None = None
+        with suppress(OrderUnknown):  # some know the trades of an order longer than the order
+            found = await self._connections.read(ask)
         if found is None:
-            mine = await self._my_trades(key.symbol, _look_back(key))
+            mine = await self._my_trades(key.symbol, self._look_back(key))
             found = [one for one in mine if one.venue_order_id == venue_order_id]
         return sorted(found, key=_by_time)
 
@@ -285,6 +294,12 @@ class ExchangeVenue:
 
         return await self._connections.read(ask)
 
+    def _look_back(self, key: OrderKey) -> int | None:
+        """From when an order's traces are searched, by the exchange's clock, in milliseconds."""
+        if key.sent_at is None:
+            return None
+        return int((key.sent_at - self.clock_ahead - LOOK_BACK).timestamp() * 1000)
+
 
 async def _every_page(
     call: Callable[..., Awaitable[Any]], symbol: str, since: int | None, page: int | None
@@ -331,11 +346,6 @@ def _same(shown: Report, key: OrderKey) -> bool:
     if key.client_order_id is not None and shown.client_order_id is not None:
         return shown.client_order_id == key.client_order_id
     return key.venue_order_id is not None and shown.venue_order_id == key.venue_order_id
-
-
-def _look_back(key: OrderKey) -> int | None:
-    """Milliseconds since the epoch from which the order's traces are searched."""
-    return None if key.sent_at is None else int((key.sent_at - LOOK_BACK).timestamp() * 1000)
 
 
 def _by_time(trade: Trade) -> tuple[datetime, str]:

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
-from execution.types import Candle, Instrument, Quote, Record, Side
+from execution.record import Record
+from execution.types import Candle, Instrument, Quote, Side
 
 TICK = timedelta(seconds=1)
 """Prices hold still within one tick, and a level's amount is on offer once in each."""

@@ -66,6 +66,8 @@ class Faults:
     """Every call fails: `NotSent` from `send`, `VenueUnavailable` from the others."""
     hold: asyncio.Event | None = None
     """An accepted order's answer waits until this is set."""
+    hold_looks: asyncio.Event | None = None
+    """What a look-up found is told only when this is set."""
     hide_orders: bool = False
     """Look-ups answer, and know no order and no trade."""
     keep_orders: bool = False
@@ -83,7 +85,8 @@ class PaperVenue:
     exchange = "paper"
     mode = Mode.PAPER
     fence = timedelta(seconds=5)
-    visibility_grace = timedelta(seconds=2)
+    visibility_grace: timedelta | None = timedelta(seconds=2)
+    clock_ahead = timedelta(0)
 
     def __init__(
         self,
@@ -202,6 +205,8 @@ class PaperVenue:
         async with self._call() as books:
             self._advance(books)
             found = None if self.faults.hide_orders else books.find(key)
+            if self.faults.hold_looks is not None:
+                await self.faults.hold_looks.wait()
             return None if found is None else found.report()
 
     async def cancel(self, key: OrderKey) -> None:

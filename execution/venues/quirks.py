@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from execution.types import Record
+from execution.record import Record
 
 UNDOCUMENTED_WINDOW = timedelta(seconds=60)
 """Taken where an exchange does not say how late it still accepts a request."""
@@ -39,14 +39,19 @@ class Quirks(Record):
     receive_window: timedelta | None = None
     """The exchange refuses a request older than this (ccxt's option `recvWindow`); None where it
     does not say."""
-    visibility_grace: timedelta = timedelta(seconds=30)
-    """How long an accepted order may be missing from look-ups."""
+    visibility_grace: timedelta | None = None
+    """How long an accepted order may be missing from look-ups. None: nobody has tried whether they show
+    our ids at all, so that only a person can say that an order is absent."""
     page: int | None = None
     """Rows in a full page of history; None: read on until a page brings nothing new."""
     duplicate_texts: frozenset[str] = frozenset()
     """Refusals that say the id is taken: the order may well be ours, so it is looked up."""
     definite_codes: frozenset[str] = frozenset()
     """Codes that certainly mean no, where ccxt has no class that says so."""
+    key_codes: frozenset[str] = frozenset()
+    """Codes that refuse the key, its rights or its signature, where ccxt has no class that says so."""
+    clock_codes: frozenset[str] = frozenset()
+    """Codes that refuse a request's time, and so certainly the request."""
     open_orders_need_symbol: bool = False
     config: Mapping[str, Any] = field(default_factory=dict)
     """Merged into the ccxt constructor's config, before the user's own."""
@@ -63,17 +68,21 @@ _BINANCE = Quirks(
     duplicate_texts=frozenset({"Duplicate order sent", "-4116", "-20132"}),
     definite_codes=frozenset(
         {
-            "-1021",  # outside of recvWindow: the clock is set anew before the next call
-            "-1022",  # bad signature
-            "-1099",  # not authorized
             "-1131",  # recvWindow too large
             "-1134",  # strategyType
             "-1135",  # malformed JSON
+        }
+    ),
+    key_codes=frozenset(
+        {
+            "-1022",  # bad signature
+            "-1099",  # not authorized
             "-2008",  # unknown API key
             "-2014",  # malformed API key
             "-2015",  # key, IP or permission; ccxt takes it for a ban once a call has succeeded
         }
     ),
+    clock_codes=frozenset({"-1021"}),  # outside of recvWindow
     config={
         "rateLimiterAlgorithm": "rollingWindow",  # the default one makes an order wait for past reads
         "has": {"fetchCurrencies": False},  # a private call of another API family

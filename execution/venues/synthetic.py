@@ -17,7 +17,8 @@ from hashlib import blake2b
 from math import isqrt
 from types import MappingProxyType
 
-from execution.types import Candle, Instrument, Quote, Record, Side
+from execution.record import Record
+from execution.types import Candle, Instrument, Quote, Side
 from execution.venues.market_data import INTERVALS, TICK, Level
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
+from execution.record import Record
 from execution.types import (
     Candle,
     Instrument,
@@ -22,7 +23,6 @@ from execution.types import (
     OrderState,
     OrderType,
     Quote,
-    Record,
     Side,
     TimeInForce,
 )
@@ -114,8 +114,13 @@ class Venue(Protocol):
         """How long after sending the venue may still accept a late request."""
 
     @property
-    def visibility_grace(self) -> timedelta:
-        """How long after the fence an accepted order may still be invisible to look-ups."""
+    def visibility_grace(self) -> timedelta | None:
+        """How long after the fence an accepted order may still be invisible to look-ups; None where
+        nobody knows, so that only a person can say that an order is absent."""
+
+    @property
+    def clock_ahead(self) -> timedelta:
+        """How far our clock was ahead of the venue's when it was measured last; corrected for."""
 
     async def open(self) -> None:
         """Load markets, set the clock right, warm the connection. May be called again after failing.

@@ -23,7 +23,7 @@ from tests.benchmarks.figures import show
 from tests.flows.setup import APPROVER
 from tests.waiting import until
 
-ROUNDS = 15
+ROUNDS = 60
 ANA = Person(id=f"tg:{APPROVER}", name="Ana")
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(600)]
@@ -107,5 +107,5 @@ async def test_vote_to_wire(desk: Desk) -> None:
         "ms",
         {name: [1000 * value for value in values] for name, values in took.items()},
         baseline="bare ccxt",
-        goal="goal: at most 10 ms over bare ccxt, and the same right after reads",
+        goal="goal: at most 5 ms over bare ccxt, p99 at most 12 ms, and the same right after reads",
     )

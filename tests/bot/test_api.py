@@ -9,7 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
+from execution.desk import Person
 from execution.types import OrderState, TicketState
+from execution.venues.books import Books
 from tests.bot.control import Json, answer, problem_of
 from tests.desk import ANA, FrontDesk
 from tests.waiting import until
@@ -26,7 +28,7 @@ async def test_status_has_the_documented_shape(desk: FrontDesk, http: httpx.Asyn
     status = await answer(http, "status")
     assert list(status) == [
         "version", "mode", "trading", "halt", "venues", "tickets", "orders", "positions",
-        "undelivered", "duplicates", "uptime_s",
+        "undelivered", "duplicates", "uptime_s", "telegram",
     ]  # fmt: skip
     assert (status["mode"], status["trading"], status["halt"]) == ("paper", "active", None)
     (venue,) = status["venues"]
@@ -90,6 +92,8 @@ async def test_ticket_has_the_documented_shape(desk: FrontDesk, http: httpx.Asyn
         ],
         "refusals": [],
         "expires_at": "2026-11-20T14:35:00Z",
+        "goes_ahead_at": None,
+        "proposer": None,
         "created_at": "2026-11-20T14:30:00Z",
         "reason": None,
         "note": "Why not.",
@@ -184,6 +188,27 @@ async def test_order_fill_and_position_have_the_documented_shape(
     assert D(position["amount"]) > 0
 
 
+async def test_what_was_adopted_is_a_position_and_a_fill_without_an_order(
+    desk: FrontDesk, http: httpx.AsyncClient
+) -> None:
+    Books(desk.folder / "paper.db", {"USDT": D(100_000), "ETH": D(3)}).close()
+    await desk.start("trading")
+    await bought(desk)
+    await desk.side.market.fresh_balances("main")
+    await desk.side.desk.adopt(
+        "ETH/USDT", amount=D(2), average=D("1999.5"), person=Person(id="tg:1111", name="Olga")
+    )
+
+    (fill, _) = (await answer(http, "fills"))["items"]
+    assert (fill["order"], fill["ticket"], fill["symbol"]) == (None, None, "ETH/USDT")
+    (adopted,) = (await answer(http, "positions", symbol="ETH/USDT"))["items"]
+    assert (adopted["amount"], adopted["average"], adopted["realized_today"]) == (
+        "2", "1999.5", "0",
+    )  # fmt: skip
+    assert len((await answer(http, "positions", venue="main"))["items"]) == 2
+    assert (await answer(http, "positions", venue="other"))["items"] == []
+
+
 async def bought(desk: FrontDesk) -> Any:
     """A ticket that was filled at once."""
     ticket = await desk.new_ticket(source="straight", amount="0.01")
@@ -198,7 +223,8 @@ def is_time(text: str) -> bool:
 
 NUMBERS = {"amount", "price", "notional", "filled", "average", "fee", "mark", "unrealized",
            "realized_today"}  # fmt: skip
-TIMES = {"at", "created_at", "sent_at", "ended_at", "expires_at", "last_reconciled"}
+TIMES = {"at", "created_at", "sent_at", "ended_at", "expires_at", "goes_ahead_at",
+         "last_reconciled"}  # fmt: skip
 
 
 async def test_numbers_are_exact_text_and_times_are_utc_everywhere(

@@ -1,4 +1,4 @@
-"""The picture on a card, and the process that draws it."""
+"""Pictures of cards and of results, and the process that draws them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from bot.charts import Charts, Picture
-from bot.drawing import HEIGHT, WIDTH, apart, draw
+from bot.charts import Charts
+from bot.drawing import draw
+from bot.drawing.candles import apart
+from bot.drawing.style import HEIGHT, WIDTH
+from bot.pictures import CandlePicture, ResultPicture
 from execution.types import Candle, Mode, Side
 from tests.waiting import until
 
@@ -46,7 +49,7 @@ def candles(count: int, *, start: str = "60000", step: str = "0.01") -> tuple[Ca
     return tuple(made)
 
 
-def picture(**changes: Any) -> Picture:
+def picture(**changes: Any) -> CandlePicture:
     given: dict[str, Any] = {
         "mode": Mode.PAPER,
         "ticket": "T-7F3K",
@@ -60,7 +63,7 @@ def picture(**changes: Any) -> Picture:
         "targets": (Decimal(61500), Decimal(63000)),
         "last": Decimal(60004),
     }
-    return Picture(**{**given, **changes})
+    return CandlePicture(**{**given, **changes})
 
 
 SMALL = candles(100, start="0.00001234", step="0.00000001")
@@ -103,9 +106,28 @@ PICTURES = {
 }
 
 
-@pytest.mark.parametrize("what", PICTURES)
+def result(*results: str) -> ResultPicture:
+    """A day for each result, the last of them today."""
+    first = NOW.date() - timedelta(days=len(results) - 1)
+    days = tuple((first + timedelta(days=i), Decimal(one)) for i, one in enumerate(results))
+    return ResultPicture(mode=Mode.LIVE, currency="USDT", days=days)
+
+
+WALK = Random(3)
+RESULTS = {
+    "a month": result(*(str(WALK.randint(-90, 110)) for _ in range(30))),
+    "a quarter": result(*(str(WALK.randint(-90, 110)) for _ in range(90))),
+    "a week that lost": result("-10", "0", "0", "-3.2", "0", "4", "-20"),
+    "one day": result("12.5"),
+    "days on which nothing was sold": result(*["0"] * 30),
+    "cents": result("0.0012", "-0.0003"),
+    "millions": result("1200000", "-3400000", "9000000"),
+}
+
+
+@pytest.mark.parametrize("what", [*PICTURES, *RESULTS])
 def test_a_picture_is_drawn(what: str) -> None:
-    image = Image.open(io.BytesIO(draw(PICTURES[what])))
+    image = Image.open(io.BytesIO(draw((PICTURES | RESULTS)[what])))
 
     assert image.format == "PNG"
     assert image.size == (WIDTH, HEIGHT)
@@ -150,6 +172,15 @@ def test_labels_with_room_stay_beside_their_lines() -> None:
 def test_a_picture_without_candles_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one candle"):
         picture(candles=())
+
+
+def test_a_result_of_no_day_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one day"):
+        result()
+
+
+def test_a_gain_is_told_from_a_loss_of_the_same_size() -> None:
+    assert draw(result("5")) != draw(result("-5"))
 
 
 def test_asking_for_pictures_does_not_import_matplotlib() -> None:

@@ -23,9 +23,11 @@ from bot.alone import Alone
 from bot.cli import app
 from bot.settings import Settings
 from execution.desk import Person, SignalKey
+from execution.events import EventKind
 from execution.types import OrderState, Side, Signal, Size, SizeKind, TimeInForce
 from execution.venues.paper import PaperVenue
 from tests.desk import SECRETS, TOML, settings_in
+from tests.execution.builders import fill
 from tests.waiting import until
 
 COMMANDS = (
@@ -171,7 +173,7 @@ def test_status_as_json_is_the_shape_of_the_api(terminal: Terminal) -> None:
     status = json.loads(result.stdout)
     assert list(status) == [
         "version", "mode", "trading", "halt", "venues", "tickets", "orders", "positions",
-        "undelivered", "duplicates", "uptime_s", "running",
+        "undelivered", "duplicates", "uptime_s", "telegram", "running",
     ]  # fmt: skip
     assert (status["trading"], status["halt"], status["running"]) == ("active", None, False)
     alone = Alone(terminal.environ["COUNTERSIGN_DATABASE__URL"])
@@ -220,6 +222,20 @@ def test_head_that_was_posted_is_still_there_or_not(terminal: Terminal) -> None:
     assert (as_json["verified"], as_json["posted"]) == (False, {"entry": 7, "held": False})
 
 
+def test_entry_that_was_taken_out_is_named_by_the_next_one(terminal: Terminal) -> None:
+    store = parts.open_store(terminal.settings(), parts.Ids())
+    for _ in range(3):
+        store.write_now(lambda tx: tx.journal.add(EventKind.STARTED, tx.now))
+    store.close()
+    raw = sqlite3.connect(terminal.folder / "countersign.db", isolation_level=None)
+    raw.execute("DROP TRIGGER events_refuse_delete")
+    assert raw.execute("DELETE FROM events WHERE seq = 2").rowcount == 1
+    raw.close()
+    lost = terminal("audit", "verify")
+    assert lost.exit_code == 1
+    assert lost.stdout == "The journal does not verify: entry 3 is the first bad one.\n"
+
+
 def test_tail_that_was_cut_verifies_but_does_not_hold_the_posted_head(terminal: Terminal) -> None:
     asyncio.run(halted(terminal.settings()))
     whole = terminal("audit", "verify").stdout.split("head ")[1].strip().rstrip(".")
@@ -232,6 +248,26 @@ def test_tail_that_was_cut_verifies_but_does_not_hold_the_posted_head(terminal: 
     lost = terminal("audit", "verify", "--head", f"1:{whole}")
     assert lost.exit_code == 1
     assert "Entry 1 was posted and is gone: the journal ends at 0." in lost.stdout
+
+
+def test_position_that_is_not_what_its_fills_come_to_is_named(terminal: Terminal) -> None:
+    assert terminal("audit", "verify").exit_code == 0
+    store = parts.open_store(terminal.settings(), parts.Ids())
+    store.write_now(lambda tx: tx.fills.add(fill(Side.BUY, "2", "100")))
+    store.close()
+    assert terminal("audit", "verify").exit_code == 0
+    raw = sqlite3.connect(terminal.folder / "countersign.db", isolation_level=None)
+    raw.execute("UPDATE positions SET amount = '3'")
+    raw.close()
+    wrong = terminal("audit", "verify")
+    assert wrong.exit_code == 1
+    assert wrong.stdout.endswith(
+        " The position in BTC/USDT at main is not what its fills come to.\n"
+    )
+    as_json = json.loads(terminal("audit", "verify", "--json").stdout)
+    assert (as_json["verified"], as_json["positions"]) == (
+        False, [{"venue": "main", "symbol": "BTC/USDT"}],
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("head", ["", "12", "12:abc", ":0123456789abcdef", "1:0123456789ABCDEF"])
@@ -331,6 +367,23 @@ def test_kill_with_the_service_down_cancels_by_itself_and_resume_lifts_it(
     assert (resumed.exit_code, json.loads(resumed.stdout)) == (0, {"trading": "active"})
     assert refused(terminal("resume"), 1) == "countersign: Trading is already active."
     assert terminal("audit", "verify").exit_code == 0
+
+
+@pytest.mark.parametrize("table", ["trading", "events"])
+def test_kill_that_cannot_be_stored_is_not_done_and_says_what_is_left_to_do(
+    terminal: Terminal, table: str
+) -> None:
+    """A full disk, a locked database: whether it is opened at all or not."""
+    assert terminal("status").exit_code == 0
+    raw = sqlite3.connect(terminal.folder / "countersign.db", isolation_level=None)
+    raw.execute(f"ALTER TABLE {table} RENAME TO aside")
+    raw.close()
+    result = terminal("kill")
+    assert result.exit_code == 1
+    assert result.stdout.startswith("NOT DONE: the halt could not be stored. The database ")
+    assert result.stdout.endswith("Stop the process and cancel at the exchange by hand.\n")
+    as_json = json.loads(terminal("kill", "--json").stdout)
+    assert (as_json["halt"], as_json["verified"]) == (None, False)
 
 
 def test_resume_before_the_halt_is_proved_is_refused(terminal: Terminal) -> None:

@@ -63,11 +63,51 @@ async def test_restart_does_not_write_it_again(desk: FrontDesk) -> None:
     assert len(entries(desk)) == 1
 
 
-async def test_desk_that_was_down_at_the_hour_writes_it_the_same_day_only(desk: FrontDesk) -> None:
+@pytest.mark.parametrize(
+    ("up_again", "days"),
+    [
+        (datetime(2026, 11, 23, 21, 15, tzinfo=UTC), ["2026-11-23"]),
+        (datetime(2026, 11, 24, 7, 59, tzinfo=UTC), ["2026-11-23"]),
+        (datetime(2026, 11, 24, 8, 0, tzinfo=UTC), ["2026-11-24"]),
+    ],
+    ids=["the same day", "the next morning", "at the next hour"],
+)
+async def test_desk_that_was_down_at_the_hour_writes_the_newest_missed_day_once(
+    desk: FrontDesk, up_again: datetime, days: list[str]
+) -> None:
     await began(desk, datetime(2026, 11, 20, 14, 30, tzinfo=UTC))
-    desk.clock.now = datetime(2026, 11, 23, 21, 15, tzinfo=UTC)
+    desk.clock.now = up_again
+    for _ in range(2):
+        await daily(desk).write()
+    assert [e.data["day"] for e in entries(desk)] == days
+
+
+async def test_day_that_was_missed_and_the_next_one_are_both_told(desk: FrontDesk) -> None:
+    await began(desk, datetime(2026, 11, 20, 14, 30, tzinfo=UTC))
+    desk.clock.now = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
+    job = daily(desk)
+    for _ in range(12):
+        await job.write()
+        desk.clock.advance(600)
+    assert [e.data["day"] for e in entries(desk)] == ["2026-11-21", "2026-11-22"]
+
+
+async def test_clock_that_is_set_back_writes_nothing_again(desk: FrontDesk) -> None:
+    await began(desk, datetime(2026, 11, 20, 14, 30, tzinfo=UTC))
+    desk.clock.now = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
     await daily(desk).write()
-    assert [e.data["day"] for e in entries(desk)] == ["2026-11-23"]
+    desk.clock.now = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
+    await daily(desk).write()
+    assert [e.data["day"] for e in entries(desk)] == ["2026-11-22"]
+
+
+async def test_other_hour_in_the_settings_tells_no_day_twice(desk: FrontDesk) -> None:
+    await began(desk, datetime(2026, 11, 20, 14, 30, tzinfo=UTC))
+    desk.clock.now = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
+    await daily(desk).write()
+    desk.clock.now = datetime(2026, 11, 21, 20, 0, tzinfo=UTC)
+    await daily(desk, at=time(20)).write()
+    assert [e.data["day"] for e in entries(desk)] == ["2026-11-21"]
 
 
 async def test_desk_that_was_set_up_after_the_hour_begins_the_next_day(desk: FrontDesk) -> None:
@@ -110,7 +150,7 @@ def test_hour_is_that_of_the_local_clock(day: date, at: time, expected: str) -> 
 async def test_days_on_which_the_clocks_change_have_one_entry_each(
     desk: FrontDesk, start: date
 ) -> None:
-    await began(desk, datetime.combine(start, time(0), BERLIN) - timedelta(days=1))
+    await began(desk, datetime.combine(start, time(0), BERLIN).astimezone(UTC))
     job = daily(desk, at=time(2, 30), zone=BERLIN)
     desk.clock.now = datetime.combine(start, time(0), BERLIN).astimezone(UTC)
     end = datetime.combine(start + timedelta(days=3), time(0), BERLIN).astimezone(UTC)
@@ -141,10 +181,10 @@ async def test_good_day_is_told_silently_with_what_there_is_and_the_head(desk: F
     seq, mac = desk.head()
     await told(desk)
     message = await desk.playground.wait_for_text("Sat 21 Nov 2026")
-    first, result, rests, held, head = message.text.splitlines()
+    first, result, rests, held, head = filter(None, message.text.splitlines())
     assert first == "PAPER · Sat 21 Nov 2026: all clear"
-    assert result.startswith("Realised the day before \N{MINUS SIGN}0.")
-    assert result.endswith(" USDT, today so far none")
+    assert result.startswith("Realised the day before: \N{MINUS SIGN}0.")
+    assert result.endswith(" USDT · today so far: none")
     assert rests == "Nothing of ours rests"
     assert held.startswith("BTC/USDT 0.00")
     assert head == f"Journal head {seq}:{mac[:16]}"
@@ -175,6 +215,15 @@ async def test_messages_that_waited_are_counted(desk: FrontDesk) -> None:
     await desk.start("notifier")
     message = await desk.playground.wait_for_text("Sat 21 Nov 2026")
     assert "1 message waited" in message.text
+
+
+async def test_message_that_is_just_on_its_way_does_not_count_as_waiting(desk: FrontDesk) -> None:
+    await began(desk, desk.clock.now)
+    await desk.start("trading")
+    desk.clock.now = datetime(2026, 11, 21, 8, 0, tzinfo=UTC) - timedelta(seconds=59)
+    await desk.new_ticket()
+    await told(desk)
+    assert [e.data["undelivered"] for e in entries(desk)] == ["0"]
 
 
 async def test_head_that_was_posted_shows_a_tail_that_was_cut(desk: FrontDesk) -> None:

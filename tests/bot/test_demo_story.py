@@ -158,9 +158,10 @@ def held(symbol: str, amount: str) -> Position:
         venue="main",
         symbol=symbol,
         amount=D(amount),
-        average=D(100),
+        cost=D(100) * D(amount),
         realized=D(0),
         base_fees=D(0),
+        entry_fees={},
         opened_at=NOW,
         updated_at=NOW,
     )

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot import house
+from bot.settings import SettingsError, load_settings
 from bot.sources.source import SourceKind
 from execution.approval import Role
 from execution.types import Mode, OnTimeout, OrderType, Side, Size, SizeKind
@@ -199,3 +200,49 @@ def test_what_is_not_set_is_off(tmp_path: Path) -> None:
     assert config.default_venue == "main", "the only one"
     size = Size(kind=SizeKind.NOTIONAL, value=D(600), in_currency=True)
     assert config.default_size == size, "a setting's notional is in the desk's currency"
+
+
+TWO_VENUES = """\
+[venues.main]
+exchange = "binance"
+mode = "sandbox"
+default = true
+
+[venues.other]
+exchange = "binance"
+mode = "sandbox"
+
+[venues.toy]
+exchange = "paper"
+mode = "paper"
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "keys"),
+    [
+        ({"MAIN": "k1", "OTHER": "k2"}, {"main": "k1", "other": "k2"}),
+        ({"MAIN": "k1"}, {"main": "k1"}),
+        ({}, {}),
+    ],
+)
+def test_an_account_is_known_by_its_key(
+    tmp_path: Path, given: dict[str, str], keys: dict[str, str]
+) -> None:
+    environ = {f"COUNTERSIGN_VENUES__{name}__API_KEY": key for name, key in given.items()}
+    assert house.keys(load_settings(written(tmp_path), environ, tmp_path)) == keys
+
+
+def test_two_venues_over_one_account_are_refused_by_name(tmp_path: Path) -> None:
+    environ = {f"COUNTERSIGN_VENUES__{name}__API_KEY": "k1" for name in ("MAIN", "OTHER")}
+    settings = load_settings(written(tmp_path), environ, tmp_path)
+    with pytest.raises(
+        SettingsError, match=r"venues\.other\.api_key: venues\.main has the same one"
+    ):
+        house.keys(settings)
+
+
+def written(folder: Path) -> Path:
+    path = folder / "countersign.toml"
+    path.write_text(TWO_VENUES)
+    return path

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, time
 
+import pytest
+
 from bot.daily import Daily
 from bot.jobs import scheduler
+from execution.desk import Person
+from execution.errors import StoreUnavailable
 from execution.events import EventKind
 from execution.types import TicketState
 from tests.desk import FrontDesk
@@ -17,9 +21,10 @@ async def test_ticks_expire_tickets(desk: FrontDesk) -> None:
     await desk.start("trading")
     ticket = await desk.new_ticket()
     daily = Daily(store=desk.side.store, at=time(8), zone=UTC)
-    ticks = scheduler(desk=desk.side.desk, daily=daily)
+    ticks = scheduler(desk=desk.side.desk, daily=daily, vetoes=desk.chat.vetoes)
     assert {job.id for job in ticks.get_jobs()} == {
         "expire tickets", "forget old signal keys", "write the day's entry",
+        "watch veto windows", "store a halt", "remind at half time",
     }  # fmt: skip
     desk.clock.advance(299)
     await desk.side.desk.expire()
@@ -46,3 +51,20 @@ async def test_old_signal_keys_are_forgotten(desk: FrontDesk) -> None:
     await desk.side.desk.forget()
     desk.clock.advance(-86_400)
     assert desk.read(lambda tx: tx.signals.known("tv", signal.id, tx.now)) is None
+
+
+async def test_halt_that_could_not_be_stored_is_stored_when_it_can(desk: FrontDesk) -> None:
+    """Whoever asked for it was told that it holds in memory; a restart must not lose it."""
+    ana = Person(id="tg:2222", name="Ana")
+    with desk.broken_database():
+        with pytest.raises(StoreUnavailable):
+            await desk.side.desk.halt(person=ana, reason="too wild")
+        await desk.side.desk.save_halt()
+    await desk.side.desk.save_halt()
+    halted = desk.read(lambda tx: tx.trading())
+    assert halted.halt is not None
+    assert (halted.state, halted.halt.name, halted.halt.reason) == ("halted", "Ana", "too wild")
+
+    head = desk.head()
+    await desk.side.desk.save_halt()
+    assert desk.head() == head, "and once"

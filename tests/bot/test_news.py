@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from bot.loudness import KINDS, Loudness
 from bot.news import ABOUT_PEOPLE, Message, News
 from bot.notifier import undelivered
+from bot.settings.sections import Notify
+from bot.telegram import figures, lines
+from execution import editing
 from execution.desk import Person
 from execution.events import EventKind
 from execution.store import Transaction
@@ -22,9 +26,11 @@ D = Decimal
 ANA_HERSELF = Person(id=f"tg:{ANA}", name="Ana")
 
 
-def news_of(desk: FrontDesk) -> dict[str, Message]:
+def news_of(desk: FrontDesk, **notify: Loudness) -> dict[str, Message]:
     """Every event that deserves a message now, by its kind; the last of a kind counts."""
-    news = News(market=desk.side.market, look=desk.front.look)
+    news = News(
+        market=desk.side.market, look=desk.front.look, roles=desk.front.roles, notify=notify
+    )
 
     def read(tx: Transaction) -> dict[str, Message]:
         found = [(event, news.of(tx, event)) for event in tx.journal.after(0)]
@@ -71,6 +77,18 @@ async def test_picture_has_entry_stop_targets_and_what_the_market_asks(tmp_path:
         assert message.picture.last in (D(60_000), D("60000.005"), D("60000.01"))
 
 
+async def test_card_that_waits_says_what_share_of_the_account_its_stop_costs(
+    desk: FrontDesk,
+) -> None:
+    await desk.start("trading")
+    ticket = await desk.new_ticket(stop_loss=D(58_900))
+    equity = desk.side.market.equity("main")
+    assert equity is not None
+    assert ticket.terms is not None
+    share = abs(lines.outcome(ticket.terms, D(58_900))) / equity
+    assert f", {figures.percent(share)} of equity\n" in news_of(desk)["ticket_pending"].face.text
+
+
 async def test_fill_that_completes_is_a_reply_to_its_card(desk: FrontDesk) -> None:
     await desk.start("trading")
     ticket = await desk.new_ticket(source="straight")
@@ -112,7 +130,9 @@ async def test_resize_is_an_edit_and_a_moved_price_is_news(desk: FrontDesk) -> N
     await desk.start("trading")
     ticket = await desk.new_ticket(amount="0.01")
     await posted(desk, ticket)
-    await desk.side.desk.resize(ticket.id, revision=1, person=ANA_HERSELF, amount=D("0.005"))
+    await desk.side.desk.edit(
+        ticket.id, revision=1, person=ANA_HERSELF, change=editing.amount(D("0.005"))
+    )
     assert news_of(desk) == {}
     desk.prices.set_price("BTC/USDT", D(61_000))
     desk.side.market.feed("main").quotes.clear()
@@ -179,6 +199,34 @@ async def test_lost_and_found_venue_is_news(desk: FrontDesk) -> None:
     assert "paper main does not answer" in told["venue_down"].face.text
     assert "No route." in told["venue_down"].face.text
     assert "paper main answers again" in told["venue_up"].face.text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [("30.0", "clock is 30 s ahead of paper main"), ("-1.5", "clock is 1.5 s behind paper main")],
+)
+async def test_clock_that_is_off_is_news(desk: FrontDesk, seconds: str, said: str) -> None:
+    await desk.start("trading")
+    await desk.side.store.write(
+        lambda tx: tx.journal.add(
+            EventKind.VENUE_CLOCK, tx.now, venue="main", seconds_ahead=seconds
+        )
+    )
+    told = news_of(desk)["venue_clock"].face.text
+    assert said in told
+    assert "it is corrected for" in told
+
+
+async def test_what_an_account_held_before_us_is_told_without_a_sound(desk: FrontDesk) -> None:
+    await desk.start("trading")
+    await desk.side.store.write(
+        lambda tx: tx.journal.add(
+            EventKind.ACCOUNT_FOUND, tx.now, venue="main", holdings="BTC=0.5", orders=0
+        )
+    )
+    told = news_of(desk)["account_found"]
+    assert told.face.text.startswith("<b>PAPER · paper main holds 0.5 BTC</b>")
+    assert told.silent
 
 
 @pytest.mark.parametrize("kind", [EventKind.VENUE_ANSWERS, EventKind.VENUE_LOST_AGAIN])
@@ -261,3 +309,42 @@ async def test_daily_message_is_silent_only_on_a_good_day(desk: FrontDesk) -> No
     told = news_of(desk)["daily"]
     assert not told.silent
     assert "trading is halted" in told.face.text.partition("\n")[0]
+
+
+# --- how loud ------------------------------------------------------------------------------------
+
+
+def test_every_kind_of_news_has_its_key_in_the_settings() -> None:
+    assert set(KINDS.values()) == set(Notify.model_fields)
+
+
+async def test_quiet_kinds_do_not_ring_or_are_not_told_and_the_card_is_there_in_any_case(
+    desk: FrontDesk,
+) -> None:
+    await desk.start("trading")
+    ticket = await desk.new_ticket(source="straight")
+    await until(lambda: desk.ticket(ticket.id).state is TicketState.DONE)
+    await desk.new_ticket(notional="54000")
+
+    loud = news_of(desk)
+    quiet = news_of(desk, card=Loudness.SILENT, fill=Loudness.OFF, refusal=Loudness.SILENT)
+
+    assert {kind: message.silent for kind, message in loud.items()} == {
+        "ticket_approved": False,
+        "ticket_done": False,
+        "ticket_refused": False,
+    }
+    assert {kind: message.silent for kind, message in quiet.items()} == {
+        "ticket_approved": True,
+        "ticket_refused": True,
+    }
+
+
+async def test_halt_rings_however_quiet_the_chat_is(desk: FrontDesk) -> None:
+    await desk.start("trading")
+    await desk.side.desk.halt(person=ANA_HERSELF, reason="news")
+    everything = dict.fromkeys(Notify.model_fields, Loudness.OFF)
+
+    told = news_of(desk, **everything)
+
+    assert [(kind, message.silent) for kind, message in told.items()] == [("halted", False)]

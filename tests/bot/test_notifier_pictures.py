@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.charts import Charts, Picture
+from bot.charts import Charts
 from bot.news import News
 from bot.notifier import Notifier
+from bot.pictures import Picture
 from execution.venues.scripted import ScriptedMarket
 from tests.bot.playground.conftest import picture as any_picture
 from tests.desk import ANA, FrontDesk, front_desk
@@ -39,8 +40,14 @@ class ReadyCharts(Charts):
 @asynccontextmanager
 async def notifying(desk: FrontDesk, charts: Charts) -> AsyncIterator[None]:
     """A notifier of this desk's, with these charts, for as long as the block."""
-    news = News(market=desk.side.market, look=desk.front.look)
-    notifier = Notifier(store=desk.side.store, chat=desk.chat.room, charts=charts, news=news)
+    news = News(market=desk.side.market, look=desk.front.look, roles=desk.front.roles)
+    notifier = Notifier(
+        store=desk.side.store,
+        chat=desk.chat.room,
+        buttons=desk.front.buttons,
+        charts=charts,
+        news=news,
+    )
     task = asyncio.create_task(notifier.run())
     try:
         yield

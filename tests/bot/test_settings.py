@@ -106,6 +106,10 @@ required = 0
 name = "large"
 when = { notional_from = 10000, venues = ["main"], sides = ["buy"] }
 required = 2
+[[approval.rules]]
+name = "night"
+when = { hours = "Mon-Sun 22:00-06:00", rolling_24h_from = "20000.5" }
+veto_window = "60s"
 [execution]
 order_type = "market"
 slippage_tolerance = "0.1%"
@@ -168,6 +172,11 @@ class TestReading:
         assert settings.risk.sides == (Side.BUY, Side.SELL)
         assert settings.risk.trading_hours is not None
         assert settings.approval.rules[2].when.notional_from == Decimal(10000)
+        night = settings.approval.rules[3]
+        assert (night.veto_window, night.required) == (timedelta(seconds=60), None)
+        assert night.when.hours is not None
+        assert night.when.hours.text == "Mon-Sun 22:00-06:00"
+        assert night.when.rolling_24h_from == Decimal("20000.5")
         assert settings.execution.retry_delay == timedelta(milliseconds=500)
 
     def test_a_number_of_the_file_is_taken_as_it_is_written(self, tmp_path: Path) -> None:
@@ -182,7 +191,12 @@ class TestReading:
     def test_a_rule_without_a_name_is_named_after_its_place(self, tmp_path: Path) -> None:
         settings = load(tmp_path, EVERYTHING, TV_SECRET)
 
-        assert [rule.name for rule in settings.approval.rules] == ["never", "rule 2", "large"]
+        assert [rule.name for rule in settings.approval.rules] == [
+            "never",
+            "rule 2",
+            "large",
+            "night",
+        ]
 
     def test_settings_do_not_change_after_start(self, tmp_path: Path) -> None:
         settings = load(tmp_path, EVERYTHING, TV_SECRET)
@@ -321,7 +335,8 @@ class TestSecrets:
 
     def test_no_text_form_shows_a_secret_and_the_log_knows_them_all(self, tmp_path: Path) -> None:
         environ = {
-            name: f"hunter{at} " for at, name in enumerate(_secret_variables(Settings), start=1)
+            name: f"hunter{at}-as-long-as-some-must-be "
+            for at, name in enumerate(_secret_variables(Settings), start=1)
         }
         environ["COUNTERSIGN_SOURCES__TV__SECRET"] = "hunterA hunterB"
 

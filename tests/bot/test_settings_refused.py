@@ -13,6 +13,11 @@ from bot.settings import Settings, SettingsError, load_settings
 VENUE = '[venues.main]\nexchange = "binance"\nmode = "sandbox"\n'
 SOURCE = '[sources.tv]\nkind = "tradingview"\n'
 TV_SECRET = {"COUNTERSIGN_SOURCES__TV__SECRET": "tv-secret"}
+BY_WEBHOOK = {
+    "COUNTERSIGN_TELEGRAM__UPDATES": "webhook",
+    "COUNTERSIGN_TELEGRAM__WEBHOOK_SECRET": "x" * 24,
+    "COUNTERSIGN_WEB__PUBLIC_URL": "https://desk.example",
+}
 WHSEC = "whsec_" + base64.b64encode(bytes(24)).decode()
 
 
@@ -91,6 +96,23 @@ class TestOneLine:
             ),
             ("[general]\ntimezone = 'Europe/Madird'", "general.timezone (countersign.toml): not a"),
             ("[telegram]\ndaily_at = '8:00'", "telegram.daily_at (countersign.toml): not a time"),
+            (
+                "[telegram]\nnotify = { fill = 'loud' }",
+                "telegram.notify.fill (countersign.toml): not one of 'on', 'silent' or 'off'",
+            ),
+            (
+                "[telegram]\nnotify = { fil = 'off' }",
+                "telegram.notify.fil (countersign.toml): unknown; the nearest known key is"
+                " telegram.notify.fill",
+            ),
+            (
+                "[telegram]\nnotify = { kill = 'silent' }",
+                "telegram.notify.kill (countersign.toml): a person must know it at once",
+            ),
+            (
+                "[telegram]\nnotify = { card = 'off' }",
+                "telegram.notify.card (countersign.toml): it asks for a decision;",
+            ),
             ("[venues.Main]\n", "venues.Main (countersign.toml): not a name"),
             ("[database]\nurl = 'sqlite://'", "database.url (countersign.toml): not a database"),
             ("[risk]\nsymbols = []", "risk.symbols (countersign.toml): an empty list would"),
@@ -170,17 +192,60 @@ class TestBetweenKeys:
             (SOURCE + "map = { symbol = 'a[' }", "sources.tv.map.symbol (countersign.toml): not"),
             (
                 "[people]\nowners = [1]\n[[approval.rules]]\nrequired = 2",
-                "approval.rules[0].required (countersign.toml): 2 approvals asked, but 1 people",
+                'approval.rules[0].required (countersign.toml): the rule "rule 1" asks for 2'
+                " approvals, but 1 person may approve; ask for fewer, or add to people.approvers",
             ),
-            ("[[approval.rules]]\nname = 'x'", "exactly one of required, veto_window, block"),
-            ("[[approval.rules]]\nblock = true\nrequired = 0", "exactly one of required"),
+            (
+                "[people]\nowners = [1]\napprovers = [2]\nviewers = [3]\n"
+                "[[approval.rules]]\nname = 'all'\nrequired = 3",
+                'the rule "all" asks for 3 approvals, but 2 people may approve',
+            ),
+            (
+                "[[approval.rules]]\nname = 'x'",
+                'approval.rules[0].required (countersign.toml): the rule "x" has none of them;'
+                " keep exactly one of required, veto_window, block = true",
+            ),
+            (
+                "[[approval.rules]]\nname = 'x'\nblock = true\nrequired = 0",
+                'the rule "x" has required and block; keep exactly one',
+            ),
+            (
+                "[[approval.rules]]\nname = 'x'\nveto_window = '60s'\nrequired = 1",
+                'the rule "x" has required and veto_window; keep exactly one',
+            ),
+            (
+                "[[approval.rules]]\nname = 'x'\nveto_window = '60s'\nblock = true",
+                'approval.rules[0].veto_window (countersign.toml): the rule "x" has veto_window',
+            ),
+            (
+                "[[approval.rules]]\nname = 'slow'\nveto_window = '5m'",
+                'approval.rules[0].veto_window (countersign.toml): the window of the rule "slow"'
+                " must be shorter than approval.expires_after",
+            ),
+            (
+                "[approval]\nexpires_after = '60s'\n[[approval.rules]]\nveto_window = '61s'",
+                'the window of the rule "rule 1" must be shorter',
+            ),
+            (
+                "[[approval.rules]]\nname = 'default'\nblock = true",
+                'approval.rules[0].name (countersign.toml): "default" is what meets no rule',
+            ),
+            (
+                "[[approval.rules]]\nblock = true\nwhen = { hours = 'always' }",
+                "approval.rules[0].when.hours (countersign.toml): not hours of the week; write",
+            ),
+            (
+                "[[approval.rules]]\nblock = true\nwhen = { rolling_24h_from = -1 }",
+                "approval.rules[0].when.rolling_24h_from (countersign.toml): an amount",
+            ),
             (
                 "[[approval.rules]]\nname = 'x'\nblock = true\n" * 2,
                 "approval.rules[0].name (countersign.toml): another rule has this name too",
             ),
             (
                 "[[approval.rules]]\nblock = true\nwhen = { notional_from = 5, notional_below = 5 }",
-                "approval.rules[0].when.notional_from (countersign.toml): no amount is",
+                "approval.rules[0].when.notional_from (countersign.toml): no amount is from 5 and"
+                " below 5; notional_from must be the smaller one",
             ),
         ],
     )
@@ -222,26 +287,45 @@ class TestBetweenKeys:
         assert settings.sources["tv"].secrets == (WHSEC, other)
 
 
+class TestWebhookOfTelegram:
+    def test_all_it_needs_is_accepted(self, tmp_path: Path) -> None:
+        assert load(tmp_path, "", BY_WEBHOOK).telegram.updates == "webhook"
+
+    def test_without_a_secret_it_is_refused(self, tmp_path: Path) -> None:
+        given = BY_WEBHOOK | {"COUNTERSIGN_TELEGRAM__WEBHOOK_SECRET": ""}
+
+        assert refusal(tmp_path, "", given).startswith("telegram.webhook_secret")
+
+    @pytest.mark.parametrize("secret", ["short", "with spaces in all its length", "x" * 257])
+    def test_a_secret_that_telegram_would_refuse_is_refused(
+        self, tmp_path: Path, secret: str
+    ) -> None:
+        given = BY_WEBHOOK | {"COUNTERSIGN_TELEGRAM__WEBHOOK_SECRET": secret}
+
+        line = refusal(tmp_path, "", given)
+
+        assert "not 24 to 256 of A-Z, a-z, 0-9, _ and -" in line
+        assert secret not in line
+
+    @pytest.mark.parametrize("url", ["", "http://desk.example"])
+    def test_an_address_that_telegram_cannot_call_is_refused(
+        self, tmp_path: Path, url: str
+    ) -> None:
+        line = refusal(tmp_path, "", BY_WEBHOOK | {"COUNTERSIGN_WEB__PUBLIC_URL": url})
+
+        assert line.startswith("web.public_url")
+
+
 class TestNotBuilt:
     @pytest.mark.parametrize(
         ("file", "key"),
         [
-            ('[telegram]\nupdates = "webhook"', "telegram.updates"),
             (VENUE + 'dead_man = "60s"', "venues.main.dead_man"),
             (VENUE + 'market = "swap"', "venues.main.market"),
             (VENUE.replace("sandbox", "paper"), "venues.main.mode"),
             (SOURCE.replace("tradingview", "poll"), "sources.tv.kind"),
             (SOURCE + 'url = "https://x"', "sources.tv.url"),
             (SOURCE + "headers = { a = 'b' }", "sources.tv.headers"),
-            ('[[approval.rules]]\nveto_window = "60s"', "approval.rules[0].veto_window"),
-            (
-                '[[approval.rules]]\nblock = true\nwhen = { hours = "Mon-Fri 08:00-22:00" }',
-                "approval.rules[0].when.hours",
-            ),
-            (
-                "[[approval.rules]]\nblock = true\nwhen = { rolling_24h_from = 1 }",
-                "approval.rules[0].when.rolling_24h_from",
-            ),
             ("[risk]\nmax_daily_loss = 0", "risk.max_daily_loss"),
             ('[risk]\nmax_drawdown = "10%"', "risk.max_drawdown"),
             ('[watchdog]\nheartbeat_url = "https://x"', "watchdog.heartbeat_url"),

@@ -15,6 +15,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from secrets import token_hex
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl
@@ -24,7 +25,6 @@ from aiohttp import web
 from tests.doubles.binance_account import Account, Market, Refused
 from tests.doubles.binance_endpoints import PRIVATE, PUBLIC, Endpoints
 
-API_KEY = "loopback-api-key-0123456789abcdef"
 SECRET = "loopback-secret-fedcba9876543210"  # a double's own
 MARKETS = (
     Market(base="BTC", quote="USDT", tick="0.01000000", step="0.00001000"),
@@ -72,7 +72,7 @@ class BinanceServer:
             Market(base=f"M{n:04d}", quote="USDT", tick="0.00010000", step="0.10000000")
             for n in range(more_markets)
         )
-        self.api_key, self.secret = API_KEY, SECRET
+        self.api_key, self.secret = f"loopback-api-key-{token_hex(8)}", SECRET
         self.clock_offset = 0
         """Milliseconds by which the server's clock is ahead of this machine's."""
         self.account = Account([*MARKETS, *made_up], self.now)

@@ -67,6 +67,7 @@ def now(desk: FrontDesk, order: Order) -> Order:
         ({"side": Side.SELL, "price": D(70_000)}, "shows sell 0.01 BTC/USDT under that id"),
         ({"amount": D("0.02")}, "shows buy 0.02 BTC/USDT under that id"),
         ({"symbol": "ETH/USDT", "price": D(2_000)}, "does not show an order with that id"),
+        ({"price": D(50_001)}, "shows it at 50001, ours was sent at 50000"),
         ({}, "under another client id than the one we sent"),
     ],
 )

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal, localcontext
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from execution.approval import DEFAULT_RULE, Policy, Role, Rule, When, fingerprint
+from execution.hours import parse_hours
 from execution.types import Mode, OnTimeout, OrderType, Side, Target, Terms, TimeInForce
 from tests.execution.builders import NOW, terms
 
@@ -19,10 +21,17 @@ D = Decimal
 FIVE_FIFTY = timezone(timedelta(hours=5, minutes=50))
 
 
-def rule_for(rules: list[Rule], met: Terms, *, source: str = "tv", strategy: str = "") -> str:
+def matches(when: When, met: Terms, **how: Any) -> bool:
+    """Whether it holds of these terms, from `tv`, at noon of a Monday, as the first of their day."""
+    asked = {"source": "tv", "strategy": None, "local": NOW, "rolling": met.value} | how
+    return when.matches(met, **asked)
+
+
+def rule_for(rules: list[Rule], met: Terms, **how: Any) -> str:
     """The name of the rule these terms meet."""
-    policy = Policy(people={}, rules=rules)
-    return policy.rule_for(met, source=source, strategy=strategy or None).name
+    asked = {"source": "tv", "strategy": None, "at": NOW, "rolling": met.value} | how
+    zone = asked.pop("zone", UTC)
+    return Policy(people={}, rules=rules, zone=zone).rule_for(met, **asked).name
 
 
 class TestWhen:
@@ -35,25 +44,26 @@ class TestWhen:
     ) -> None:
         met = terms(value=D(value))
 
-        assert When(notional_below=D(50)).matches(met, source="tv", strategy=None) is below
-        assert When(notional_from=D(50)).matches(met, source="tv", strategy=None) is start
+        assert matches(When(notional_below=D(50)), met) is below
+        assert matches(When(notional_from=D(50)), met) is start
 
     def test_what_cannot_be_valued_is_never_small_and_may_be_large(self) -> None:
         unknown = terms(value=None)
 
-        assert not When(notional_below=D(50)).matches(unknown, source="tv", strategy=None)
-        assert When(notional_from=D(50)).matches(unknown, source="tv", strategy=None)
+        assert not matches(When(notional_below=D(50)), unknown)
+        assert matches(When(notional_from=D(50)), unknown)
+        assert matches(When(rolling_24h_from=D(50)), unknown)
 
     def test_a_range_holds_both_bounds(self) -> None:
         middle = When(notional_from=D(50), notional_below=D(60))
 
         values = [D(49), D(50), D(59), D(60)]
-        met = [middle.matches(terms(value=v), source="tv", strategy=None) for v in values]
+        met = [matches(middle, terms(value=v)) for v in values]
 
         assert met == [False, True, True, False]
 
     def test_without_keys_it_matches_all(self) -> None:
-        assert When().matches(terms(value=None), source="", strategy=None)
+        assert matches(When(), terms(value=None), source="")
 
     @pytest.mark.parametrize(
         ("when", "other"),
@@ -72,14 +82,88 @@ class TestWhen:
     ) -> None:
         def holds(keys: dict[str, Any]) -> bool:
             made = When(**{name: frozenset(values) for name, values in keys.items()})
-            return made.matches(terms(), source="tv", strategy="breakout")
+            return matches(made, terms(), strategy="breakout")
 
         assert holds(when)
         assert not holds(other)
         assert not holds({"symbols": {"BTC/USDT"}, "sources": {"tv"}} | other), "keys are joined"
 
     def test_a_rule_about_strategies_does_not_meet_a_signal_without_one(self) -> None:
-        assert not When(strategies=frozenset({"x"})).matches(terms(), source="tv", strategy=None)
+        assert not matches(When(strategies=frozenset({"x"})), terms())
+
+    @pytest.mark.parametrize(
+        ("rolling", "holds"), [("99.999999", False), ("100", True), ("100.000001", True)]
+    )
+    def test_a_rolling_sum_includes_its_bound(self, rolling: str, holds: bool) -> None:
+        when = When(rolling_24h_from=D(100))
+
+        assert matches(when, terms(value=D(1)), rolling=D(rolling)) is holds
+
+    @pytest.mark.parametrize(
+        ("clock", "holds"),
+        [
+            ("07:59:59.999999", False),
+            ("08:00:00", True),
+            ("21:59:59.999999", True),
+            ("22:00:00", False),
+        ],
+    )
+    def test_hours_hold_their_first_moment_and_not_their_last(
+        self, clock: str, holds: bool
+    ) -> None:
+        when = When(hours=parse_hours("Mon-Fri 08:00-22:00"))
+        local = datetime.fromisoformat(f"2026-03-02 {clock}").replace(tzinfo=UTC)
+
+        assert matches(when, terms(), local=local) is holds
+
+
+MADRID = ZoneInfo("Europe/Madrid")
+NIGHT = Rule(name="night", when=When(hours=parse_hours("Mon-Sun 22:00-06:00")), required=2)
+
+
+class TestHours:
+    @pytest.mark.parametrize(
+        ("at", "rule"),
+        [
+            # 1 hour ahead of UTC in winter, 2 in summer; the clock is set on the nights between.
+            ("2026-03-02T20:59:59.999999Z", "default"),
+            ("2026-03-02T21:00:00Z", "night"),
+            ("2026-03-03T04:59:59.999999Z", "night"),
+            ("2026-03-03T05:00:00Z", "default"),
+            ("2026-07-01T19:59:59Z", "default"),
+            ("2026-07-01T20:00:00Z", "night"),
+            ("2026-07-02T04:00:00Z", "default"),
+        ],
+    )
+    def test_they_are_those_of_the_desks_own_clocks(self, at: str, rule: str) -> None:
+        moment = datetime.fromisoformat(at)
+
+        assert rule_for([NIGHT], terms(), at=moment, zone=MADRID) == rule
+
+    @pytest.mark.parametrize(
+        ("at", "inside"),
+        [
+            # Spring: 02:00 becomes 03:00 at 01:00 UTC, so the span begins an hour late and is short.
+            ("2026-03-29T00:59:59Z", False),
+            ("2026-03-29T01:00:00Z", True),
+            ("2026-03-29T01:59:59Z", True),
+            ("2026-03-29T02:00:00Z", False),
+            # Autumn: 02:30 comes twice, at 00:30 and at 01:30 UTC, and both are in it.
+            ("2026-10-25T00:29:59Z", False),
+            ("2026-10-25T00:30:00Z", True),
+            ("2026-10-25T01:00:00Z", False),
+            ("2026-10-25T01:30:00Z", True),
+            ("2026-10-25T02:59:59Z", True),
+            ("2026-10-25T03:00:00Z", False),
+        ],
+    )
+    def test_a_skipped_hour_is_not_in_them_and_a_repeated_one_is_twice(
+        self, at: str, inside: bool
+    ) -> None:
+        early = Rule(name="early", when=When(hours=parse_hours("Sun 02:30-04:00")), required=2)
+        met = rule_for([early], terms(), at=datetime.fromisoformat(at), zone=MADRID)
+
+        assert (met == "early") is inside
 
 
 class TestRuleFor:
@@ -107,6 +191,7 @@ class TestRuleFor:
     def test_without_a_match_one_approval_is_needed(self) -> None:
         assert rule_for([], terms()) == "default"
         assert (DEFAULT_RULE.required, DEFAULT_RULE.block) == (1, False)
+        assert DEFAULT_RULE.veto_window is None
 
 
 MAY = {"owner": "viewer approver owner", "approver": "viewer approver", "viewer": "viewer"}
@@ -155,6 +240,7 @@ OTHER: dict[str, Any] = {
     "from_holdings": D("0.001"),
     "stop_loss": D("95.01"),
     "take_profit": FULL.take_profit[::-1],
+    "test": True,
 }
 RULE = Rule(name="rule", when=When(notional_from=D(10), symbols=frozenset({"BTC/USDT"})))
 OTHER_RULE: dict[str, Any] = {
@@ -162,6 +248,7 @@ OTHER_RULE: dict[str, Any] = {
     "when": When(notional_from=D(10)),
     "required": 2,
     "block": True,
+    "veto_window": timedelta(seconds=60),
 }
 OTHER_WHEN: dict[str, Any] = {
     "notional_below": D(1000),
@@ -172,6 +259,8 @@ OTHER_WHEN: dict[str, Any] = {
     "venues": frozenset({"main"}),
     "modes": frozenset({Mode.PAPER}),
     "strategies": frozenset({"breakout"}),
+    "hours": parse_hours("Mon 08:00-22:00"),
+    "rolling_24h_from": D(10),
 }
 
 
@@ -204,6 +293,15 @@ class TestFingerprint:
 
     def test_another_number_of_votes_is_another_fingerprint(self) -> None:
         assert mark(required=2) != mark(required=1)
+
+    def test_a_veto_window_is_another_fingerprint(self) -> None:
+        short, long = timedelta(seconds=59), timedelta(seconds=60)
+        marks = {
+            fingerprint(FULL, rule=RULE, required=1, veto_window=window)
+            for window in (None, short, long)
+        }
+
+        assert len(marks) == 3
 
     def test_equal_terms_have_equal_fingerprints_however_they_are_written(self) -> None:
         written = FULL.evolve(

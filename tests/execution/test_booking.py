@@ -10,7 +10,8 @@ import pytest
 
 from execution.events import EventKind
 from execution.store import Store
-from execution.types import OrderState, TicketState
+from execution.trading import Halt, Trading
+from execution.types import OrderState, TicketState, TradingState
 from tests.clock import Clock
 from tests.execution.bookkeeping import Desk
 from tests.execution.builders import NOW
@@ -67,7 +68,8 @@ class TestFills:
     ) -> None:
         desk.place()
         desk.book(report("working", "0.4"), trade("t1", "0.4"))
-        desk.book(report("working", "0.4"), trade("t1", "0.5", "101"))
+        for _ in range(3):
+            desk.book(report("working", "0.4"), trade("t1", "0.5", "101"))
 
         assert [(f.amount, f.price) for f in desk.fills] == [(D("0.4"), D(100))]
         assert desk.said(EventKind.FILL_CONFLICT) == {
@@ -238,18 +240,45 @@ class TestAnOrder:
         assert found.next_look_at == clock.now + SECOND
         assert desk.said(EventKind.ORDER_WORKING) == {"found": "True"}
 
-    def test_one_that_ended_is_not_looked_at_again(self, desk: Desk) -> None:
-        desk.place(next_look_at=NOW)
-        ended = desk.book(report("canceled"))
+    @pytest.mark.parametrize("state", ["filled", "rejected"])
+    def test_one_that_ended_is_not_looked_at_again(self, desk: Desk, state: str) -> None:
+        desk.place(next_look_at=NOW, reported=D(1))
+        desk.book(report("working", "1"), trade("t1", "1"))
+        ended = desk.book(report(state, "1"))
 
         assert (ended.next_look_at, ended.ended_at) == (None, NOW)
-        assert desk.said(EventKind.ORDER_CANCELED) == {}
+
+    @pytest.mark.parametrize("state", ["canceled", "expired"])
+    def test_one_whose_rest_is_gone_is_looked_at_once_more_for_a_late_trade(
+        self, desk: Desk, clock: Clock, state: str
+    ) -> None:
+        """Some exchanges confirm a cancel before the last trade is in the order's row."""
+        desk.place(next_look_at=NOW)
+        ended = desk.book(report(state))
+        assert (ended.next_look_at, ended.ended_at) == (NOW + 30 * SECOND, NOW)
+        clock.advance(10)
+        assert desk.book(report(state)).next_look_at == NOW + 30 * SECOND
+
+        clock.advance(20)
+        late = desk.book(report(state, "0.4"), trade("t1", "0.4"))
+        assert (late.next_look_at, desk.filled) == (None, D("0.4"))
+        assert desk.told[-1] == "ticket_done"
 
     def test_a_look_that_shows_nothing_new_is_not_told(self, desk: Desk) -> None:
         desk.place()
         desk.book(report("working"))
 
         assert desk.told == []
+
+    def test_one_that_rises_takes_the_proof_from_a_halt(self, desk: Desk) -> None:
+        desk.place("absent", ticket="failed", ended_at=NOW)
+        halt = Halt(by="tg:1", name="Olga", at=NOW, reason="", verified_at=NOW)
+        halted = Trading(state=TradingState.HALTED, generation=1, halt=halt)
+        desk.store.write_now(lambda tx: tx.set_trading(tx.trading(), halted))
+        desk.book(report("working"))
+
+        after = desk.store.write_now(lambda tx: tx.trading())
+        assert after.halt == halt.evolve(verified_at=None)
 
     def test_one_that_rises_from_its_end_is_told_as_that(self, desk: Desk) -> None:
         desk.place("absent", ticket="failed", ended_at=NOW)

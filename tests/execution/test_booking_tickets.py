@@ -222,7 +222,7 @@ class TestTickets:
         revised = desk.ticket
         votes = desk.store.read_now(lambda tx: tx.tickets.votes("T1"))
         assert (revised.revision, revised.terms, len(votes)) == (2, half, 1)
-        assert not approval.is_approved(revised, votes, self.POLICY)
+        assert not approval.approvals(revised, votes, self.POLICY)
         assert revised.expires_at == clock.now + timedelta(minutes=2)
         (entry,) = desk.store.read_now(lambda tx: tx.journal.of_ticket("T1"))
         assert (entry.kind, entry.actor) == (EventKind.TICKET_REVISED, "tg:2")
@@ -273,7 +273,7 @@ class TestRulesThatChanged:
 
         after = desk.ticket
         assert (after.rule, after.required, after.revision) == ("strict", 2, 2)
-        assert (after.terms, after.reason) == (before.terms, "the rules changed")
+        assert (after.terms, after.reason) == (before.terms, "the rule strict applies now")
         assert desk.told == ["ticket_revised"]
 
     def test_a_ticket_that_a_rule_blocks_today_is_refused(self, desk: Desk) -> None:

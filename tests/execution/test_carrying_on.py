@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from execution import booking
 from execution.desk import Person
-from execution.executor import following
+from execution.executor import carrying_on, following
 from execution.orders import TIMED_OUT
 from execution.outcome import Outcome
 from execution.store import Transaction
 from execution.trading import Trading
 from execution.types import Order, OrderState, Ticket, TicketState, TimeInForce, TradingState
 from tests.desk import ANA, FrontDesk, NoCandles, front_desk
+from tests.execution.builders import NOW
+from tests.execution.rows import order
 from tests.waiting import until
 
 D = Decimal
@@ -58,7 +63,7 @@ async def soon(desk: FrontDesk, predicate: Callable[[], bool]) -> None:
     """Wait for it, while time goes on slowly: a look that was under way may put off the next one."""
 
     def look() -> bool:
-        desk.clock.advance(0.02)
+        desk.clock.advance(0.1)
         return predicate()
 
     await until(look)
@@ -330,3 +335,15 @@ async def test_what_the_exchange_shows_after_all_is_not_sent_again(tmp_path: Pat
         assert desk.order(ticket).state is OrderState.FILLED
         assert booked(desk, ticket) == D("0.01")
         assert len(desk.paper.accepted) == 1
+
+
+@pytest.mark.parametrize(("seconds", "certain"), [(0, False), (4.999, False), (5, True)])
+def test_what_is_left_is_certain_when_a_last_fill_would_have_shown(
+    seconds: float, certain: bool
+) -> None:
+    ended = order("canceled", ended_at=NOW)
+    assert carrying_on.is_certain(ended, NOW + timedelta(seconds=seconds)) is certain
+
+
+def test_what_has_not_ended_leaves_nothing_certain() -> None:
+    assert not carrying_on.is_certain(order("working"), NOW + timedelta(days=1))

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from execution.hours import parse_trading_hours
+from execution.hours import parse_hours
 
 MADRID = ZoneInfo("Europe/Madrid")
 
@@ -45,11 +45,11 @@ def at(day: str, clock: str) -> datetime:
 def test_hours_hold_their_first_moment_and_not_their_last(
     hours: str, day: str, clock: str, inside: bool
 ) -> None:
-    assert parse_trading_hours(hours).contains(at(day, clock)) is inside
+    assert parse_hours(hours).contains(at(day, clock)) is inside
 
 
 def test_hours_keep_how_they_were_written() -> None:
-    assert parse_trading_hours(" Mon-Fri 08:00-22:00 ").text == "Mon-Fri 08:00-22:00"
+    assert parse_hours(" Mon-Fri 08:00-22:00 ").text == "Mon-Fri 08:00-22:00"
 
 
 @pytest.mark.parametrize(
@@ -70,10 +70,10 @@ def test_hours_keep_how_they_were_written() -> None:
 )
 def test_what_is_not_hours_is_refused_with_the_form(text: str) -> None:
     with pytest.raises(ValueError, match=r"write|a whole day is"):
-        parse_trading_hours(text)
+        parse_hours(text)
 
 
 def test_a_naive_time_is_refused() -> None:
     naive = datetime(2026, 3, 2, 12, 0)  # noqa: DTZ001  # the point of this test
     with pytest.raises(ValueError, match="aware"):
-        parse_trading_hours("Mon 08:00-22:00").contains(naive)
+        parse_hours("Mon 08:00-22:00").contains(naive)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from execution.breaker import SILENCE
-from execution.errors import Corrupt, VenueMisconfigured, VenueUnavailable
+from execution.errors import Corrupt, KeyRefused, VenueMisconfigured, VenueUnavailable
 from tests.clock import Clock
 from tests.execution.builders import NOW
 from tests.execution.watched import Desk
@@ -181,6 +181,18 @@ class TestRunning:
 
         live(tmp_path, scene)
 
+    def test_a_venue_that_asks_for_silence_is_opened_when_it_is_over(self, tmp_path: Path) -> None:
+        async def scene(desk: Desk) -> None:
+            asked = VenueUnavailable("too much", retry_after=timedelta(seconds=20))
+            desk.venue.ill["open"] = asked
+            await asyncio.sleep(19.5)
+            del desk.venue.ill["open"]
+            await asyncio.sleep(1)
+            assert desk.venue.opened_at == [0, 20]
+            assert desk.feed.connected
+
+        live(tmp_path, scene)
+
     def test_a_venue_is_lost_after_its_silence_and_found_again_with_one_answer(
         self, tmp_path: Path
     ) -> None:
@@ -244,6 +256,42 @@ class TestRunning:
             assert quote is not None
             assert at_the_loop() - quote.at <= timedelta(seconds=1)
             assert desk.market.quote("main", EUR) is None
+
+        live(tmp_path, scene)
+
+    def test_a_venue_that_takes_nothing_we_sign_is_lost_though_its_prices_come(
+        self, tmp_path: Path
+    ) -> None:
+        """Nothing there can be looked at or canceled: prices are no sign of life then."""
+
+        async def scene(desk: Desk) -> None:
+            desk.market.watch({"main": [BTC]})
+            await asyncio.sleep(0.5)
+            desk.venue.ill["balances"] = KeyRefused("binance: Invalid API-key (-2015)")
+            await asyncio.sleep(15)
+            assert desk.feed.connected, "its balances are asked every 15 s"
+            await asyncio.sleep(17)
+            assert not desk.feed.connected
+            assert desk.feed.reason == "binance: Invalid API-key (-2015)"
+            assert desk.market.quote("main", BTC) is not None
+
+            del desk.venue.ill["balances"]
+            await asyncio.sleep(1)
+            assert (desk.feed.connected, desk.feed.key_refused) == (True, False)
+
+        live(tmp_path, scene)
+
+    def test_a_key_refused_once_is_no_outage(self, tmp_path: Path) -> None:
+        """So it is with a clock that was off: the next answer shows that it is set."""
+
+        async def scene(desk: Desk) -> None:
+            desk.market.watch({"main": [BTC]})
+            await asyncio.sleep(0.5)
+            desk.venue.ill["balances"] = KeyRefused("the time of the request")
+            await asyncio.sleep(20)
+            del desk.venue.ill["balances"]
+            await asyncio.sleep(60)
+            assert (desk.feed.connected, desk.bells) == (True, 1)
 
         live(tmp_path, scene)
 

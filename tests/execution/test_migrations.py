@@ -76,6 +76,17 @@ def test_a_difference_would_be_seen(migrated: Path, tmp_path: Path) -> None:
     assert difference == {("votes", "weight INTEGER")}
 
 
+def test_a_new_database_is_its_owners_alone_and_so_are_the_files_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "new.db"
+    upgrade(url(path))
+    with closing(sqlite3.connect(path)) as writing:
+        writing.execute("PRAGMA journal_mode=WAL")
+        writing.execute("CREATE TABLE anything (id)")
+        modes = {one.name: one.stat().st_mode & 0o777 for one in tmp_path.iterdir()}
+    assert set(modes) == {"new.db", "new.db-wal", "new.db-shm"}
+    assert set(modes.values()) == {0o600}
+
+
 def test_upgrading_again_changes_nothing(database: Path) -> None:
     def dump() -> list[str]:
         with closing(sqlite3.connect(database)) as raw:
@@ -97,6 +108,87 @@ def test_an_upgrade_keeps_what_is_there(database: Path) -> None:
 
     assert rows(database, "SELECT * FROM cursors") == [("chat", 7)]
     assert rows(database, "SELECT state, generation FROM trading") == [("halted", 3)]
+
+
+def before_positions(path: Path, *fills: tuple[str, str, str]) -> None:
+    """A database of before positions were kept, with these fills: side, amount and price."""
+    command.upgrade(config(url(path)), "0003")
+    with closing(sqlite3.connect(path)) as raw:
+        for n, (side, amount, price) in enumerate(fills):
+            raw.execute(
+                "INSERT INTO fills VALUES (?, 'O1', 'T1', 'main', 'BTC/USDT', ?, ?, ?, ?, '0', "
+                "NULL, ?, 0)",
+                (f"F{n}", side, str(n), amount, price, f"2026-03-02T12:00:0{n}.000000Z"),
+            )
+        raw.commit()
+
+
+def of_fills(path: Path) -> set[tuple[str, str]]:
+    """The part of the schema that is about fills."""
+    return {(name, line) for name, line in schema(path) if "fills" in name}
+
+
+def test_an_upgrade_folds_the_fills_that_are_there(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    before_positions(path, ("buy", "3", "100"), ("sell", "1", "120"), ("buy", "1", "140"))
+
+    upgrade(url(path))
+
+    assert rows(path, "SELECT venue, symbol, amount, cost, realized FROM positions") == [
+        ("main", "BTC/USDT", "3", "340", "20")
+    ]
+    results = rows(path, "SELECT fill, closed, result FROM results ORDER BY fill")
+    assert results == [("F0", "0", "0"), ("F1", "1", "20"), ("F2", "0", "0")]
+
+
+def test_an_upgrade_that_fails_leaves_the_database_as_it_was(tmp_path: Path) -> None:
+    """A row that cannot be read stops the fold, which comes last."""
+    path = tmp_path / "old.db"
+    before_positions(path, ("buy", "3", "100"), ("buy", "NaN", "100"))
+    before = schema(path)
+
+    with pytest.raises(ValueError, match="amount"):
+        upgrade(url(path))
+
+    assert schema(path) == before
+    assert rows(path, "SELECT version_num FROM alembic_version") == [("0003",)]
+    assert rows(path, "SELECT count(*) FROM fills") == [(2,)]
+
+
+def test_an_upgrade_knows_what_each_message_lacks(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    command.upgrade(config(url(path)), "0005")
+    with closing(sqlite3.connect(path)) as raw:
+        columns = [row[1] for row in raw.execute("PRAGMA table_info(tickets)")]
+        given = {"id": "T1", "state": "done", "mode": "paper", "touched": 7}
+        values = [given.get(name, "0") for name in columns]
+        raw.execute(f"INSERT INTO tickets VALUES ({','.join('?' * len(values))})", values)
+        for subject in ("ticket:T1", "halt:3"):
+            raw.execute(
+                "INSERT INTO posts VALUES (?, 'chat', ?, '-100', 5, 0, 'x', 6, 'then')",
+                (subject, subject),
+            )
+        raw.commit()
+
+    upgrade(url(path))
+
+    assert rows(path, "SELECT subject, touched FROM posts ORDER BY subject") == [
+        ("halt:3", 0),
+        ("ticket:T1", 7),
+    ]
+
+
+def test_going_back_to_before_positions_keeps_the_fills(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    before_positions(path, ("buy", "3", "100"))
+    before, fills = of_fills(path), rows(path, "SELECT * FROM fills")
+    upgrade(url(path))
+    assert of_fills(path) != before
+
+    command.downgrade(config(url(path)), "0003")
+
+    assert of_fills(path) == before
+    assert rows(path, "SELECT * FROM fills") == fills
 
 
 def test_the_chain_begins_at_nothing_and_trading_is_active(migrated: Path) -> None:

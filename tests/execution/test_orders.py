@@ -15,14 +15,13 @@ from execution.orders import (
     STALE_LOOK,
     UNKNOWN,
     apply_report,
-    missing,
     moved,
     next_look,
     out_of_budget,
     proved_absent,
 )
-from execution.types import Order, OrderState, Side
-from tests.execution.builders import NOW, fill
+from execution.types import Order, OrderState
+from tests.execution.builders import NOW
 from tests.execution.rows import order, report
 
 D = Decimal
@@ -40,7 +39,7 @@ TABLE = {
     "expired": "working filled canceled rejected",
     "rejected": "working filled canceled expired",
     "absent": "working filled canceled expired rejected",
-    "denied": "",
+    "denied": "working filled canceled expired rejected",
     "filled": "",
 }
 """Which state may follow which."""
@@ -65,7 +64,7 @@ NOTHING_NEW = grid("""
     expired    -        -       -         -        -
     rejected   working  -       -         -        -
     absent     working  -       -         -        -
-    denied     -        -       -         -        -
+    denied     working  -       -         -        -
     filled     -        -       -         -        -
 """)
 """What a report makes of an order when it shows no more filled than was known."""
@@ -80,7 +79,7 @@ MORE_FILLED = grid("""
     expired    working  filled  canceled  -        rejected
     rejected   working  filled  canceled  expired  -
     absent     working  filled  canceled  expired  rejected
-    denied     -        -       -         -        -
+    denied     working  filled  canceled  expired  rejected
     filled     -        -       -         -        -
 """)
 """And when it shows more: an end of ours was wrong."""
@@ -211,21 +210,10 @@ class TestReports:
         assert (again.order, again.changed) == (once, False)
 
 
-class TestMissing:
-    @pytest.mark.parametrize(
-        ("booked", "left"),
-        [((), "0.5"), (("0.2", "0.2"), "0.1"), (("0.5",), "0"), (("1",), "-0.5")],
-    )
-    def test_what_the_venue_claims_and_we_have_not_booked(
-        self, booked: tuple[str, ...], left: str
-    ) -> None:
-        fills = [fill(Side.BUY, amount, "100") for amount in booked]
-
-        assert missing(order("working", reported=D("0.5")), fills) == D(left)
-
-
 GRACE = timedelta(seconds=10)
-PROOF = {"looks": 3, "fence_at": NOW}
+DOUBTED = NOW - timedelta(seconds=20)
+PROOF = {"looks": 6, "doubted_at": DOUBTED, "fence_at": NOW}
+"""Six rounds take 30.5 s: 20 s to the fence, and the grace."""
 
 
 class TestLooking:
@@ -236,7 +224,7 @@ class TestLooking:
     def test_each_round_waits_longer_up_to_half_a_minute(self, looks: int, seconds: float) -> None:
         assert next_look(order("in_doubt", looks=looks), NOW) == NOW + timedelta(seconds=seconds)
 
-    def test_three_rounds_after_the_fence_and_the_grace_prove_absence(self) -> None:
+    def test_rounds_until_after_the_fence_and_the_grace_prove_absence(self) -> None:
         doubted = order("in_doubt", **PROOF)
 
         assert proved_absent(doubted, NOW + GRACE, GRACE)
@@ -245,19 +233,41 @@ class TestLooking:
     @pytest.mark.parametrize(
         ("changes", "seconds"),
         [
-            ({"looks": 2}, 10),
             ({}, 9.999999),
             ({"fence_at": None}, 10),
             ({"fence_at": NOW + timedelta(seconds=1)}, 10),
             ({"venue_order_id": "v1"}, 10),
             ({"looks": 0}, 86400),
+            ({"looks": 5}, 86400),
+            ({"doubted_at": DOUBTED - timedelta(seconds=1)}, 86400),
+            ({"doubted_at": None}, 86400),
         ],
-        ids=["two rounds", "within the grace", "no fence", "late fence", "was seen", "no look"],
+        ids=[
+            "begun within the grace",
+            "no fence",
+            "late fence",
+            "was seen",
+            "no look",
+            "rounds that a clock put forward hurried",
+            "rounds too few for so long a fence",
+            "nobody doubted it",
+        ],
     )
     def test_nothing_less_proves_it(self, changes: dict[str, object], seconds: float) -> None:
         doubted = order("in_doubt", **PROOF | changes)
 
         assert not proved_absent(doubted, NOW + timedelta(seconds=seconds), GRACE)
+
+    def test_at_a_venue_nobody_has_tried_nothing_proves_it(self) -> None:
+        assert not proved_absent(order("in_doubt", **PROOF), NOW + timedelta(days=1), None)
+
+    @pytest.mark.parametrize(("looks", "proved"), [(2, False), (3, True)])
+    def test_where_nothing_arrives_late_it_takes_three_rounds(
+        self, looks: int, proved: bool
+    ) -> None:
+        doubted = order("in_doubt", looks=looks, doubted_at=NOW, fence_at=NOW)
+
+        assert proved_absent(doubted, NOW, timedelta(0)) is proved
 
     def test_after_ten_minutes_of_doubt_a_person_decides(self) -> None:
         doubted = order("in_doubt", doubted_at=NOW)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from execution import risk
-from execution.hours import parse_trading_hours
+from execution.hours import parse_hours
 from execution.risk import Limits
 from execution.types import Refusal, Side
 from tests.execution.builders import (
@@ -212,15 +212,15 @@ BOUNDS: list[tuple[str, dict[str, Any], dict[str, Any], str, str]] = [
     ),
     (
         "trading_hours",
-        limit(trading_hours=parse_trading_hours("Mon 12:00-13:00")),
-        limit(trading_hours=parse_trading_hours("Mon 12:01-13:00")),
+        limit(trading_hours=parse_hours("Mon 12:00-13:00")),
+        limit(trading_hours=parse_hours("Mon 12:01-13:00")),
         "TRADING_HOURS",
         "It is Mon 12:00; trading hours are Mon 12:01-13:00.",
     ),
     (
         "trading_hours",  # noon UTC is one o'clock in Madrid
-        limit(trading_hours=parse_trading_hours("Mon 13:00-14:00"), zone=ZoneInfo("Europe/Madrid")),
-        limit(trading_hours=parse_trading_hours("Mon 12:00-13:00"), zone=ZoneInfo("Europe/Madrid")),
+        limit(trading_hours=parse_hours("Mon 13:00-14:00"), zone=ZoneInfo("Europe/Madrid")),
+        limit(trading_hours=parse_hours("Mon 12:00-13:00"), zone=ZoneInfo("Europe/Madrid")),
         "TRADING_HOURS",
         "It is Mon 13:00; trading hours are Mon 12:00-13:00.",
     ),

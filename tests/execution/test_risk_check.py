@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from execution import risk
-from execution.hours import parse_trading_hours
+from execution.hours import parse_hours
 from execution.risk import Checked, Limits, Snapshot, check
 from tests.execution.builders import EXIT, NOW, D, arrival, snapshot, terms, trading
 
@@ -28,7 +28,7 @@ STRICT = Limits(
     min_quote_reserve=D(10**6),
     symbols=frozenset(),
     sides=frozenset(),
-    trading_hours=parse_trading_hours("Sun 00:00-01:00"),
+    trading_hours=parse_hours("Sun 00:00-01:00"),
     cooldown_after_loss=60 * SECOND,
     duplicate_window=60 * SECOND,
     stop_loss_required=True,

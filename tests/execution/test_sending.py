@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -11,20 +12,20 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from execution.approval import APPROVAL_HOLDS, Policy
+from execution.approval import APPROVAL_HOLDS, Policy, Role
 from execution.config import Config
 from execution.errors import NotSent
-from execution.executor import sending
+from execution.executor import opening, sending
 from execution.risk import Limits
 from execution.store import Store, Transaction
 from execution.trading import Brake
-from execution.types import Order, OrderState
+from execution.types import Order, OrderState, TicketState
 from execution.venues.paper import PaperVenue
 from execution.venues.scripted import ScriptedMarket
 from execution.venues.venue import NewOrder, Report
 from tests.clock import Clock
 from tests.execution.builders import NOW, prices
-from tests.execution.rows import order, stored
+from tests.execution.rows import order, stored, vote
 
 SECOND = timedelta(seconds=1)
 RULES = Config(
@@ -102,7 +103,7 @@ def test_it_is_given_up_when_its_approval_ends_not_when_a_ban_of_days_does(
     assert after.next_look_at == NOW + APPROVAL_HOLDS + SECOND
 
     clock.now = after.next_look_at
-    assert store.write_now(sending.commit_sending("O1", venue)) is None
+    assert store.write_now(lambda tx: sending.commit_sending(tx, after, venue)) is None
     ended = store.read_now(lambda tx: tx.orders.get("O1"))
     assert (ended.state, ended.reason) == (
         OrderState.DENIED,
@@ -113,3 +114,60 @@ def test_it_is_given_up_when_its_approval_ends_not_when_a_ban_of_days_does(
 def test_the_last_attempt_ends_it_with_the_exchanges_words(store: Store, venue: Silenced) -> None:
     after = attempt(store, venue, attempts=4)
     assert (after.state, after.reason) == (OrderState.DENIED, "paper asked for silence")
+
+
+@pytest.mark.parametrize("attempts", [1, 4])
+def test_what_was_canceled_while_it_was_being_sent_ends_at_once(
+    store: Store, venue: Silenced, attempts: int
+) -> None:
+    """However long the exchange wants to hear nothing."""
+    venue.asked = 50 * SECOND
+    by = {"cancel_requested_at": NOW, "cancel_reason": "canceled by Ana"}
+    after = attempt(store, venue, attempts=attempts, **by)
+    assert (after.state, after.reason) == (OrderState.DENIED, "canceled by Ana")
+    ticket = store.read_now(lambda tx: tx.tickets.get("T1"))
+    assert ticket is not None
+    assert ticket.state is TicketState.CANCELED
+
+
+class TestPlannedBefore:
+    """An order that never left is what people approve of today, or it does not leave."""
+
+    POLICY = Policy(people={"tg:2": Role.APPROVER})
+
+    def asked(self, store: Store, policy: Policy, *legs: Order) -> Order:
+        """The planned order after it was asked for again; `legs` are the earlier ones of its ticket."""
+
+        def place(tx: Transaction) -> None:
+            ticket = stored(tx, "working", decided_at=NOW)
+            tx.tickets.vote(vote(ticket))
+            for leg in legs:
+                tx.orders.add(leg)
+            rest = order("planned", amount=Decimal("0.6"), leg="entry-2", client_order_id="c1")
+            tx.orders.add(rest)
+
+        store.write_now(place)
+        config = RULES.evolve(policy=policy)
+        planned = store.write_now(opening.planned_before("O1", config))
+        after = store.read_now(lambda tx: tx.orders.get("O1"))
+        assert planned == (after if after.state is OrderState.PLANNED else None)
+        return after
+
+    def entry(self, filled: str) -> Order:
+        claimed = {"reported": Decimal(filled), "ended_at": NOW}
+        return order("canceled", id="O0", client_order_id="c0", **claimed)
+
+    def test_what_was_approved_goes_out(self, store: Store) -> None:
+        assert self.asked(store, self.POLICY).state is OrderState.PLANNED
+
+    @pytest.mark.parametrize(("filled", "state"), [("0.4", "planned"), ("0.41", "denied")])
+    def test_all_legs_together_are_never_more_than_was_approved(
+        self, store: Store, filled: str, state: str
+    ) -> None:
+        """A fill of the first leg showed after the second was planned."""
+        assert self.asked(store, self.POLICY, self.entry(filled)).state == state
+
+    def test_approvals_that_do_not_count_today_deny_it(self, store: Store) -> None:
+        after = self.asked(store, Policy(people={}))
+        assert after.state is OrderState.DENIED
+        assert after.reason == "its approvals are not what the rule default asks for today"

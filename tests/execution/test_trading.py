@@ -16,6 +16,7 @@ from execution.trading import (
     halted,
     lets_through,
     resumed,
+    to_be_proved,
     verified,
 )
 from execution.types import TradingState
@@ -55,6 +56,16 @@ class TestHaltAndResume:
         first = halted(trading("active"), halt("tg:2", "news"))
 
         assert halted(first, halt("tg:3", "me too")) is first
+
+    def test_only_a_halt_that_is_not_verified_is_to_be_proved(self) -> None:
+        """A pause has somebody who paused too, and cancels nothing."""
+        stopped = halted(trading("active"), halt())
+        paused = Trading(state=PAUSED, generation=1, halt=halt())
+
+        assert to_be_proved(stopped) == halt()
+        assert to_be_proved(verified(stopped, NOW)) is None
+        assert to_be_proved(paused) is None
+        assert to_be_proved(ACTIVE_FROM_THE_START) is None
 
     def test_a_verified_halt_is_the_same_halt_with_its_proof(self) -> None:
         proved_at = NOW + timedelta(seconds=3)

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from execution.record import Record
 from execution.types import (
     Candle,
     Mode,
     OrderType,
-    Record,
     Refusal,
     Side,
     Size,

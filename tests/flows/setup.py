@@ -26,6 +26,7 @@ from bot import terminal
 from bot.app import App
 from bot.playground import CallbackAnswer, Message, Playground, PlaygroundPerson
 from bot.settings import load_settings
+from bot.telegram.figures import NO_BREAK
 from execution.figures import THIN
 from tests.doubles.binance import BinanceServer, refusal
 from tests.waiting import until
@@ -81,8 +82,8 @@ Json = dict[str, Any]
 
 
 def said(message: Message) -> str:
-    """Its text as one would type it: thin spaces are blanks."""
-    return message.text.replace(THIN, " ")
+    """Its text as one would type it: spaces that do not break are blanks."""
+    return message.text.replace(THIN, " ").replace(NO_BREAK, " ")
 
 
 def free_port() -> int:
@@ -283,7 +284,7 @@ class House:
 
         def is_it(message: Message) -> bool:
             first = message.text.partition("\n\n")[0]
-            return message.reply_to is None and short in first and part in message.text
+            return message.reply_to is None and short in first and part in said(message)
 
         return await self.sees(is_it)
 

@@ -96,13 +96,14 @@ async def test_killed_after_kill_was_answered(house: House) -> None:
     async with house.start() as process:
         signal = await house.send("auto", symbol="BTCUSDT", side="buy", price="59000")
         await house.order_in("working", signal)
-        house.exchange.fail("DELETE order", Fault(kind="hang"))
+        house.exchange.fail("DELETE order", Fault(kind="hang"), times=1000)
         house.chat.say("/kill", by=APPROVER)
         first = await house.hears("NOT DONE: 1 order may still be open")
         await house.exchange.hanging.wait()
         # Else the next process does not know of that message, and tells it anew.
         await until(lambda: _is_all_told(house), timeout_s=SOON)
         await process.kill()
+    house.exchange.forget_faults()
     house.exchange.release()
     assert [o.status for o in house.exchange.account.accepted] == ["NEW"]
     async with house.open(ready=False):

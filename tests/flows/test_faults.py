@@ -135,6 +135,7 @@ async def test_while_telegram_is_away_orders_go_on_and_messages_come_later_in_or
     house: House,
 ) -> None:
     async with house.open():
+        found = await house.hears("was there before Countersign")
         house.chat.faults.error("*", status=502, description="Bad Gateway")
         house.chat.hang_up()
         bought = await house.send("auto", symbol="BTCUSDT", side="buy")
@@ -143,14 +144,14 @@ async def test_while_telegram_is_away_orders_go_on_and_messages_come_later_in_or
         await house.ticket_in("refused", refused)
         asked = await house.send(symbol="ETHUSDT", side="buy")
         await house.ticket_in("pending", asked)
-        assert house.chat.messages == []
+        assert house.chat.messages == [found]
         assert (await house.get("status"))["undelivered"] > 0
         await until(lambda: _is_down(house), timeout_s=SOON)
 
         house.chat.faults.clear()
         await house.approve(asked)
         await house.ticket_in("done", asked)
-        first, filled, refusal_, card = house.chat.messages[:4]
+        _, first, filled, refusal_, card = house.chat.messages[:5]
         assert (first.reply_to, filled.reply_to) == (None, first.id)
         assert "Filled: bought 0.00996 BTC/USDT" in said(filled)
         assert "Refused: BUY 1 BTC/USDT" in said(refusal_)
@@ -161,6 +162,7 @@ async def test_while_telegram_is_away_orders_go_on_and_messages_come_later_in_or
 async def test_an_answer_of_telegrams_that_is_lost_makes_no_second_order(house: House) -> None:
     """The card may stand twice; a tap on either counts, once."""
     async with house.open():
+        await house.hears("was there before Countersign")
         house.chat.faults.lose_answer("sendMessage", times=1)
         signal = await house.send(symbol="BTCUSDT", side="buy")
         cards = await until(lambda: _cards(house, 2))

@@ -27,7 +27,7 @@ async def test_a_signed_signal_becomes_an_approved_order_and_its_fills_stand_on_
         ticket = await house.ticket_in("pending", signal)
         card = await house.card(ticket, "needed")
         assert said(card).startswith("SANDBOX · BUY 0.00996 BTC/USDT ≈ 600 USDT\nbinance main · T-")
-        assert "at most 60 240, for 30 s" in said(card)
+        assert "At most 60 240, for 30 s" in said(card)
         assert "Breakout." in said(card)
         popup = await house.tap(card, "Approve")
         assert popup.text == "Approved. Checked once more, then sent."
@@ -39,7 +39,7 @@ async def test_a_signed_signal_becomes_an_approved_order_and_its_fills_stand_on_
         assert (accepted.price, accepted.amount) == (D("60060"), D("0.00996"))
         assert (accepted.side, accepted.time_in_force) == ("BUY", "GTC")
         partial = await house.card(ticket, "40 % filled")
-        assert "██████░░░░░░░░░ 40 %   0.004 at 60 000" in said(partial)
+        assert "████░░░░░░ 40 %   0.004 at 60 000" in said(partial)
 
         house.exchange.account.fill(accepted.client_id, "0.00596")
         ticket = await house.ticket_in("done", signal)
@@ -87,8 +87,8 @@ async def test_the_text_form_rests_at_its_price_and_cancel_takes_it_back(house: 
         assert (accepted.price, accepted.amount) == (D("59000.50"), D("0.01"))
         assert accepted.client_id == order["client_order_id"]
         card = said(await house.card(ticket))
-        assert "Stop 58 000: −10 USDT · not placed by us" in card
-        assert "Target 61 000 · not placed by us" in card
+        assert "Stop 58 000: −10 USDT" in card
+        assert "Target 61 000\nStop and target: not placed by us" in card
 
         house.chat.say(f"/cancel T-{ticket['id'][-4:]}", by=APPROVER)
         await house.hears("asking binance main to cancel what is left")

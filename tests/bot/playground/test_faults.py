@@ -88,6 +88,20 @@ async def test_flood_limits_hold_per_group_and_overall():
     await playground.close()
 
 
+async def test_a_bot_that_sends_during_a_pause_it_was_told_of_is_counted():
+    clock = Clock()
+    playground = build(":memory:", clock, flood=True)
+    async with serve(playground) as url, client(url) as bot:
+        playground.flood.pause(30)
+        for _ in range(3):
+            with pytest.raises(RetryAfter):
+                await bot.send_message(GROUP, "too soon")
+        clock.advance(30)
+        await bot.send_message(GROUP, "in time")
+    assert (playground.flood.refused, playground.flood.violations) == (3, 2)
+    await playground.close()
+
+
 async def test_telegram_can_go_away_and_come_back_on_the_same_port(playground):
     async with serve(playground) as url, client(url) as bot:
         await bot.send_message(GROUP, "before")

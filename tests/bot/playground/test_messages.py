@@ -280,7 +280,10 @@ async def test_parameters_the_bot_api_does_not_have_are_recorded(url, playground
     values = {"chat_id": GROUP, "text": "a", "textt": "b", "reply_markup": markup}
     async with httpx.AsyncClient() as http:
         await http.post(f"{url}/bot{TOKEN}/sendMessage", json=values)
-    assert playground.malformed == ["sendMessage: textt", "sendMessage: button.colour"]
+    assert playground.malformed == [
+        "sendMessage: textt",
+        "sendMessage: InlineKeyboardButton.colour",
+    ]
 
 
 async def test_ids_are_not_used_again_after_a_deletion(bot):

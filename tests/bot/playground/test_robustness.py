@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from bot.playground.methods import Methods
-from bot.playground.params import PARAMETERS
+from bot.playground.reference import METHODS
 from tests.bot.playground.conftest import GROUP, TOKEN
 
 ODD = [
@@ -40,16 +40,16 @@ SOUND = {
 }
 
 
-@pytest.mark.parametrize("method", sorted(PARAMETERS))
+@pytest.mark.parametrize("method", sorted(METHODS))
 async def test_odd_values_are_answered_properly(playground, method):
     playground.chat.post(GROUP, playground.chat.bot, "a message")
     transport = httpx.ASGITransport(playground.app)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
-        for name in sorted(PARAMETERS[method]):
+        for name in sorted(METHODS[method]):
             for value in ODD:
                 if name == "timeout" and value in (True, 1.5, 2**70):
                     continue  # sound: these would wait
-                sound = {k: v for k, v in SOUND.items() if k in PARAMETERS[method]}
+                sound = {k: v for k, v in SOUND.items() if k in METHODS[method]}
                 answer = await http.post(
                     f"/bot{TOKEN}/{method}",
                     content=json.dumps(sound | {name: value}),
@@ -62,6 +62,6 @@ async def test_odd_values_are_answered_properly(playground, method):
 
 def test_every_method_the_api_names_is_there(playground):
     methods = Methods(playground.chat)
-    for method in PARAMETERS:
+    for method in METHODS:
         name = "".join(f"_{c.lower()}" if c.isupper() else c for c in method)
         assert callable(getattr(methods, name))

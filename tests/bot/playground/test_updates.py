@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from telegram.constants import MessageEntityType
-from telegram.error import BadRequest, Conflict
+from telegram.error import BadRequest, ChatMigrated, Conflict
 
 from bot.playground import ChatInfo
 from tests.bot.playground.conftest import GROUP, client, waiting_poll
@@ -63,14 +63,48 @@ async def test_only_the_kinds_asked_for_are_queued_and_the_choice_is_kept(bot, p
     assert [u.message.text for u in await bot.get_updates()] == ["wanted"]
 
 
-async def test_pending_updates_can_be_dropped_and_webhooks_are_refused(bot, playground):
+async def test_pending_updates_can_be_dropped(bot, playground):
     playground.say("old", by=2222)
     assert (await bot.get_webhook_info()).pending_update_count == 1
     await bot.delete_webhook(drop_pending_updates=True)
     assert await bot.get_updates() == ()
-    with pytest.raises(BadRequest, match="use getupdates"):
-        await bot.set_webhook("https://example.org")
+
+
+async def test_while_a_webhook_stands_no_updates_are_handed_out(bot, playground):
+    poll = asyncio.create_task(bot.get_updates(timeout=30))
+    await waiting_poll(playground)
+    await bot.set_webhook("https://example.org/telegram", secret_token="a_secret")
+    with pytest.raises(Conflict):
+        await poll
+    playground.say("now", by=2222)
+    with pytest.raises(Conflict, match="while webhook is active"):
+        await bot.get_updates()
+    info = await bot.get_webhook_info()
+    assert (info.url, info.pending_update_count) == ("https://example.org/telegram", 1)
+    await bot.delete_webhook()
+    assert [u.message.text for u in await bot.get_updates()] == ["now"]
     assert playground.malformed == []
+
+
+@pytest.mark.parametrize(
+    ("address", "secret"),
+    [("http://example.org", "a_secret"), ("https://example.org", "not this!")],
+)
+async def test_a_webhook_that_telegram_would_refuse_is_refused(bot, address, secret):
+    with pytest.raises(BadRequest):
+        await bot.set_webhook(address, secret_token=secret)
+    assert (await bot.get_webhook_info()).url == ""
+
+
+async def test_a_group_that_moved_says_where_it_is_now(bot, playground):
+    playground.chat.migrate(-1009876543210)
+    with pytest.raises(ChatMigrated) as caught:
+        await bot.send_message(GROUP, "a")
+    assert caught.value.new_chat_id == -1009876543210
+    await bot.send_message(-1009876543210, "b")
+    old, new = await bot.get_updates()
+    assert (old.message.chat.id, old.message.migrate_to_chat_id) == (GROUP, -1009876543210)
+    assert (new.message.chat.id, new.message.migrate_from_chat_id) == (-1009876543210, GROUP)
 
 
 async def test_a_command_is_marked_as_one_and_a_reply_carries_its_message(bot, playground):

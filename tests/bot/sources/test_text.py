@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bot.sources.fields import BadField
 from bot.sources.signal import read_signal
-from bot.sources.text import read_text
+from bot.sources.text import read_change, read_text
 
 NOW = datetime(2026, 11, 20, 14, 31, 22, tzinfo=UTC)
 
@@ -42,6 +42,26 @@ NOW = datetime(2026, 11, 20, 14, 31, 22, tzinfo=UTC)
 )
 def test_line(text: str, fields: dict[str, object]) -> None:
     assert read_text(text) == fields
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ("0.02", {"amount": "0.02"}),
+        ("$1200 @59900", {"notional": "1200", "price": "59900"}),
+        ("sl 58900 tp 61500", {"stop_loss": "58900", "take_profit": "61500"}),
+        ("", {}),
+    ],
+)
+def test_a_change_is_the_same_line_without_side_and_symbol(
+    text: str, fields: dict[str, object]
+) -> None:
+    assert read_change(text) == fields
+
+
+def test_a_change_that_was_not_understood_says_what_a_change_looks_like() -> None:
+    with pytest.raises(BadField, match=r"write: \[amount or"):
+        read_change("0.02 at 59900")
 
 
 def test_several_targets_share_the_position_equally() -> None:

@@ -12,7 +12,7 @@ from bot.telegram import answers, figures
 from bot.telegram.faces import POPUP_LIMIT
 from execution.outcome import Answer, Outcome
 from execution.types import Refusal, TicketState, VoteKind
-from tests.bot.telegram.views import LOOK, at, ticket
+from tests.bot.telegram.views import LOOK, at, terms, ticket
 
 REVISED = ticket(revision=2, required=2)
 TOO_SMALL = Refusal(code="BELOW_MINIMUM", text="5 is under 10", largest=Decimal(0))
@@ -30,6 +30,18 @@ POPUPS: dict[str, tuple[Answer, str]] = {
     "another size": (
         Answer(outcome=Outcome.REVISED, ticket=REVISED),
         "Asked again as revision 2. Earlier votes are void.",
+    ),
+    "nothing is changed": (
+        Answer(outcome=Outcome.UNCHANGED, ticket=REVISED),
+        "Nothing would change: the card says that already.",
+    ),
+    "a test": (
+        Answer(outcome=Outcome.TESTED, ticket=ticket(terms=terms(test=True))),
+        "TEST: Approved, and every check passed again. Nothing is sent.",
+    ),
+    "a test that moved on": (
+        Answer(outcome=Outcome.SUPERSEDED, ticket=ticket(terms=terms(test=True), revision=2)),
+        "TEST: Changed since: look at revision 2.",
     ),
     "the price moved": (
         Answer(outcome=Outcome.MOVED, ticket=REVISED),
@@ -86,7 +98,7 @@ POPUPS: dict[str, tuple[Answer, str]] = {
     ),
     "ended": (
         Answer(outcome=Outcome.ENDED, ticket=ticket(TicketState.DONE)),
-        "Nothing to do here any more. It is done.",
+        "Nothing to do here any more. The ticket is done.",
     ),
     "unknown": (Answer(outcome=Outcome.UNKNOWN), "This is not known here any more."),
 }

@@ -76,10 +76,12 @@ CARDS: dict[str, tuple[TicketView, str, list[str]]] = {
     "waiting": (
         view(ticket(note="Breakout <b>above</b> 60k & volume")),
         """<b>LIVE · BUY 0.0415 BTC/USDT ≈ 2 491 USDT</b>
-binance main · T-7F3K · limit 60 012.40, for 30 s
+binance main · T-7F3K
+Limit 60 012.40, for 30 s
 
-Stop 58 900: −46.16 USDT · not placed by us
-Targets 61 500 (half), 63 000 (half) · not placed by us
+Stop 58 900: −46.16 USDT
+Targets 61 500 (half), 63 000 (half)
+Stop and targets: not placed by us
 tv breakout-15m, 4 s old at 14:30:10
 Market 60 004, 0.01 % below the limit
 <blockquote>Breakout &lt;b&gt;above&lt;/b&gt; 60k &amp; volume</blockquote>
@@ -91,7 +93,8 @@ One approval needed · until 14:35:10""",
     "waiting, priced by the desk": (
         view(ticket(terms=BY_DESK, strategy=None)),
         """<b>LIVE · BUY 0.0415 BTC/USDT ≈ 2 491 USDT</b>
-binance main · T-7F3K · market, at most 60 244.02
+binance main · T-7F3K
+Market, at most 60 244.02
 
 tv, 4 s old at 14:30:10
 Market 60 004
@@ -103,7 +106,8 @@ One approval needed · until 14:35:10""",
     "waiting, a sale partly from holdings": (
         view(ticket(terms=SALE)),
         """<b>LIVE · SELL 0.0415 BTC/USDT ≈ 2 491 USDT</b>
-binance main · T-7F3K · at least 59 764, for 30 s
+binance main · T-7F3K
+At least 59 764, for 30 s
 
 0.01 BTC of it from holdings
 tv breakout-15m, 4 s old at 14:30:10
@@ -116,7 +120,8 @@ One approval needed · until 14:35:10""",
     "waiting, an exit": (
         view(ticket(terms=SALE.evolve(from_holdings=Decimal(0), reduces=True))),
         """<b>LIVE · SELL 0.0415 BTC/USDT ≈ 2 491 USDT</b>
-binance main · T-7F3K · at least 59 764, for 30 s
+binance main · T-7F3K
+At least 59 764, for 30 s
 
 Only reduces the position
 tv breakout-15m, 4 s old at 14:30:10
@@ -129,25 +134,48 @@ One approval needed · until 14:35:10""",
     "waiting for the second of two approvals": (
         view(ticket(required=2), votes=ANA),
         """<b>LIVE · BUY 0.0415 BTC/USDT ≈ 2 491 USDT</b>
-binance main · T-7F3K · limit 60 012.40, for 30 s
+binance main · T-7F3K
+Limit 60 012.40, for 30 s
 
-Stop 58 900: −46.16 USDT · not placed by us
-Targets 61 500 (half), 63 000 (half) · not placed by us
+Stop 58 900: −46.16 USDT
+Targets 61 500 (half), 63 000 (half)
+Stop and targets: not placed by us
 tv breakout-15m, 4 s old at 14:30:10
 Market 60 004, 0.01 % below the limit
 
 14 checks passed
-1 of 2 approvals: Ana approved 14:31:22, after 1 min 12 s · until 14:35:10""",
+1 of 2 approvals · until 14:35:10
+Ana approved 14:31:22, after 1 min 12 s""",
+        ["Approve 2 491 USDT | Reject", "½ 1 245 USDT | Edit | Why"],
+    ),
+    "waiting, goes ahead unless rejected": (
+        view(
+            ticket(veto_window=timedelta(minutes=1), goes_ahead_at=at(60), required=0, rule="quiet")
+        ),
+        """<b>LIVE · BUY 0.0415 BTC/USDT ≈ 2 491 USDT · goes ahead at 14:31:10</b>
+binance main · T-7F3K
+Limit 60 012.40, for 30 s
+
+Stop 58 900: −46.16 USDT
+Targets 61 500 (half), 63 000 (half)
+Stop and targets: not placed by us
+tv breakout-15m, 4 s old at 14:30:10
+Market 60 004, 0.01 % below the limit
+
+14 checks passed
+Goes ahead at 14:31:10 unless somebody rejects""",
         ["Approve 2 491 USDT | Reject", "½ 1 245 USDT | Edit | Why"],
     ),
     "waiting again, another size": (
         view(ticket(revision=2, reason="size changed by Ana"), votes=ANA),
         """<b>LIVE · BUY 0.0415 BTC/USDT ≈ 2 491 USDT</b>
-binance main · T-7F3K · revision 2 · limit 60 012.40, for 30 s
+binance main · T-7F3K · revision 2
+Limit 60 012.40, for 30 s
 Size changed by Ana. Earlier votes are void.
 
-Stop 58 900: −46.16 USDT · not placed by us
-Targets 61 500 (half), 63 000 (half) · not placed by us
+Stop 58 900: −46.16 USDT
+Targets 61 500 (half), 63 000 (half)
+Stop and targets: not placed by us
 tv breakout-15m, 4 s old at 14:30:10
 Market 60 004, 0.01 % below the limit
 
@@ -158,11 +186,11 @@ One approval needed · until 14:35:10""",
     "waiting again, the price moved": (
         view(MOVED, votes=ANA),
         """<b>LIVE · BUY 0.0415 BTC/USDT: the price moved</b>
-binance main · T-7F3K · revision 2 · market, at most 60 551.20
+binance main · T-7F3K · revision 2
+Market, at most 60 551.20
 You saw 60 004, it is 60 310 (+0.51 %, limit 0.3 %). Nothing was sent.
 
 tv breakout-15m, 4 s old at 14:30:10
-Market 60 310
 
 14 checks passed
 One approval needed · until 14:35:10""",
@@ -171,61 +199,71 @@ One approval needed · until 14:35:10""",
     "approved": (
         view(ticket(TS.APPROVED), votes=ANA),
         """<b>LIVE · BUY 0.0415 BTC/USDT ≈ 2 491 USDT · approved</b>
-binance main · T-7F3K · limit 60 012.40, for 30 s
+binance main · T-7F3K
+Limit 60 012.40, for 30 s
 Checked once more, then sent
 Ana approved 14:31:22, after 1 min 12 s
 
-Stop 58 900: −46.16 USDT · not placed by us
-Targets 61 500 (half), 63 000 (half) · not placed by us
+Stop 58 900: −46.16 USDT
+Targets 61 500 (half), 63 000 (half)
+Stop and targets: not placed by us
 tv breakout-15m, 4 s old at 14:30:10""",
         [],
     ),
     "straight through": (
         view(ticket(TS.APPROVED, required=0, rule="small")),
         """<b>LIVE · BUY 0.0415 BTC/USDT ≈ 2 491 USDT · approved</b>
-binance main · T-7F3K · limit 60 012.40, for 30 s
+binance main · T-7F3K
+Limit 60 012.40, for 30 s
 Checked once more, then sent
 Straight through by rule small
 
-Stop 58 900: −46.16 USDT · not placed by us
-Targets 61 500 (half), 63 000 (half) · not placed by us
+Stop 58 900: −46.16 USDT
+Targets 61 500 (half), 63 000 (half)
+Stop and targets: not placed by us
 tv breakout-15m, 4 s old at 14:30:10""",
         [],
     ),
     "being sent": (
         view(ticket(TS.WORKING), votes=ANA, orders=(order(OS.SENDING, acknowledged_at=None),)),
         """<b>LIVE · BUY 0.0415 BTC/USDT ≈ 2 491 USDT · being sent to binance</b>
-binance main · T-7F3K · limit 60 012.40, for 30 s
+binance main · T-7F3K
+Limit 60 012.40, for 30 s
 Ana approved 14:31:22, after 1 min 12 s · sent +4 ms
 
-Stop 58 900: −46.16 USDT · not placed by us
-Targets 61 500 (half), 63 000 (half) · not placed by us
+Stop 58 900: −46.16 USDT
+Targets 61 500 (half), 63 000 (half)
+Stop and targets: not placed by us
 tv breakout-15m, 4 s old at 14:30:10""",
         [],
     ),
     "working": (
         view(ticket(TS.WORKING), votes=ANA, orders=(order(OS.WORKING),)),
         """<b>LIVE · BUY 0.0415 BTC/USDT · working</b>
-binance main · T-7F3K · limit 60 012.40, for 30 s
+binance main · T-7F3K
+Limit 60 012.40, for 30 s
 Nothing filled yet, working at 60 012.40
 What is left is canceled at 14:31:52
 Ana approved 14:31:22, after 1 min 12 s · sent +4 ms · acknowledged +86 ms
 
-Stop 58 900: −46.16 USDT · not placed by us
-Targets 61 500 (half), 63 000 (half) · not placed by us
+Stop 58 900: −46.16 USDT
+Targets 61 500 (half), 63 000 (half)
+Stop and targets: not placed by us
 tv breakout-15m, 4 s old at 14:30:10""",
         ["Cancel | Details"],
     ),
     "partly filled": (
         view(ticket(TS.WORKING), votes=ANA, orders=(order(OS.WORKING),), fills=PART),
         """<b>LIVE · BUY 0.0415 BTC/USDT · working, 40 % filled</b>
-binance main · T-7F3K · limit 60 012.40, for 30 s
-██████░░░░░░░░░ 40 %   0.0166 at 60 008.10
+binance main · T-7F3K
+Limit 60 012.40, for 30 s
+████░░░░░░ 40 %   0.0166 at 60 008.10
 What is left is canceled at 14:31:52
 Ana approved 14:31:22, after 1 min 12 s · sent +4 ms · acknowledged +86 ms · last fill +2.1 s
 
-Stop 58 900: −46.16 USDT · not placed by us
-Targets 61 500 (half), 63 000 (half) · not placed by us
+Stop 58 900: −46.16 USDT
+Targets 61 500 (half), 63 000 (half)
+Stop and targets: not placed by us
 tv breakout-15m, 4 s old at 14:30:10""",
         ["Cancel the rest | Details"],
     ),
@@ -237,77 +275,89 @@ tv breakout-15m, 4 s old at 14:30:10""",
             fills=PART,
         ),
         """<b>LIVE · BUY 0.0415 BTC/USDT · canceling the rest</b>
-binance main · T-7F3K · limit 60 012.40, for 30 s
-██████░░░░░░░░░ 40 %   0.0166 at 60 008.10
+binance main · T-7F3K
+Limit 60 012.40, for 30 s
+████░░░░░░ 40 %   0.0166 at 60 008.10
 Canceled by Ana. Not done until the exchange says so.
 Ana approved 14:31:22, after 1 min 12 s · sent +4 ms · acknowledged +86 ms · last fill +2.1 s
 
-Stop 58 900: −46.16 USDT · not placed by us
-Targets 61 500 (half), 63 000 (half) · not placed by us
+Stop 58 900: −46.16 USDT
+Targets 61 500 (half), 63 000 (half)
+Stop and targets: not placed by us
 tv breakout-15m, 4 s old at 14:30:10""",
         [],
     ),
     "in doubt": (
         view(ticket(TS.WORKING), votes=ANA, orders=(order(OS.IN_DOUBT, acknowledged_at=None),)),
         """<b>LIVE · BUY 0.0415 BTC/USDT: binance did not answer</b>
-binance main · T-7F3K · limit 60 012.40, for 30 s
+binance main · T-7F3K
+Limit 60 012.40, for 30 s
 The order may or may not exist. It is being looked for and will not be sent again.
 BTC/USDT takes no new order at binance main until this is known.
 Ana approved 14:31:22, after 1 min 12 s · sent +4 ms
 
-Stop 58 900: −46.16 USDT · not placed by us
-Targets 61 500 (half), 63 000 (half) · not placed by us
+Stop 58 900: −46.16 USDT
+Targets 61 500 (half), 63 000 (half)
+Stop and targets: not placed by us
 tv breakout-15m, 4 s old at 14:30:10""",
         ["Details"],
     ),
     "lost sight of": (
         view(ticket(TS.WORKING), votes=ANA, orders=(order(OS.IN_DOUBT),)),
         """<b>LIVE · BUY 0.0415 BTC/USDT: binance does not show the order</b>
-binance main · T-7F3K · limit 60 012.40, for 30 s
+binance main · T-7F3K
+Limit 60 012.40, for 30 s
 It was accepted at 14:31:22. It is being looked for and will not be sent again.
 BTC/USDT takes no new order at binance main until this is known.
 Ana approved 14:31:22, after 1 min 12 s · sent +4 ms · acknowledged +86 ms
 
-Stop 58 900: −46.16 USDT · not placed by us
-Targets 61 500 (half), 63 000 (half) · not placed by us
+Stop 58 900: −46.16 USDT
+Targets 61 500 (half), 63 000 (half)
+Stop and targets: not placed by us
 tv breakout-15m, 4 s old at 14:30:10""",
         ["Details"],
     ),
     "stuck": (
         view(ticket(TS.WORKING), votes=ANA, orders=(order(OS.STUCK),)),
         """<b>LIVE · BUY 0.0415 BTC/USDT: unknown at binance, a person must decide</b>
-binance main · T-7F3K · limit 60 012.40, for 30 s
+binance main · T-7F3K
+Limit 60 012.40, for 30 s
 binance did not show in time what became of the order. It is still looked for.
 The reply to this card says what was asked and has the buttons.
 BTC/USDT takes no new order at binance main until this is known.
 Ana approved 14:31:22, after 1 min 12 s · sent +4 ms · acknowledged +86 ms
 
-Stop 58 900: −46.16 USDT · not placed by us
-Targets 61 500 (half), 63 000 (half) · not placed by us
+Stop 58 900: −46.16 USDT
+Targets 61 500 (half), 63 000 (half)
+Stop and targets: not placed by us
 tv breakout-15m, 4 s old at 14:30:10""",
         ["Details"],
     ),
     "ended, fills not read yet": (
         view(ticket(TS.WORKING), votes=ANA, orders=(order(OS.FILLED),), fills=PART),
         """<b>LIVE · BUY 0.0415 BTC/USDT · filled, fills are being read from binance</b>
-binance main · T-7F3K · limit 60 012.40, for 30 s
-██████░░░░░░░░░ 40 %   0.0166 at 60 008.10
+binance main · T-7F3K
+Limit 60 012.40, for 30 s
+████░░░░░░ 40 %   0.0166 at 60 008.10
 Ana approved 14:31:22, after 1 min 12 s · sent +4 ms · acknowledged +86 ms · last fill +2.1 s
 
-Stop 58 900: −46.16 USDT · not placed by us
-Targets 61 500 (half), 63 000 (half) · not placed by us
+Stop 58 900: −46.16 USDT
+Targets 61 500 (half), 63 000 (half)
+Stop and targets: not placed by us
 tv breakout-15m, 4 s old at 14:30:10""",
         [],
     ),
     "filled": (
         view(ticket(TS.DONE), votes=ANA, orders=(order(OS.FILLED),), fills=WHOLE),
         """<b>LIVE · BUY 0.0415 BTC/USDT · filled at 60 010.08</b>
-binance main · T-7F3K · limit 60 012.40, for 30 s
+binance main · T-7F3K
+Limit 60 012.40, for 30 s
 2 490.42 USDT + fee 0.996 + fee 1.49 BNB · slippage 0.01 % against us
 Ana approved 14:31:22, after 1 min 12 s · sent +4 ms · acknowledged +86 ms · filled +2.1 s
 
-Stop 58 900: −46.16 USDT · not placed by us
-Targets 61 500 (half), 63 000 (half) · not placed by us
+Stop 58 900: −46.16 USDT
+Targets 61 500 (half), 63 000 (half)
+Stop and targets: not placed by us
 tv breakout-15m, 4 s old at 14:30:10""",
         ["Details"],
     ),
@@ -319,25 +369,29 @@ tv breakout-15m, 4 s old at 14:30:10""",
             fills=PART,
         ),
         """<b>LIVE · BUY 0.0415 BTC/USDT · 40 % filled at 60 008.10, the rest canceled</b>
-binance main · T-7F3K · limit 60 012.40, for 30 s
-██████░░░░░░░░░ 40 %   0.0166 at 60 008.10
+binance main · T-7F3K
+Limit 60 012.40, for 30 s
+████░░░░░░ 40 %   0.0166 at 60 008.10
 996.13 USDT + fee 0.996 · slippage 0.007 % against us
 Its time was up.
 Ana approved 14:31:22, after 1 min 12 s · sent +4 ms · acknowledged +86 ms · last fill +2.1 s
 
-Stop 58 900: −46.16 USDT · not placed by us
-Targets 61 500 (half), 63 000 (half) · not placed by us
+Stop 58 900: −46.16 USDT
+Targets 61 500 (half), 63 000 (half)
+Stop and targets: not placed by us
 tv breakout-15m, 4 s old at 14:30:10""",
         ["Details"],
     ),
     "voided by a halt": (
         view(ticket(TS.CANCELED, reason="halted")),
         """<b>LIVE · BUY 0.0415 BTC/USDT · canceled, nothing was sent</b>
-binance main · T-7F3K · limit 60 012.40, for 30 s
+binance main · T-7F3K
+Limit 60 012.40, for 30 s
 Halted.
 
-Stop 58 900: −46.16 USDT · not placed by us
-Targets 61 500 (half), 63 000 (half) · not placed by us
+Stop 58 900: −46.16 USDT
+Targets 61 500 (half), 63 000 (half)
+Stop and targets: not placed by us
 tv breakout-15m, 4 s old at 14:30:10""",
         [],
     ),
@@ -348,56 +402,66 @@ tv breakout-15m, 4 s old at 14:30:10""",
             orders=(order(OS.CANCELED, cancel_reason="its time was up"),),
         ),
         """<b>LIVE · BUY 0.0415 BTC/USDT · canceled, nothing filled</b>
-binance main · T-7F3K · limit 60 012.40, for 30 s
+binance main · T-7F3K
+Limit 60 012.40, for 30 s
 Its time was up.
 Ana approved 14:31:22, after 1 min 12 s · sent +4 ms · acknowledged +86 ms
 
-Stop 58 900: −46.16 USDT · not placed by us
-Targets 61 500 (half), 63 000 (half) · not placed by us
+Stop 58 900: −46.16 USDT
+Targets 61 500 (half), 63 000 (half)
+Stop and targets: not placed by us
 tv breakout-15m, 4 s old at 14:30:10""",
         ["Details | Propose again"],
     ),
     "expired": (
         view(ticket(TS.EXPIRED)),
         """<b>LIVE · BUY 0.0415 BTC/USDT · expired, nothing was sent</b>
-binance main · T-7F3K · limit 60 012.40, for 30 s
+binance main · T-7F3K
+Limit 60 012.40, for 30 s
 Nobody answered by 14:35:10.
 
-Stop 58 900: −46.16 USDT · not placed by us
-Targets 61 500 (half), 63 000 (half) · not placed by us
+Stop 58 900: −46.16 USDT
+Targets 61 500 (half), 63 000 (half)
+Stop and targets: not placed by us
 tv breakout-15m, 4 s old at 14:30:10""",
         ["Propose again"],
     ),
     "expired, one vote short": (
         view(ticket(TS.EXPIRED, required=2), votes=ANA),
         """<b>LIVE · BUY 0.0415 BTC/USDT · expired, nothing was sent</b>
-binance main · T-7F3K · limit 60 012.40, for 30 s
+binance main · T-7F3K
+Limit 60 012.40, for 30 s
 Only 1 of 2 approvals by 14:35:10.
 
-Stop 58 900: −46.16 USDT · not placed by us
-Targets 61 500 (half), 63 000 (half) · not placed by us
+Stop 58 900: −46.16 USDT
+Targets 61 500 (half), 63 000 (half)
+Stop and targets: not placed by us
 tv breakout-15m, 4 s old at 14:30:10""",
         ["Propose again"],
     ),
     "expired at the exchange": (
         view(ticket(TS.EXPIRED), votes=ANA, orders=(order(OS.EXPIRED),)),
         """<b>LIVE · BUY 0.0415 BTC/USDT · expired, nothing filled</b>
-binance main · T-7F3K · limit 60 012.40, for 30 s
+binance main · T-7F3K
+Limit 60 012.40, for 30 s
 Its time in force ended at the exchange.
 
-Stop 58 900: −46.16 USDT · not placed by us
-Targets 61 500 (half), 63 000 (half) · not placed by us
+Stop 58 900: −46.16 USDT
+Targets 61 500 (half), 63 000 (half)
+Stop and targets: not placed by us
 tv breakout-15m, 4 s old at 14:30:10""",
         ["Details | Propose again"],
     ),
     "rejected": (
         view(ticket(TS.REJECTED), votes=(vote("Olga", VoteKind.REJECT),)),
         """<b>LIVE · BUY 0.0415 BTC/USDT · rejected by Olga</b>
-binance main · T-7F3K · limit 60 012.40, for 30 s
+binance main · T-7F3K
+Limit 60 012.40, for 30 s
 Olga rejected 14:31:22, after 1 min 12 s. Nothing was sent.
 
-Stop 58 900: −46.16 USDT · not placed by us
-Targets 61 500 (half), 63 000 (half) · not placed by us
+Stop 58 900: −46.16 USDT
+Targets 61 500 (half), 63 000 (half)
+Stop and targets: not placed by us
 tv breakout-15m, 4 s old at 14:30:10""",
         [],
     ),
@@ -410,12 +474,14 @@ tv breakout-15m, 4 s old at 14:30:10""",
             )
         ),
         """<b>LIVE · Refused: BUY 0.9 BTC/USDT ≈ 54 000 USDT</b>
-binance main · T-7F3K · limit 60 012.40, for 30 s
+binance main · T-7F3K
+Limit 60 012.40, for 30 s
 <code>MAX_ORDER_NOTIONAL</code>: 54 000 is over 1 000.
 Nothing was sent.
 
-Stop 58 900: −21 707.42 USDT · not placed by us
-Targets 61 500 (half), 63 000 (half) · not placed by us
+Stop 58 900: −21 707.42 USDT
+Targets 61 500 (half), 63 000 (half)
+Stop and targets: not placed by us
 tv breakout-15m, 4 s old at 14:30:10""",
         ["Why"],
     ),
@@ -430,7 +496,7 @@ tv breakout-15m, 4 s old at 14:30:10""",
         ),
         """<b>LIVE · Refused: BUY FOOBAR ≈ 100</b>
 binance main · T-7F3K
-<code>UNKNOWN_SYMBOL</code>: Main has no market FOOBAR.
+<code>UNKNOWN_SYMBOL</code>: main has no market FOOBAR.
 Nothing was sent.
 
 tv breakout-15m, 4 s old at 14:30:10""",
@@ -443,12 +509,14 @@ tv breakout-15m, 4 s old at 14:30:10""",
             orders=(order(OS.REJECTED, reason="Account has insufficient balance"),),
         ),
         """<b>LIVE · BUY 0.0415 BTC/USDT: binance refused it</b>
-binance main · T-7F3K · limit 60 012.40, for 30 s
+binance main · T-7F3K
+Limit 60 012.40, for 30 s
 Account has insufficient balance. Nothing is open.
 Ana approved 14:31:22, after 1 min 12 s · sent +4 ms · acknowledged +86 ms
 
-Stop 58 900: −46.16 USDT · not placed by us
-Targets 61 500 (half), 63 000 (half) · not placed by us
+Stop 58 900: −46.16 USDT
+Targets 61 500 (half), 63 000 (half)
+Stop and targets: not placed by us
 tv breakout-15m, 4 s old at 14:30:10""",
         ["Details | Propose again"],
     ),
@@ -459,12 +527,38 @@ tv breakout-15m, 4 s old at 14:30:10""",
             orders=(order(OS.ABSENT, acknowledged_at=None, reason="marked as absent by Olga"),),
         ),
         """<b>LIVE · BUY 0.0415 BTC/USDT: no order at binance</b>
-binance main · T-7F3K · limit 60 012.40, for 30 s
+binance main · T-7F3K
+Limit 60 012.40, for 30 s
 Marked as absent by Olga. Nothing was filled.
 Ana approved 14:31:22, after 1 min 12 s · sent +4 ms
 
-Stop 58 900: −46.16 USDT · not placed by us
-Targets 61 500 (half), 63 000 (half) · not placed by us
+Stop 58 900: −46.16 USDT
+Targets 61 500 (half), 63 000 (half)
+Stop and targets: not placed by us
+tv breakout-15m, 4 s old at 14:30:10""",
+        ["Details | Propose again"],
+    ),
+    "canceled after it had been taken for absent": (
+        view(
+            ticket(TS.FAILED, reason="marked as absent by Olga"),
+            votes=ANA,
+            orders=(
+                order(
+                    OS.CANCELED,
+                    reason="marked as absent by Olga",
+                    cancel_reason="canceled by Ana",
+                ),
+            ),
+        ),
+        """<b>LIVE · BUY 0.0415 BTC/USDT · canceled, nothing filled</b>
+binance main · T-7F3K
+Limit 60 012.40, for 30 s
+Canceled by Ana.
+Ana approved 14:31:22, after 1 min 12 s · sent +4 ms · acknowledged +86 ms
+
+Stop 58 900: −46.16 USDT
+Targets 61 500 (half), 63 000 (half)
+Stop and targets: not placed by us
 tv breakout-15m, 4 s old at 14:30:10""",
         ["Details | Propose again"],
     ),
@@ -475,12 +569,14 @@ tv breakout-15m, 4 s old at 14:30:10""",
             orders=(order(OS.DENIED, sent_at=None, acknowledged_at=None, reason="no connection"),),
         ),
         """<b>LIVE · BUY 0.0415 BTC/USDT · not sent</b>
-binance main · T-7F3K · limit 60 012.40, for 30 s
+binance main · T-7F3K
+Limit 60 012.40, for 30 s
 No connection. Nothing was sent.
 Ana approved 14:31:22, after 1 min 12 s
 
-Stop 58 900: −46.16 USDT · not placed by us
-Targets 61 500 (half), 63 000 (half) · not placed by us
+Stop 58 900: −46.16 USDT
+Targets 61 500 (half), 63 000 (half)
+Stop and targets: not placed by us
 tv breakout-15m, 4 s old at 14:30:10""",
         ["Details | Propose again"],
     ),
@@ -535,7 +631,7 @@ def test_only_votes_on_exactly_these_terms_are_shown() -> None:
         short=SHORT,
     )
 
-    assert "1 of 2 approvals: Ana approved 14:31:22" in card.text
+    assert "1 of 2 approvals · until 14:35:10\nAna approved 14:31:22" in card.text
     assert "Ben" not in card.text
     assert "Cy" not in card.text
 
@@ -543,21 +639,21 @@ def test_only_votes_on_exactly_these_terms_are_shown() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"time_in_force": TimeInForce.GTC}, "limit 60 012.40, good till canceled"),
-        ({"time_in_force": TimeInForce.IOC}, "limit 60 012.40, immediate or cancel"),
-        ({"time_in_force": TimeInForce.FOK}, "limit 60 012.40, all at once or nothing"),
+        ({"time_in_force": TimeInForce.GTC}, "Limit 60 012.40, good till canceled"),
+        ({"time_in_force": TimeInForce.IOC}, "Limit 60 012.40, immediate or cancel"),
+        ({"time_in_force": TimeInForce.FOK}, "Limit 60 012.40, all at once or nothing"),
         (
             {"time_in_force": TimeInForce.GTD, "good_till": at(3600)},
-            "limit 60 012.40, until 15:30:10",
+            "Limit 60 012.40, until 15:30:10",
         ),
-        ({"post_only": True}, "limit 60 012.40, good till canceled, post-only"),
-        ({"rests_for": timedelta(minutes=90)}, "limit 60 012.40, for 1 h 30 min"),
+        ({"post_only": True}, "Limit 60 012.40, good till canceled, post-only"),
+        ({"rests_for": timedelta(minutes=90)}, "Limit 60 012.40, for 1 h 30 min"),
     ],
 )
 def test_how_long_an_order_rests_is_said(changes: dict[str, object], said: str) -> None:
     asked = terms(**{"rests_for": None, **changes})
 
-    assert f"· {said}\n" in cards.card(view(ticket(terms=asked)), LOOK, short=SHORT).text
+    assert f"T-7F3K\n{said}\n" in cards.card(view(ticket(terms=asked)), LOOK, short=SHORT).text
 
 
 def test_a_sale_counts_its_stop_and_its_slippage_the_other_way_round() -> None:
@@ -587,6 +683,22 @@ def test_what_is_not_known_leaves_no_gap() -> None:
         assert "\n\n\n" not in text
 
 
+@pytest.mark.parametrize(
+    ("stop", "said"),
+    [
+        ("58900", "Stop 58 900: −46.16 USDT, 0.46 % of equity\n"),
+        ("60010", "Stop 60 010: −0.0996 USDT, 0.001 % of equity\n"),
+    ],
+)
+def test_a_waiting_card_says_how_much_of_the_account_its_stop_costs(stop: str, said: str) -> None:
+    asked = terms(stop_loss=Decimal(stop))
+    shown = view(ticket(terms=asked))
+
+    card = cards.card(shown, LOOK, short=SHORT, equity=Decimal(10_000))
+
+    assert said in card.text
+
+
 def test_a_ticket_not_checked_yet_says_so() -> None:
     card = cards.card(view(ticket(TS.NEW)), LOOK, short=SHORT)
 
@@ -600,6 +712,14 @@ def test_a_close_without_a_size_is_named_as_one() -> None:
     card = cards.card(view(ticket(TS.REFUSED, terms=None, asked=asked)), LOOK, short=SHORT)
 
     assert card.text.startswith("<b>LIVE · Refused: CLOSE BTCUSDT</b>")
+
+
+def test_moments_are_told_in_their_order() -> None:
+    known_late = order(OS.FILLED, acknowledged_at=at(75))
+
+    card = cards.card(view(ticket(TS.DONE), orders=(known_late,), fills=WHOLE), LOOK, short=SHORT)
+
+    assert "sent +4 ms · filled +2.1 s · acknowledged +3.0 s" in card.text
 
 
 def test_a_fill_at_the_reference_without_a_fee_says_just_that() -> None:
@@ -640,8 +760,8 @@ def test_more_targets_votes_and_refusals_than_fit_are_counted() -> None:
     )
     refused = cards.card(view(ticket(TS.REFUSED, refusals=reasons)), LOOK, short=SHORT)
 
-    assert "61 003 (12.5 %), 4 more · not placed by us" in waiting.text
-    assert "5 of 9 approvals: " in waiting.text
+    assert "61 003 (12.5 %), 4 more\nStop and targets: not placed by us" in waiting.text
+    assert "5 of 9 approvals · until " in waiting.text
     assert "P2 approved 14:31:22, after 1 min 12 s · and 2 more" in waiting.text
     assert "and 2 more\nNothing was sent." in refused.text
 

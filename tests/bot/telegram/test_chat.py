@@ -8,8 +8,9 @@ from decimal import Decimal
 import pytest
 
 from bot.playground import CallbackAnswer
-from bot.telegram.chat import Gone, Later, Refused, Sent, TelegramChat
+from bot.telegram.chat import Full, Gone, Later, Moved, Refused, Sent, TelegramChat
 from bot.telegram.faces import Action, Button, ButtonStyle, Face
+from bot.telegram.pace import Urgency
 from tests.bot.playground.conftest import picture
 from tests.desk import ANA, GROUP, OLGA, FrontDesk
 
@@ -121,7 +122,7 @@ async def test_message_that_is_gone_is_told_apart(desk: FrontDesk, room: Telegra
 
 async def test_refusal_is_for_good(desk: FrontDesk, room: TelegramChat) -> None:
     desk.playground.faults.error(
-        "sendMessage", status=400, description="Bad Request: chat not found"
+        "sendMessage", status=400, description="Bad Request: can't parse entities"
     )
     with pytest.raises(Refused) as caught:
         await room.say(PLAIN, {})
@@ -136,6 +137,27 @@ async def test_bot_that_was_put_out_of_the_chat_says_it_when_it_is_back(
     )
     with pytest.raises(Later, match="bot was kicked"):
         await room.say(PLAIN, {})
+
+
+@pytest.mark.parametrize(
+    "description", ["chat not found", "message thread not found", "TOPIC_CLOSED"]
+)
+async def test_chat_that_is_not_there_is_for_later(
+    desk: FrontDesk, room: TelegramChat, description: str
+) -> None:
+    """A wrong id or a closed topic is mended by people; nothing is lost meanwhile."""
+    desk.playground.faults.error(
+        "sendMessage", status=400, description=f"Bad Request: {description}"
+    )
+    with pytest.raises(Later, match="refuses the chat"):
+        await room.say(PLAIN, {})
+
+
+async def test_group_that_moved_says_where_to(desk: FrontDesk, room: TelegramChat) -> None:
+    desk.playground.chat.migrate(-1009876543210)
+    with pytest.raises(Moved) as caught:
+        await room.say(PLAIN, {})
+    assert caught.value.to == -1009876543210
 
 
 @pytest.mark.parametrize(
@@ -172,6 +194,34 @@ async def test_lost_connection_is_for_later(
     assert len(desk.said) == (1 if fault == "lose_answer" else 0)
 
 
+async def test_nothing_is_asked_for_which_there_is_no_room(
+    desk: FrontDesk, room: TelegramChat
+) -> None:
+    """What has waited longest is not what decides: a halt still finds room."""
+    for _ in range(9):
+        await room.say(PLAIN, {})
+    for _ in range(3):
+        with pytest.raises(Full) as caught:
+            await room.say(PLAIN, {})
+        assert 0 < caught.value.seconds <= 10
+    assert desk.playground.count("sendMessage") == 9
+    await room.say(PLAIN, {}, urgency=Urgency.HALT)
+    assert len(desk.said) == 10
+
+
+@pytest.mark.filterwarnings("ignore::telegram.warnings.PTBDeprecationWarning")
+async def test_during_a_pause_nothing_is_asked(desk: FrontDesk, room: TelegramChat) -> None:
+    sent = await room.say(PLAIN, {})
+    desk.playground.faults.error(
+        "editMessageText", status=429, description="Too Many Requests", retry_after=17, times=1
+    )
+    with pytest.raises(Later):
+        await room.change(sent, ASKING, TOKENS, has_picture=False)
+    with pytest.raises(Full):
+        await room.say(PLAIN, {}, urgency=Urgency.HALT)
+    assert desk.playground.count("sendMessage") == 1
+
+
 async def test_calls_at_the_same_time_do_not_wait_for_each_other(
     desk: FrontDesk, room: TelegramChat
 ) -> None:
@@ -180,7 +230,7 @@ async def test_calls_at_the_same_time_do_not_wait_for_each_other(
     desk.playground.faults.hold("editMessageText")
     slow = [
         asyncio.create_task(room.change(sent, Face(text=f"version {n}"), {}, has_picture=False))
-        for n in range(8)
+        for n in range(4)
     ]
     await room.say(PLAIN, {})
     assert not any(task.done() for task in slow)

@@ -100,8 +100,10 @@ No answer for 10 min.
     ),
     "edit": (
         details.edit_question(view(ticket()), LOOK, short=SHORT),
-        """<b>LIVE · T-7F3K BUY 0.0415 BTC/USDT: which size?</b>
-binance main · the card asks again with the new size, earlier votes are void.""",
+        """<b>LIVE · T-7F3K BUY 0.0415 BTC/USDT: what should change?</b>
+binance main · take a size, or reply to this with what changes:
+<code>0.0415</code> · <code>$2490.51</code> · <code>@ 60012.4</code> · <code>sl 58900</code> · <code>tp 61500 tp 63000</code>
+Several fit one line. The card asks again, earlier votes are void.""",
         ["¼ 622.6 USDT | ½ 1 245 USDT", "¾ 1 868 USDT"],
     ),
     "edit again": (
@@ -110,8 +112,10 @@ binance main · the card asks again with the new size, earlier votes are void.""
             LOOK,
             short=SHORT,
         ),
-        """<b>LIVE · T-7F3K BUY 0.02075 BTC/USDT: which size?</b>
-binance main · the card asks again with the new size, earlier votes are void.""",
+        """<b>LIVE · T-7F3K BUY 0.02075 BTC/USDT: what should change?</b>
+binance main · take a size, or reply to this with what changes:
+<code>0.02075</code> · <code>$2490.51</code> · <code>@ 60012.4</code> · <code>sl 58900</code> · <code>tp 61500 tp 63000</code>
+Several fit one line. The card asks again, earlier votes are void.""",
         ["¼ 622.6 USDT | ¾ 1 868 USDT", "All 2 491 USDT"],
     ),
 }
@@ -143,7 +147,7 @@ def test_why_is_a_reply_when_it_is_too_long_for_a_pop_up() -> None:
     told = details.why(view(ticket(TS.REFUSED, refusals=reasons)), LOOK, short=SHORT)
 
     assert told.popup is None
-    assert "RULE_3: X" in told.reply.text
+    assert "RULE_3: x" in told.reply.text
 
 
 def test_why_of_a_ticket_that_was_never_sized_tells_the_refusal_alone() -> None:
@@ -151,7 +155,7 @@ def test_why_of_a_ticket_that_was_never_sized_tells_the_refusal_alone() -> None:
 
     told = details.why(view(unsized), LOOK, short=SHORT)
 
-    assert told.popup == "TRADING_HOURS: Closed until Monday 08:00."
+    assert told.popup == "TRADING_HOURS: closed until Monday 08:00."
 
 
 def test_a_size_in_another_currency_is_told_in_both() -> None:
@@ -161,6 +165,17 @@ def test_a_size_in_another_currency_is_told_in_both() -> None:
 
     assert "ETH is 0.08 BTC, 4 800 USDT" in told.reply.text
     assert "Rule default: no approval" in told.reply.text
+
+
+def test_the_question_says_how_to_give_an_order_what_it_has_not() -> None:
+    bare = terms(price=None, worst_price=Decimal(60_252), stop_loss=None, take_profit=())
+
+    asked = details.edit_question(view(ticket(terms=bare)), LOOK, short=SHORT)
+
+    assert (
+        "<code>@ price</code> · <code>sl price</code> · <code>tp price</code>"
+        in asked.text.replace("\u00a0", " ")
+    )
 
 
 def test_sizes_are_parts_of_what_was_asked_for_in_the_base_asset() -> None:

@@ -37,8 +37,8 @@ binance main
 binance did not show within 10 min what became of the order.
 It is still looked for and will not be sent again.
 
-Sent 14:31:22, a late request is refused since 14:31:28
-23 complete looks by id, in open orders, in past orders and in trades: not there
+Sent 14:31:22. If it still arrives after 14:31:28, binance refuses it.
+23 complete looks by id, in open and past orders and in trades: not there
 Our id there: <code>cs1a2b3c4d</code>
 
 BTC/USDT takes no new order at binance main until this is known."""
@@ -60,8 +60,20 @@ def test_order_that_had_been_accepted_needs_no_other_id() -> None:
     assert rows(face) == ["Look again | Details", "Mark as absent"]
 
 
-def test_id_that_is_being_asked_about_is_shown() -> None:
-    assert "Asking about the id <code>12&lt;3</code>" in told(stuck(named_id="12<3")).text
+def test_cancel_of_what_nobody_can_prove_is_said_to_go_out_with_each_look() -> None:
+    cancel = "A cancel goes out with each look, in case it is there"
+
+    assert cancel in told(stuck(cancel_requested_at=at(700), cancel_reason="canceled by Ana")).text
+    assert cancel not in told(stuck()).text
+
+
+def test_decision_is_about_the_order_in_question_though_a_later_one_lives() -> None:
+    later = order(OS.WORKING, id="o2", leg="entry-2")
+    shown = view(ticket(TS.WORKING), orders=(stuck(client_order_id="cs-first"), later))
+    face = doubts.doubt(shown, LOOK, short=SHORT, confirming=True)
+
+    assert "Our id there: <code>cs-first</code>" in face.text
+    assert face.buttons[1][0].value == Decimal(0)
 
 
 def test_second_tap_is_another_label_of_the_same_button_bound_to_its_order() -> None:
@@ -69,10 +81,10 @@ def test_second_tap_is_another_label_of_the_same_button_bound_to_its_order() -> 
     face = told(stuck(), earlier, confirming=True)
     confirm = face.buttons[1][0]
 
-    assert rows(face) == ["Look again | Details", "Confirm: does not exist", "Adopt an id"]
+    assert rows(face) == ["Look again | Details", "Confirm absent at binance", "Adopt an id"]
     assert confirm.action is Action.CONFIRM_ABSENT
     assert (confirm.value, confirm.style) == (Decimal(1), ButtonStyle.DANGER)
-    assert "Confirm only after you looked at binance yourself" in face.text
+    assert "Look at binance yourself before you confirm" in face.text
     assert told(stuck()).text in face.text
 
 
@@ -80,7 +92,7 @@ def test_doubt_that_is_over_says_what_was_found_instead() -> None:
     found = told(order(OS.WORKING))
 
     assert found.text.startswith("<b>LIVE · T-7F3K BUY 0.0415 BTC/USDT · working</b>")
-    assert "Found: the order exists." in found.text
+    assert "Found: binance knows the order." in found.text
     assert rows(found) == ["Cancel | Details"]
 
 
@@ -97,12 +109,13 @@ def test_absent_order_is_not_called_found() -> None:
 
 def test_question_mentions_who_is_asked_and_takes_a_typed_reply() -> None:
     shown = view(ticket(TS.WORKING), orders=(stuck(),))
-    face = doubts.question(shown, short=SHORT, user_id=1111, name="Ol<ga")
+    face = doubts.question(shown, stuck(), short=SHORT, user_id=1111, name="Ol<ga")
 
     assert face.text.startswith(
         "<b>LIVE · T-7F3K BUY 0.0415 BTC/USDT: which order at binance is it?</b>"
     )
     assert '<a href="tg://user?id=1111">Ol&lt;ga</a>, reply with its id' in face.text
+    assert "shows a buy of 0.0415 BTC/USDT at 60 012.40 under that id" in face.text
     assert face.asks_for == "order id"
 
 
@@ -114,7 +127,7 @@ def test_order_that_rose_says_so_first_then_how_it_ended_here_and_how_it_stands(
         face.text
         == """<b>LIVE · T-7F3K BUY 0.0415 BTC/USDT: it exists after all at binance</b>
 binance main
-It had ended here. Marked as absent by Olga.
+It had ended here: marked as absent by Olga.
 Now working.
 Nothing filled yet, working at 60 012.40
 What is left is canceled at 14:31:52""".replace("60 012", f"60{figures.THIN}012")
@@ -127,7 +140,7 @@ def test_id_that_does_not_fit_changes_nothing_and_says_why() -> None:
     face = doubts.not_adopted(shown, "998", "main shows sell 1 BTC/USDT under that id", short=SHORT)
 
     assert "<code>998</code> is not it" in face.text
-    assert "Main shows sell 1 BTC/USDT under that id. Nothing changed." in face.text
+    assert "Not taken: main shows sell 1 BTC/USDT under that id. Nothing changed." in face.text
 
 
 @settings(max_examples=30, deadline=None)
@@ -145,7 +158,7 @@ def test_whatever_others_wrote_the_text_fits(state: OrderState, words: str) -> N
         doubts.risen(shown, LOOK, words, short=SHORT),
         doubts.not_adopted(shown, words[:64], words, short=SHORT),
         doubts.adopted(shown, LOOK, words[:64], short=SHORT),
-        doubts.question(shown, short=SHORT, user_id=1, name=words),
+        doubts.question(shown, asked, short=SHORT, user_id=1, name=words),
     ):
         assert figures.utf16(face.text) <= TEXT_LIMIT
         assert face.text.startswith("<b>LIVE · T-7F3K")

@@ -128,12 +128,12 @@ def test_a_delay_is_told_as_finely_as_it_matters(milliseconds: int, read: str) -
 @pytest.mark.parametrize(
     ("done", "read"),
     [
-        ("0", "░░░░░░░░░░░░░░░ 0 %"),
-        ("0.001", "█░░░░░░░░░░░░░░ 0 %"),
-        ("0.4", "██████░░░░░░░░░ 40 %"),
-        ("0.9999", "██████████████░ 99 %"),
-        ("1", "███████████████ 100 %"),
-        ("1.1", "███████████████ 100 %"),
+        ("0", "░░░░░░░░░░ 0 %"),
+        ("0.001", "█░░░░░░░░░ 0 %"),
+        ("0.4", "████░░░░░░ 40 %"),
+        ("0.9999", "█████████░ 99 %"),
+        ("1", "██████████ 100 %"),
+        ("1.1", "██████████ 100 %"),
     ],
 )
 def test_progress_is_full_only_when_all_is_done(done: str, read: str) -> None:
@@ -196,3 +196,17 @@ def test_text_from_outside_keeps_to_its_room(text: str, limit: int) -> None:
 
 def test_quoted_text_is_no_markup() -> None:
     assert figures.quoted("<b>5 > 4 & 3</b>", 40) == "&lt;b&gt;5 &gt; 4 &amp; 3&lt;/b&gt;"
+
+
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [
+        ("for 1 h 30 min, then", "for 1\u00a0h 30\u00a0min, then"),
+        ("limit 0.3 %). 86 ms", "limit 0.3\u00a0%). 86\u00a0ms"),
+        ("BTC/USDT ≈ 2\u202f490 USDT · sent", "BTC/USDT ≈\u00a02\u202f490\u00a0USDT · sent"),
+        ("BUY FOOBAR ≈ 100\nmain", "BUY FOOBAR ≈\u00a0100\nmain"),
+        ("revision 2 means sides 3 hours apart", "revision 2 means sides 3 hours apart"),
+    ],
+)
+def test_a_number_and_its_unit_stay_on_one_line(text: str, sent: str) -> None:
+    assert figures.unbroken(text) == sent

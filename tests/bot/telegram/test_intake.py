@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.playground import CallbackAnswer
+from bot.telegram.answers import BROKEN
+from execution.desk import Person
 from execution.events import EventKind
 from execution.types import TicketState, TradingState
 from tests.desk import ANA, GROUP, OLGA, SAM, FrontDesk, front_desk
@@ -82,7 +85,7 @@ async def test_kill_is_taken_before_everything_that_came_with_it(desk: FrontDesk
     assert (await tap).text == "Halted by Ana at 14:30:00."
     assert desk.ticket(ticket.id).state is TicketState.CANCELED
     assert desk.read(lambda tx: tx.tickets.votes(ticket.id)) == []
-    status = await desk.playground.wait_for_text("up 0 s")
+    status = await desk.playground.wait_for_text("up 0\u00a0s")
     assert "HALTED by Ana" in status.text
     assert desk.paper.accepted == []
 
@@ -103,7 +106,7 @@ async def test_slow_answer_never_delays_the_next_update(desk: FrontDesk, method:
     assert slow.done() == (method == "sendMessage")
     desk.playground.faults.clear()
     await slow
-    await desk.playground.wait_for_text("up 0 s")
+    await desk.playground.wait_for_text("up 0\u00a0s")
 
 
 TROUBLES = [
@@ -160,6 +163,56 @@ async def test_database_that_fails_leaves_the_update_for_later(desk: FrontDesk) 
     await until(lambda: pending(desk) == 0)
 
 
+async def test_kill_that_cannot_be_stored_says_so_once_to_whoever_may(desk: FrontDesk) -> None:
+    await desk.start("intake")
+    with desk.broken_database():
+        desk.playground.say("/kill", by=SAM)
+        desk.playground.say("/kill", by=ANA)
+        told = await desk.playground.wait_for_text("NOT STORED: ")
+        polls = desk.playground.count("getUpdates")
+        await until(lambda: desk.playground.count("getUpdates") > polls + 1)
+    assert "No new order leaves this process" in told.text
+    assert told.text.startswith("PAPER · ")
+    await until(lambda: desk.read(lambda tx: tx.trading()).state is TradingState.HALTED)
+    assert len(desk.said) == 1
+
+
+async def test_tap_that_cannot_be_stored_is_told_so_and_counts_later(desk: FrontDesk) -> None:
+    await desk.start("trading", "notifier", "intake")
+    ticket = await desk.new_ticket()
+    card = await desk.card(ticket)
+    await desk.stop("trading", "notifier")
+    with desk.broken_database():
+        answer = await desk.tap(card, "Reject", by=ANA)
+        assert answer.alert
+        assert (answer.text or "").startswith("Not stored yet, nothing was sent.")
+    await until(lambda: desk.ticket(ticket.id).state is TicketState.REJECTED)
+
+
+async def test_kill_that_was_taken_is_not_taken_again_after_somebody_resumed(
+    desk: FrontDesk,
+) -> None:
+    """Its confirmation was lost, the desk trades again, then the process is new: it does not halt."""
+    await desk.start("trading", "intake")
+    desk.playground.faults.lose_call("getUpdates")
+    desk.playground.say("/kill", by=ANA)
+    await until(lambda: desk.read(lambda tx: tx.trading()).state is TradingState.HALTED)
+    await desk.chat.intake.stop()
+
+    def proved() -> bool:
+        desk.clock.advance(1)
+        return desk.read(lambda tx: tx.journal.count(EventKind.HALT_VERIFIED)) == 1
+
+    await until(proved, timeout_s=8)
+    await desk.side.desk.resume(person=Person(id=f"tg:{OLGA}", name="Olga"))
+    assert pending(desk) == 1
+    await desk.restart()
+    desk.playground.faults.clear()
+    await desk.start("intake")
+    await desk.heard()
+    assert desk.read(lambda tx: tx.trading()).state is TradingState.ACTIVE
+
+
 @pytest.mark.parametrize("text", ["/", "//", "/@", "/ /", "/\u202e", "/" + "x" * 4000])
 async def test_no_message_stops_the_desk_from_hearing_the_next(desk: FrontDesk, text: str) -> None:
     """Anybody in the chat can write anything; the commands after it are still taken, once."""
@@ -170,6 +223,17 @@ async def test_no_message_stops_the_desk_from_hearing_the_next(desk: FrontDesk, 
     await until(lambda: desk.read(lambda tx: tx.trading()).state is TradingState.HALTED)
     await desk.heard()
     assert pending(desk) == 0
+
+
+async def test_tap_whose_handler_fails_is_answered_all_the_same(desk: FrontDesk) -> None:
+    """A row that no button of ours could have made: the fault is in the log, the spinner ends."""
+    await desk.start("trading", "intake")
+    ticket = await desk.new_ticket()
+    head = desk.head()
+    button = await desk.button("resize", ticket, argument="no number")
+    answer = await desk.tap(desk.playground.say("here", by=SAM), button, by=ANA)
+    assert answer == CallbackAnswer(BROKEN, alert=True)
+    assert desk.head() == head
 
 
 async def test_every_tap_is_answered_and_every_call_is_valid(desk: FrontDesk) -> None:

@@ -94,20 +94,22 @@ binance · 996.13 USDT + fee 2.49 · slippage 0.007 % against us""",
 binance main · tv breakout-15m, 4 s old at 14:30:10
 <code>MAX_ORDER_NOTIONAL</code>: 54 000 is over 1 000.
 Nothing was sent.""",
-        ["Why | Propose 1 000"],
+        ["Why | Propose 1 000 USDT"],
     ),
     "a refusal no size would help": (
         messages.refusal(TWICE, LOOK),
         """<b>LIVE · Refused: BUY 0.9 BTC/USDT ≈ 54 000 USDT</b>
 binance main · tv breakout-15m, 4 s old at 14:30:10
 <code>MAX_ORDER_NOTIONAL</code>: 54 000 is over 1 000.
-<code>TRADING_HOURS</code>: Closed until Monday 08:00.
+<code>TRADING_HOURS</code>: closed until Monday 08:00.
 Nothing was sent.""",
         ["Why"],
     ),
     "refusals counted": (
-        messages.refusals(Mode.LIVE, "tv", {"DUPLICATE_WINDOW": 2, "MAX_ORDER_NOTIONAL": 5}),
-        """<b>LIVE · Refused: 7 more signals from tv</b>
+        messages.refusals(
+            Mode.LIVE, "tv", 6, {"DUPLICATE_WINDOW": 2, "MAX_ORDER_NOTIONAL": 5}, at(0), LOOK
+        ),
+        """<b>LIVE · Refused: 6 more signals from tv since 14:30:10</b>
 MAX_ORDER_NOTIONAL 5, DUPLICATE_WINDOW 2. Nothing was sent.""",
         [],
     ),
@@ -119,6 +121,21 @@ The order may or may not exist. It is being looked for and will not be sent agai
 BTC/USDT takes no new order at binance main until this is known.""",
         ["Details"],
     ),
+    "more filled than ordered": (
+        messages.overfilled(FILLED, Decimal("0.05"), short=SHORT),
+        """<b>LIVE · T-7F3K BUY 0.0415 BTC/USDT: more is filled than was ordered</b>
+binance main
+0.05 filled, 0.0415 ordered. It is booked as it is shown; nothing is sold by itself. Look at the exchange.""",
+        [],
+    ),
+    "a trade that changed": (
+        messages.conflict(FILLED, "77", "0.0415 at 60009.8", "0.0415 at 60010", short=SHORT),
+        """<b>LIVE · T-7F3K BUY 0.0415 BTC/USDT: binance changed a trade</b>
+binance main
+Trade 77 is booked as 0.0415 at 60009.8 and shown as 0.0415 at 60010 now. What is booked stays. \
+Look at the exchange.""",
+        [],
+    ),
     "the price moved": (
         messages.price_moved(MOVED, LOOK, short=SHORT),
         """<b>LIVE · T-7F3K BUY 0.0415 BTC/USDT: asked again</b>
@@ -129,7 +146,7 @@ The card has the new terms.""",
     ),
     "a halt told anew": (
         messages.not_done(Mode.LIVE, "kraken spot is not answering, so nothing is proved there"),
-        """<b>LIVE · NOT DONE: Kraken spot is not answering, so nothing is proved there.</b>""",
+        """<b>LIVE · NOT DONE: kraken spot is not answering, so nothing is proved there.</b>""",
         [],
     ),
     "a venue lost": (
@@ -142,6 +159,24 @@ Nothing new is sent there. 1 order of ours may rest. Still trying.""",
     "a venue found": (
         messages.venue_up(VENUE),
         """<b>LIVE · binance main answers again</b>""",
+        [],
+    ),
+    "what an account held before us": (
+        messages.account_found(VENUE, {"BTC": Decimal("0.5"), "USDT": Decimal(12_400)}, orders=2),
+        """<b>LIVE · binance main holds 0.5 BTC, 12 400 USDT and 2 open orders</b>
+This was there before Countersign: it is left alone and counts in no limit. An owner takes a holding over with /adopt.""",
+        [],
+    ),
+    "an account of many assets": (
+        messages.account_found(VENUE, {f"A{n}": Decimal(n) for n in range(1, 9)}, orders=0),
+        """<b>LIVE · binance main holds 1 A1, 2 A2, 3 A3, 4 A4, 5 A5, 6 A6 and 2 more assets</b>
+This was there before Countersign: it is left alone and counts in no limit. An owner takes a holding over with /adopt.""",
+        [],
+    ),
+    "a clock that is off": (
+        messages.clock_off(VENUE, Decimal("-1.5")),
+        """<b>LIVE · This machine's clock is 1.5 s behind binance main</b>
+Orders go on, it is corrected for. Set the clock right (NTP): what has a deadline here goes by it.""",
         [],
     ),
     "a halt, first text": (
@@ -174,6 +209,21 @@ binance main: 4 of 4 orders closed
 3 tickets voided
 kraken spot: not answering, tried 3 times
 <b>NOT DONE: kraken spot was not seen empty.</b>""",
+        [],
+    ),
+    "a halt over orders the database does not know, done": (
+        messages.halted(
+            Mode.LIVE,
+            PROVED.evolve(by="desk", name="the desk", reason="main shows orders: buy 1 ETH/USDT"),
+            [MAIN.evolve(orders=0, looks=2)],
+            LOOK,
+        ),
+        """<b>LIVE · HALTED by the desk at 14:40:03. Done at 14:40:41.</b>
+Main shows orders: buy 1 ETH/USDT.
+3 tickets voided
+binance main: nothing to cancel
+Nothing that this database knows of rests at binance main, looked twice. \
+The orders named above are left alone: look there first. /resume is for owners.""",
         [],
     ),
     "a halt, done": (
@@ -230,7 +280,9 @@ def test_a_sale_is_told_as_sold() -> None:
 
 
 def test_more_codes_than_fit_are_counted() -> None:
-    text = messages.refusals(Mode.PAPER, "tv", {f"CODE_{i}": 9 - i for i in range(9)}).text
+    codes = {f"CODE_{i}": 9 - i for i in range(9)}
+
+    text = messages.refusals(Mode.PAPER, "tv", 45, codes, at(0), LOOK).text
 
     assert "CODE_5 4, 3 other codes." in text
     assert "Refused: 45 more signals" in text
@@ -280,7 +332,7 @@ def test_whatever_others_wrote_the_text_is_valid_and_fits(words: str) -> None:
         messages.halted(Mode.LIVE, halt, [SPOT.evolve(exchange=words)] * 40, LOOK),
         messages.venue_down(lost),
         messages.refusal(refused, LOOK),
-        messages.refusals(Mode.LIVE, words, {words: 1}),
+        messages.refusals(Mode.LIVE, words, 1, {words: 1}, at(0), LOOK),
         messages.trouble(DOUBT.evolve(exchange=words), LOOK, short=SHORT),
     ):
         text = seen(face.text)

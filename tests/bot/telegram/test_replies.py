@@ -99,21 +99,24 @@ FACES: dict[str, tuple[Face, str, list[str]]] = {
         """<b>LIVE · trading · up 3 d 4 h</b>
 binance main connected, looked 12 s ago
 SANDBOX kraken spot not connected, connection refused, not looked yet
-Waiting for you 1 · open 2 · unknown 0
+
+Waiting for you 1 · orders open 2 · unknown 0
 T-7F3K BUY 0.0415 BTC/USDT · working, 40 % filled · binance main
+
 BTC/USDT 0.0415 at 60 009.80, now 60 120 (+4.57) · main
 ETH/USDT 0.0415 at 60 009.80, no price now · main
 SOL/USDT 0.0415 at 60 009.80, now 60 120 (+4.57, seen 40 s ago) · main
-Messages not delivered 0
-As of 14:31:22""",
+
+Messages not delivered 0 · as of 14:31:22""",
         ["Refresh"],
     ),
     "status, halted": (
         status(STATUS.evolve(trading=HALTED, venues=[], working=[], positions=[])),
         """<b>LIVE · HALTED by Ana at 14:40:03, NOT DONE · up 3 d 4 h</b>
-Waiting for you 1 · open 2 · unknown 0
-Messages not delivered 0
-As of 14:31:22""",
+
+Waiting for you 1 · orders open 2 · unknown 0
+
+Messages not delivered 0 · as of 14:31:22""",
         ["Refresh"],
     ),
     "status, halted and proved": (
@@ -123,18 +126,20 @@ As of 14:31:22""",
             )
         ),
         """<b>LIVE · HALTED by Ana at 14:40:03, done at 14:40:41 · up 3 d 4 h</b>
-Waiting for you 1 · open 2 · unknown 0
+
+Waiting for you 1 · orders open 2 · unknown 0
 T-7F3K BUY 0.0415 BTC/USDT · in doubt · binance main
-Messages not delivered 0
-As of 14:31:22""",
+
+Messages not delivered 0 · as of 14:31:22""",
         ["Refresh"],
     ),
     "status, paused": (
         status(STATUS.evolve(trading=PAUSED, venues=[], working=[], positions=[])),
         """<b>LIVE · PAUSED by Ana at 14:40:03 · up 3 d 4 h</b>
-Waiting for you 1 · open 2 · unknown 0
-Messages not delivered 0
-As of 14:31:22""",
+
+Waiting for you 1 · orders open 2 · unknown 0
+
+Messages not delivered 0 · as of 14:31:22""",
         ["Refresh"],
     ),
     "resume, the plan": (
@@ -154,29 +159,45 @@ kraken spot is not connected.""",
     "help for an owner": (
         replies.help_text(Mode.PAPER, Role.OWNER),
         """<b>PAPER · What you can type</b>
-/status how things stand
-/audit &lt;ticket&gt; who did what when, from signal to last fill
-/cancel &lt;id&gt; withdraw a ticket, or cancel what is left of its order
-/kill [reason] halt at once and cancel every open order of ours
-/resume trade again after a halt
-/whoami your id and role
-/help this list""",
+/status: how things stand
+/pending: what waits for you
+/orders: orders at work
+/positions: what is held
+/history: tickets, newest first
+/pnl [days]: what was realised, as a picture
+/limits: the desk's limits, and how much of them is used
+/audit &lt;ticket&gt;: who did what when, from signal to last fill
+/buy &lt;symbol&gt; [amount or $notional] [@ price] [sl x] [tp y]: propose a ticket of your own
+/sell &lt;symbol&gt; [amount or $notional] [@ price] [sl x] [tp y]: propose a ticket of your own
+/cancel &lt;id&gt;: withdraw a ticket, or cancel what is left of its order
+/kill [reason]: halt at once and cancel every open order of ours
+/resume: trade again after a halt
+/adopt &lt;symbol&gt; &lt;amount&gt; &lt;average&gt;: make what the account holds a position
+/test: post a card that takes the whole path and is never sent
+/whoami: your id and role
+/help: this list""",
         [],
     ),
     "help for a viewer": (
         replies.help_text(Mode.PAPER, Role.VIEWER),
         """<b>PAPER · What you can type</b>
-/status how things stand
-/audit &lt;ticket&gt; who did what when, from signal to last fill
-/whoami your id and role
-/help this list""",
+/status: how things stand
+/pending: what waits for you
+/orders: orders at work
+/positions: what is held
+/history: tickets, newest first
+/pnl [days]: what was realised, as a picture
+/limits: the desk's limits, and how much of them is used
+/audit &lt;ticket&gt;: who did what when, from signal to last fill
+/whoami: your id and role
+/help: this list""",
         [],
     ),
     "help for a stranger": (
         replies.help_text(Mode.PAPER, None),
         """<b>PAPER · What you can type</b>
-/whoami your id and role
-/help this list""",
+/whoami: your id and role
+/help: this list""",
         [],
     ),
     "who an approver is": (
@@ -206,7 +227,7 @@ kraken spot is not connected.""",
     ),
     "a command without its id": (
         replies.wrong_usage(Mode.PAPER, "cancel", Role.APPROVER),
-        """PAPER · Type /cancel &lt;id&gt; to withdraw a ticket, or cancel what is left of its order.""",
+        """PAPER · Type /cancel &lt;id&gt;: withdraw a ticket, or cancel what is left of its order.""",
         [],
     ),
     "a command of another role": (
@@ -314,3 +335,13 @@ def test_whatever_others_wrote_the_text_is_valid_and_fits(words: str) -> None:
         text = seen(face.text)
         assert figures.utf16(text) <= TEXT_LIMIT
         assert text.startswith("LIVE")
+
+
+def test_orders_the_database_does_not_know_stand_in_the_status_and_before_resuming() -> None:
+    shown = STATUS.evolve(venues=[VENUE.evolve(strangers=2)], trading=HALTED.evolve(halt=PROVED))
+    told = replies.status(shown, LOOK, now=at(72), short=lambda _: SHORT).text
+    plan = replies.resume_plan(shown, LOOK).text
+
+    assert "2 orders not known here" in told
+    assert "2 orders at binance main not known to this database: left alone." in plan
+    assert "not known" not in replies.resume_plan(STATUS, LOOK).text

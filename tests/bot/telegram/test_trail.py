@@ -6,11 +6,13 @@ from dataclasses import replace
 from datetime import UTC, timedelta
 from decimal import Decimal
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.telegram import figures, trail
 from bot.telegram.faces import TEXT_LIMIT
+from execution import editing
 from execution.desk import Person
 from execution.events import Event, EventKind
 from execution.reports import Trail
@@ -37,8 +39,8 @@ def trail_of(*events: Event, **changes: object) -> Trail:
         orders=(order(OS.FILLED, venue_order_id="998"),),
         fills=(fill("0.0415", "60009.8", trade_id="77"),),
     )
-    given = {"view": shown, "events": events, "names": {"tg:Ana": "Ana"}, "proposer": None}
-    return Trail(**{**given, **changes})
+    given = {"view": shown, "events": events, "names": {"tg:Ana": "Ana"}}
+    return Trail(**{**given, "repeats": {}, **changes})
 
 
 def test_life_of_a_ticket_reads_from_signal_to_last_fill() -> None:
@@ -95,13 +97,24 @@ def test_several_orders_are_told_apart() -> None:
     assert trail.told(trail_of(entry, view=two), UTC)[-1] == "14:31:30 entry-2: Cancel sent"
 
 
-def test_who_proposed_it_again_stands_first() -> None:
+@pytest.mark.parametrize(
+    ("answered", "said"),
+    [("yes", "Not there, after 24 complete looks"), ("no", "binance did not answer all")],
+)
+def test_what_a_look_came_to_that_somebody_asked_for(answered: str, said: str) -> None:
+    looked = event(EventKind.ORDER_LOOKED_FOR, data={"answered": answered, "looks": "24"})
+
+    assert trail.sentence(trail_of(), looked).startswith(said)
+
+
+def test_who_proposed_it_stands_first() -> None:
     shown = trail_of().view
-    again = shown.evolve(signal=shown.signal.evolve(again="01JD4N5V8Y3QW6T1ZC9GHB7F3Z"))
+    own = shown.signal.evolve(proposer_name="Ana")
+    again = own.evolve(again="01JD4N5V8Y3QW6T1ZC9GHB7F3Z")
 
-    line = trail.told(trail_of(view=again, proposer="Ana"), UTC)[1]
-
-    assert line == "14:30:10 Ana proposed T-7F3Z again"
+    for signal, said in ((own, "Ana proposed it"), (again, "Ana proposed T-7F3Z again")):
+        line = trail.told(trail_of(view=shown.evolve(signal=signal)), UTC)[1]
+        assert line == f"14:30:10 {said}"
 
 
 def test_every_word_of_the_journal_about_tickets_has_words_of_its_own() -> None:
@@ -150,7 +163,9 @@ async def test_audit_tells_everybody_with_a_role_what_was_done(desk: FrontDesk) 
     await desk.start("trading", "intake")
     made = await desk.new_ticket(amount=Decimal("0.01"))
     ana = Person(id=f"tg:{ANA}", name="Ana")
-    await desk.side.desk.resize(made.id, revision=1, person=ana, amount=Decimal("0.005"))
+    await desk.side.desk.edit(
+        made.id, revision=1, person=ana, change=editing.amount(Decimal("0.005"))
+    )
     await desk.side.desk.vote(made.id, revision=2, person=ana, kind=VoteKind.APPROVE)
     await until(lambda: desk.ticket(made.id).state is TicketState.DONE)
     asked = desk.playground.say(f"/audit {made.id[-4:]}", by=VIC)
@@ -158,7 +173,7 @@ async def test_audit_tells_everybody_with_a_role_what_was_done(desk: FrontDesk) 
     for part in (
         "Signal from tv",
         "Card made, one approval needed by rule default",
-        "Asked again as revision 2: size changed by Ana",
+        "Ana changed size 0.01 to 0.005: revision 2",
         "Ana approved revision 2",
         "Order made: buy 0.005 BTC/USDT",
         f"as {desk.order(made).client_order_id}",
@@ -177,15 +192,25 @@ async def test_people_are_named_and_the_desk_speaks_for_itself(desk: FrontDesk) 
     await desk.side.desk.look_again(order.id, person=olga)
     await desk.side.desk.mark_absent(order.id, person=olga)
     await desk.side.desk.propose(order.ticket, person=olga, value=None)
+    (again,) = await until(
+        lambda: [
+            ticket
+            for ticket in desk.read(lambda tx: tx.tickets.newest(limit=1))
+            if ticket.id != order.ticket
+        ]
+    )
     asked = desk.playground.say(f"/audit {order.ticket}", by=VIC)
     told = await desk.playground.wait_for(lambda m: m.reply_to == asked.id)
     for line in (
         "Outcome unknown, it is looked for",
-        "Unknown for 10 min: a person must decide",
+        "Unknown for 10\u00a0min: a person must decide",
         "Olga had it looked for at once",
         "Olga marked it as absent, after 2 complete looks",
         "No order at paper: marked as absent by Olga",
         "Failed: marked as absent by Olga",
-        "Olga proposed it again",
+        f"Olga proposed it again as T-{again.id[-4:]}",
     ):
         assert line in told.text
+    asked = desk.playground.say(f"/audit {again.id}", by=VIC)
+    told = await desk.playground.wait_for(lambda m: m.reply_to == asked.id)
+    assert f"Olga proposed T-{order.ticket[-4:]} again" in told.text

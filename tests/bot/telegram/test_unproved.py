@@ -10,7 +10,7 @@ from execution.types import Order, OrderState, TicketState
 from tests.desk import ANA, OLGA, SAM, VIC, FrontDesk
 from tests.waiting import until
 
-OVER = "Nothing to do here any more. It is"
+OVER = "Nothing to do here any more. The ticket is"
 
 
 async def doubt_of(desk: FrontDesk, order: Order) -> Message:
@@ -58,16 +58,43 @@ async def test_looking_again_finds_at_once_what_the_exchange_shows_by_now(desk: 
     told = await doubt_of(desk, order)
     desk.paper.faults.hide_orders = False
     answer = await desk.tap(told, "Look again", by=ANA)
-    assert answer == CallbackAnswer("Looking now. What is found is said here.")
+    assert answer == CallbackAnswer("Looking now. What it shows is said here.")
     await until(lambda: state(desk, order) is OrderState.WORKING)
     found = await desk.playground.wait_for(
-        lambda m: m.id == told.id and "Found: the order exists." in m.text
+        lambda m: m.id == told.id and "Found: paper knows the order." in m.text
     )
     assert found.labels == ["Cancel", "Details"]
     assert journaled(desk, EventKind.ORDER_LOOK_ASKED) == [(f"tg:{ANA}", "Ana")]
     late = await desk.tap(told, "Look again", by=ANA)
     assert late == CallbackAnswer(f"{OVER} working.", alert=True)
     assert len(desk.paper.accepted) == 1
+
+
+async def test_look_that_finds_nothing_says_so_and_takes_back_the_second_tap(
+    desk: FrontDesk,
+) -> None:
+    await desk.start("trading", "intake", "notifier")
+    order = await desk.stuck_order()
+    asked = await confirming(desk, await doubt_of(desk, order))
+    await desk.tap(asked, "Look again", by=ANA)
+    told = await desk.playground.wait_for(
+        lambda m: m.id == asked.id and "Looked again 14:30:00: not there" in m.text
+    )
+    assert "3 complete looks" in told.text
+    assert "Mark as absent" in told.labels
+
+
+async def test_look_that_the_exchange_did_not_answer_is_told_as_that(desk: FrontDesk) -> None:
+    await desk.start("trading", "intake", "notifier")
+    order = await desk.stuck_order()
+    told = await doubt_of(desk, order)
+    desk.paper.faults.unreachable = True
+    await desk.tap(told, "Look again", by=ANA)
+    said = await desk.playground.wait_for(
+        lambda m: m.id == told.id and "Looked again 14:30:00: paper did not answer" in m.text
+    )
+    assert "2 complete looks" in said.text
+    assert state(desk, order) is OrderState.STUCK
 
 
 async def test_marking_as_absent_takes_a_second_tap_of_an_owner(desk: FrontDesk) -> None:
@@ -77,8 +104,10 @@ async def test_marking_as_absent_takes_a_second_tap_of_an_owner(desk: FrontDesk)
     head = desk.head()
     first = await desk.tap(told, "Mark as absent", by=OLGA)
     assert first == CallbackAnswer(None)
-    asked = await desk.playground.wait_for(lambda m: m.id == told.id and "Confirm" in m.text)
-    assert asked.labels == ["Look again", "Details", "Confirm: does not exist", "Adopt an id"]
+    asked = await desk.playground.wait_for(
+        lambda m: m.id == told.id and "before you confirm" in m.text
+    )
+    assert asked.labels == ["Look again", "Details", "Confirm absent at paper", "Adopt an id"]
     assert desk.head() == head, "asking for the second tap decides nothing"
     assert (await desk.tap(asked, "Confirm", by=ANA)).text == "Only for owners."
     assert desk.head() == head
@@ -94,7 +123,9 @@ async def test_marking_as_absent_takes_a_second_tap_of_an_owner(desk: FrontDesk)
     )
     assert failed.labels == ["Details", "Propose again"]
     again = await desk.tap(asked, "Confirm", by=OLGA)
-    assert again == CallbackAnswer(f"{OVER} failed.", alert=True)
+    assert again == CallbackAnswer(
+        "Nothing to do here any more. The ticket has failed.", alert=True
+    )
     assert len(desk.paper.accepted) == 1
 
 
@@ -109,7 +140,7 @@ async def test_order_that_shows_up_after_it_was_marked_is_back_and_rings(desk: F
     desk.clock.advance(31)
     await until(lambda: state(desk, order) is OrderState.WORKING)
     alert = await desk.playground.wait_for_text("it exists after all at paper")
-    assert "It had ended here. Marked as absent by Olga." in alert.text
+    assert "It had ended here: marked as absent by Olga." in alert.text
     assert alert.labels == ["Cancel", "Details"]
     assert not alert.silent
     assert len(desk.paper.accepted) == 1
@@ -118,31 +149,84 @@ async def test_order_that_shows_up_after_it_was_marked_is_back_and_rings(desk: F
 async def confirming(desk: FrontDesk, told: Message) -> Message:
     """The message after the first tap on `Mark as absent`."""
     await desk.tap(told, "Mark as absent", by=OLGA)
-    return await desk.playground.wait_for(lambda m: m.id == told.id and "Confirm" in m.text)
+    return await desk.playground.wait_for(
+        lambda m: m.id == told.id and "before you confirm" in m.text
+    )
 
 
-async def test_failed_ticket_is_proposed_again_once_and_journaled_with_who(desk: FrontDesk) -> None:
+async def test_buttons_hold_after_a_restart(desk: FrontDesk) -> None:
     await desk.start("trading", "intake", "notifier")
     order = await desk.stuck_order()
     asked = await confirming(desk, await doubt_of(desk, order))
+    await restarted(desk)
+    assert state(desk, order) is OrderState.STUCK
+    looking = await desk.tap(asked, "Look again", by=ANA)
+    assert looking.text == "Looking now. What it shows is said here."
+    answer = await desk.tap(asked, "Confirm", by=OLGA)
+    assert answer == CallbackAnswer("Marked as absent. If it shows up after all, you are told.")
+    ended = await desk.playground.wait_for(
+        lambda m: m.id == asked.id and "Marked as absent by Olga" in m.text
+    )
+    assert ended.labels == ["Details", "Propose again"]
+
+
+async def restarted(desk: FrontDesk) -> None:
+    """The process ends and the next one runs; the exchange still hides the order."""
+    await desk.restart()
+    desk.paper.faults.hide_orders = True
+    await desk.start("trading", "intake", "notifier")
+
+
+async def test_old_buttons_say_that_there_is_nothing_left_to_decide(desk: FrontDesk) -> None:
+    await desk.start("trading", "intake", "notifier")
+    order = await desk.stuck_order()
+    told = await doubt_of(desk, order)
+    asked = await confirming(desk, told)
+    desk.paper.faults.hide_orders = False
+    await desk.tap(told, "Look again", by=ANA)
+    await until(lambda: state(desk, order) is OrderState.WORKING)
+    head = desk.head()
+    for message, label in (
+        (told, "Look again"),
+        (told, "Mark as absent"),
+        (asked, "Confirm"),
+        (told, "Adopt an id"),
+    ):
+        late = await desk.tap(message, label, by=OLGA)
+        assert late == CallbackAnswer(f"{OVER} working.", alert=True)
+    assert desk.head() == head
+
+
+async def test_symbol_takes_orders_again_once_it_is_decided(desk: FrontDesk) -> None:
+    await desk.start("trading", "intake", "notifier")
+    order = await desk.stuck_order()
+    refused = await desk.new_ticket(amount="0.001")
+    assert [r.code for r in refused.refusals] == ["UNKNOWN_OUTCOME"]
+    asked = await confirming(desk, await doubt_of(desk, order))
     await desk.tap(asked, "Confirm", by=OLGA)
-    failed = await desk.playground.wait_for(
-        lambda m: "Propose again" in m.labels and m.reply_to is not None
+    taken = await desk.new_ticket(amount="0.001")
+    assert taken.state is TicketState.PENDING
+
+
+async def test_halt_is_proved_once_the_order_is_decided(desk: FrontDesk) -> None:
+    await desk.start("trading", "intake", "notifier")
+    order = await desk.stuck_order()
+    told = await doubt_of(desk, order)
+    desk.playground.say("/kill", by=ANA)
+    await desk.playground.wait_for_text("NOT DONE: 1 order may still be open at paper main")
+    waiting = await desk.playground.wait_for(
+        lambda m: m.id == told.id and "A cancel goes out with each look" in m.text
     )
-    answer = await desk.tap(failed, "Propose again", by=ANA)
-    assert answer.text == "Proposed again: it is checked anew and gets its own card."
-    again = await desk.tap(failed, "Propose again", by=OLGA)
-    assert again == CallbackAnswer("This was already proposed again.", alert=True)
-    assert journaled(desk, EventKind.TICKET_PROPOSED) == [(f"tg:{ANA}", "Ana")]
-    made = await until(
-        lambda: [
-            t
-            for t in desk.read(lambda tx: tx.tickets.newest(limit=5))
-            if t.id != order.ticket and t.state is TicketState.WORKING
-        ]
-    )
-    assert made[0].terms == desk.ticket(order.ticket).terms
-    assert desk.read(lambda tx: tx.signals.get(made[0].signal)).again == order.ticket
+    asked = await confirming(desk, waiting)
+    await desk.tap(asked, "Confirm", by=OLGA)
+
+    def proved() -> bool:
+        desk.clock.advance(1)
+        halt = desk.read(lambda tx: tx.trading()).halt
+        return halt is not None and halt.verified_at is not None
+
+    await until(proved)
+    assert desk.ticket(order.ticket).state is TicketState.CANCELED
 
 
 # --- an id that somebody names --------------------------------------------------------------------
@@ -195,9 +279,20 @@ async def test_id_that_the_exchange_does_not_show_changes_nothing(desk: FrontDes
     question = await asked_for_an_id(desk, order)
     await said_back(desk, "4711", question)
     told = await desk.playground.wait_for_text("4711 is not it")
-    assert "Main does not show an order with that id in BTC/USDT. Nothing changed." in told.text
+    assert "main does not show an order with that id in BTC/USDT. Nothing changed." in told.text
     after = desk.read(lambda tx: tx.orders.get(order.id))
     assert (after.state, after.named_id, after.venue_order_id) == (OrderState.STUCK, None, None)
+
+
+async def test_question_is_still_understood_after_a_restart(desk: FrontDesk) -> None:
+    await desk.start("trading", "intake", "notifier")
+    order = await desk.stuck_order()
+    question = await asked_for_an_id(desk, order)
+    await restarted(desk)
+    assert state(desk, order) is OrderState.STUCK
+    await said_back(desk, "4711", question)
+    told = await desk.playground.wait_for_text("4711 is not it")
+    assert "Nothing changed." in told.text
 
 
 async def test_what_is_no_id_is_told_so_and_asks_nobody(desk: FrontDesk) -> None:

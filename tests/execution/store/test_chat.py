@@ -123,6 +123,21 @@ class TestPosts:
         put(store, post("ticket:T1", shown_seq=4))
         assert store.read_now(lambda tx: tx.chat.stale("chat")) == []
 
+    def test_a_card_is_stale_as_soon_as_something_is_written_down_of_its_ticket(
+        self, store: Store
+    ) -> None:
+        """Also of what is written in the transaction that stores the card, and in any later one."""
+        card = post("ticket:T1", shown_seq=0)
+
+        def with_it(tx: Transaction) -> None:
+            tx.chat.put(card)
+            tx.journal.add(EventKind.TICKET_PENDING, tx.now, ticket="T1")
+
+        store.write_now(with_it)
+        assert store.read_now(lambda tx: tx.chat.stale("chat")) == [(card, 1)]
+        store.write_now(lambda tx: tx.journal.add(EventKind.VOTE, tx.now, ticket="T1"))
+        assert store.read_now(lambda tx: tx.chat.stale("chat")) == [(card, 2)]
+
 
 class TestButtons:
     def test_the_same_button_keeps_its_token(self, store: Store) -> None:

@@ -211,11 +211,44 @@ class TestReadingBack:
 
         assert [e.seq for e in store.read_now(lambda tx: tx.journal.of_ticket("T1"))] == [1, 3]
         assert store.read_now(lambda tx: tx.journal.of_ticket("T2")) == []
-        assert store.read_now(lambda tx: tx.tickets.touched("T1")) == 3
 
     def test_it_counts_how_often_something_happened(self, five: Store) -> None:
         assert five.read_now(lambda tx: tx.journal.count(EventKind.HALTED)) == 1
         assert five.read_now(lambda tx: tx.journal.count(EventKind.FILL)) == 0
+
+    def test_the_newest_entry_of_a_kind_is_found(self, five: Store) -> None:
+        five.write_now(lambda tx: tx.journal.add(EventKind.HALTED, tx.now, reason="again"))
+
+        last = five.read_now(lambda tx: tx.journal.last(EventKind.HALTED))
+        assert last is not None
+        assert (last.seq, last.data) == (6, {"reason": "again"})
+        assert five.read_now(lambda tx: tx.journal.last(EventKind.DAILY)) is None
+
+    def test_it_began_with_its_first_entry(self, store: Store, clock: Clock) -> None:
+        assert store.read_now(lambda tx: tx.journal.began_at()) is None
+        first = clock.now
+        for _ in range(2):
+            store.write_now(lambda tx: tx.journal.add(EventKind.STARTED, tx.now))
+            clock.advance(60)
+
+        assert store.read_now(lambda tx: tx.journal.began_at()) == first
+
+    def test_it_holds_a_head_that_was_told_and_no_other(self, five: Store) -> None:
+        seq, mac = five.read_now(lambda tx: tx.journal.head())
+        other = "0" if mac[0] != "0" else "1"
+        five.write_now(lambda tx: tx.journal.add(EventKind.STARTED, tx.now))
+
+        for number, digits, held in (
+            (seq, mac, True),
+            (seq, mac[:16], True),
+            (seq, other + mac[1:16], False),
+            (seq - 1, mac[:16], False),
+            (seq + 2, mac[:16], False),
+            (0, GENESIS, True),
+            (0, mac[:16], False),
+        ):
+            found = five.read_now(lambda tx, n=number, d=digits: tx.journal.holds(n, d))
+            assert found is held, (number, digits)
 
     @pytest.mark.parametrize(
         "text", ['"quoted"', "line\nbreak", "日本語 ₿", "\u2028", "|", "'; DROP TABLE events; --"]

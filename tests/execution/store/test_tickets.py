@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from execution.errors import Corrupt
-from execution.events import EventKind
 from execution.store import Store, Transaction
 from execution.types import (
     Asked,
@@ -217,16 +216,6 @@ class TestTickets:
             await store.write(
                 lambda tx: tx.tickets.change(before, before.evolve(state=TicketState.APPROVED))
             )
-
-    async def test_a_change_leaves_when_it_was_last_touched(self, store: Store) -> None:
-        def work(tx: Transaction) -> None:
-            made = stored(tx)
-            tx.journal.add(EventKind.TICKET_PENDING, tx.now, ticket="T1")
-            tx.tickets.change(made, made.evolve(reason="changed"))
-
-        await store.write(work)
-
-        assert await store.read(lambda tx: tx.tickets.touched("T1")) == 1
 
 
 class TestLists:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import importlib
 import json
 from datetime import timedelta
@@ -10,7 +11,15 @@ from typing import Any
 
 import pytest
 
-from execution.errors import NotSent, OutcomeUnknown, VenueRefused
+from execution.errors import (
+    KeyRefused,
+    NotSent,
+    OrderUnknown,
+    OutcomeUnknown,
+    VenueError,
+    VenueRefused,
+    VenueUnavailable,
+)
 from execution.types import OrderState
 from execution.venues import answers
 from execution.venues.answers import Wire
@@ -102,6 +111,101 @@ def test_no_class_refuses_an_order_without_the_exchanges_own_word(
     assert type(problem) is OutcomeUnknown
 
 
+ROWS: dict[str, tuple[str, type[VenueError], type[VenueError]]] = {
+    "no error of ccxt": ("TypeError KeyError", OutcomeUnknown, VenueUnavailable),
+    "the id is taken": ("DuplicateOrderId", OutcomeUnknown, VenueUnavailable),
+    "time-outs and broken answers": (
+        "RequestTimeout BadResponse NullResponse OperationFailed NetworkError",
+        OutcomeUnknown,
+        VenueUnavailable,
+    ),
+    "not available": ("ExchangeNotAvailable", OutcomeUnknown, VenueUnavailable),
+    "maintenance": ("OnMaintenance", OutcomeUnknown, VenueUnavailable),
+    "too many requests": ("RateLimitExceeded", OutcomeUnknown, VenueUnavailable),
+    "banned": ("DDoSProtection", OutcomeUnknown, VenueUnavailable),
+    "clock": ("InvalidNonce ChecksumError", OutcomeUnknown, KeyRefused),
+    "funds": ("InsufficientFunds", VenueRefused, VenueUnavailable),
+    "would fill at once, cannot fill": (
+        "OrderImmediatelyFillable OrderNotFillable",
+        VenueRefused,
+        VenueUnavailable,
+    ),
+    "a wrong order": (
+        "InvalidOrder BadRequest BadSymbol ContractUnavailable ArgumentsRequired NotSupported"
+        " MarketClosed RestrictedLocation OperationRejected",
+        VenueRefused,
+        VenueUnavailable,
+    ),
+    "no change": ("NoChange MarginModeAlreadySet", OutcomeUnknown, VenueUnavailable),
+    "no such order": ("OrderNotFound", OutcomeUnknown, OrderUnknown),
+    "no such order in ccxt's own memory": ("OrderNotCached", OutcomeUnknown, VenueUnavailable),
+    "the cancel is on its way": ("CancelPending", OutcomeUnknown, VenueUnavailable),
+    "key": ("AuthenticationError", VenueRefused, KeyRefused),
+    "rights": ("PermissionDenied AccountNotEnabled AccountSuspended", VenueRefused, KeyRefused),
+    "somebody must act": ("ManualInteractionNeeded", VenueRefused, VenueUnavailable),
+    "proxy, closed by us": (
+        "InvalidProxySettings ExchangeClosedByUser",
+        OutcomeUnknown,
+        VenueUnavailable,
+    ),
+    "anything, as ccxt calls what it does not know": (
+        "ExchangeError",
+        OutcomeUnknown,
+        VenueUnavailable,
+    ),
+}
+"""What an error in JSON means: for an order, and for a look-up or a cancel."""
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_each_kind_of_error_leads_to_what_is_done_about_it(row: str) -> None:
+    names, sent, asked = ROWS[row]
+    for name in names.split():
+        kind = classes().get(name) or vars(builtins)[name]
+        quirks = quirks_of("kraken")
+        assert type(answers.sending_failed(kind("no"), a_wire(), quirks)) is sent, name
+        assert type(answers.asking_failed(kind("no"), a_wire(), quirks)) is asked, name
+
+
+@pytest.mark.parametrize(
+    ("code", "sent", "asked"),
+    [
+        ("-1021", NotSent, KeyRefused),
+        ("-1022", VenueRefused, KeyRefused),
+        ("-2015", VenueRefused, KeyRefused),
+        ("-1131", VenueRefused, VenueUnavailable),
+        ("-4116", OutcomeUnknown, VenueUnavailable),
+        ("-9999", OutcomeUnknown, VenueUnavailable),
+    ],
+)
+def test_a_code_says_more_than_its_class(
+    code: str, sent: type[VenueError], asked: type[VenueError]
+) -> None:
+    error, quirks = classes()["ExchangeError"]("no"), quirks_of("binance")
+    wire = a_wire(body=json.dumps({"code": int(code), "msg": "No."}))
+    assert type(answers.sending_failed(error, wire, quirks)) is sent
+    assert type(answers.asking_failed(error, wire, quirks)) is asked
+
+
+@pytest.mark.parametrize("cause", ["ClientConnectorError", "ConnectionTimeoutError", "gaierror"])
+def test_a_connection_that_was_never_made_carried_no_order(cause: str) -> None:
+    error, wire = classes()["ExchangeNotAvailable"]("no"), a_wire(status=None, body="")
+    error.__cause__ = type(cause, (OSError,), {})()
+    assert type(answers.sending_failed(error, wire, quirks_of("binance"))) is NotSent
+    error.__cause__ = type("ServerDisconnectedError", (OSError,), {})()
+    assert type(answers.sending_failed(error, wire, quirks_of("binance"))) is OutcomeUnknown
+
+
+@pytest.mark.parametrize("error", ["InsufficientFunds", "NetworkError"])
+def test_of_several_requests_nobody_knows_which_was_the_order(error: str) -> None:
+    """Some exchanges are asked for more than the order; that answer is not the order's."""
+    kind, wire = classes()[error], a_wire(requests=2)
+    never_left = type("ClientConnectorError", (OSError,), {})()
+    problem = kind("binance no")
+    problem.__cause__ = never_left
+    assert type(answers.sending_failed(problem, wire, quirks_of("binance"))) is OutcomeUnknown
+
+
 def test_what_never_left_may_be_sent_again_unless_it_can_never_be_right() -> None:
     wire, quirks = a_wire(requests=0, status=None, body=""), quirks_of("binance")
     assert type(answers.sending_failed(TypeError("broken"), wire, quirks)) is NotSent
@@ -117,6 +221,7 @@ def test_what_never_left_may_be_sent_again_unless_it_can_never_be_right() -> Non
         ({"retry-after": "120"}, 418, timedelta(minutes=2)),
         ({"Retry-After": "7"}, 200, None),
         ({"Retry-After": "soon"}, 429, None),
+        ({"Retry-After": "9" * 400}, 418, timedelta(days=3)),
         ({}, 429, None),
     ],
 )

@@ -164,6 +164,24 @@ class TestOpening:
         assert BTC in venue.instruments()
         await venue.close()
 
+    async def test_a_venue_that_asked_for_silence_is_not_opened_before_it_is_over(
+        self, exchange: BinanceServer
+    ) -> None:
+        clock = Clock()
+        venue = venue_at(exchange, clock=clock)
+        banned = Fault(kind="answer", status=418, body="{}", headers={"Retry-After": "20"})
+        exchange.fail("GET exchangeInfo", banned)
+        with pytest.raises(VenueUnavailable):
+            await venue.open()
+        exchange.requests.clear()
+        with pytest.raises(VenueUnavailable, match="asked for silence") as told:
+            await venue.open()
+        assert told.value.retry_after is not None
+        assert exchange.requests == []
+        clock.ahead = timedelta(seconds=21)
+        await venue.open()
+        await venue.close()
+
     async def test_what_is_not_open_neither_sends_nor_answers(
         self, exchange: BinanceServer
     ) -> None:

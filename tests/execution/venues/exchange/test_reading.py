@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from execution.errors import (
+    KeyRefused,
     NotSent,
     OrderUnknown,
     VenueError,
@@ -18,7 +19,7 @@ from execution.types import OrderState
 from execution.venues.exchange import ExchangeVenue
 from execution.venues.venue import Balance
 from tests.doubles.binance import BinanceServer, Fault, refusal
-from tests.execution.venues.exchange.setup import BTC, HTML, Clock, an_order, key_of
+from tests.execution.venues.exchange.setup import BTC, HTML, Clock, an_order, key_of, venue_at
 
 
 class TestReading:
@@ -61,6 +62,15 @@ class TestReading:
         trades = await venue.trades(key_of(order))
         assert sum(trade.amount for trade in trades) == order.amount
         assert [trade.at for trade in trades] == sorted(trade.at for trade in trades)
+
+    async def test_trades_are_found_although_their_order_is_not_known_any_more(
+        self, venue: ExchangeVenue, exchange: BinanceServer
+    ) -> None:
+        order = an_order(venue, price=Decimal("60000"))
+        sent = await venue.send(order)
+        exchange.fail("GET myTrades", refusal(-2013, "Order does not exist."))
+        trades = await venue.trades(key_of(order, venue_order_id=sent.venue_order_id))
+        assert [trade.amount for trade in trades] == [order.amount]
 
     async def test_a_float_in_an_answer_is_read_as_it_was_written(
         self, venue: ExchangeVenue, exchange: BinanceServer
@@ -208,6 +218,36 @@ class TestFinding:
         named = key_of(an_order(venue), client_order_id=None, venue_order_id=sent.venue_order_id)
         assert await venue.find(named) == sent
         assert await venue.find(named.evolve(venue_order_id="4711")) is None
+
+
+class TestClock:
+    async def test_an_order_is_searched_from_when_it_was_sent_by_the_exchanges_clock(
+        self, exchange: BinanceServer
+    ) -> None:
+        """Ours is ten minutes ahead: by it everything the exchange has is older than the order."""
+        exchange.clock_offset = -600_000
+        venue = venue_at(exchange)
+        await venue.open()
+        order = an_order(venue, price=Decimal("60000"))
+        sent = await venue.send(order)
+        key = key_of(order, venue_order_id=sent.venue_order_id)
+        exchange.fail("GET order", refusal(-2013, "Order does not exist."))
+        found = await venue.find(key)
+        assert found is not None
+        assert found.state is OrderState.FILLED
+        await venue.close()
+
+
+class TestKey:
+    @pytest.mark.parametrize("code", [-1021, -1022, -2008, -2014, -2015])
+    async def test_an_exchange_that_takes_nothing_we_sign_says_so_and_is_asked_again(
+        self, venue: ExchangeVenue, exchange: BinanceServer, code: int
+    ) -> None:
+        """Also by a class that ccxt uses for a ban once a call has succeeded."""
+        exchange.fail("GET account", refusal(code, "No."))
+        with pytest.raises(KeyRefused, match=str(code)):
+            await venue.balances()
+        assert await venue.balances()
 
 
 class TestSilence:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -101,7 +102,7 @@ class TestSending:
             (Fault(kind="answer", status=418, body="{}"), OutcomeUnknown),
             (refusal(-1013, "Filter failure: LOT_SIZE"), VenueRefused),
             (refusal(-1013, "Market is closed."), VenueRefused),
-            (refusal(-1021, "Timestamp for this request is outside."), VenueRefused),
+            (refusal(-1021, "Timestamp for this request is outside."), NotSent),
             (refusal(-1022, "Signature for this request is not valid."), VenueRefused),
             (refusal(-1121, "Invalid symbol."), VenueRefused),
             (refusal(-2010, "This symbol is not permitted for this account."), VenueRefused),
@@ -197,3 +198,16 @@ class TestSending:
         exchange.api_key = "rotated"
         with pytest.raises(VenueRefused, match="-2015"):
             await venue.send(an_order(venue, 2))
+
+    async def test_an_order_whose_time_is_refused_goes_out_once_the_clock_is_set(
+        self, venue: ExchangeVenue, exchange: BinanceServer
+    ) -> None:
+        exchange.clock_offset = 3_600_000
+        order = an_order(venue)
+        for told in ("-1021", "the next read sets it"):
+            with pytest.raises(NotSent, match=told):
+                await venue.send(order)
+        assert len(exchange.asked("POST order")) == 1
+        await venue.balances()
+        assert (await venue.send(order)).state is OrderState.WORKING
+        assert venue.clock_ahead == pytest.approx(timedelta(hours=-1), abs=timedelta(seconds=5))

@@ -1,39 +1,29 @@
-"""Draws a `Picture` with matplotlib: candles, the ticket's prices as labelled lines, few ticks.
+"""Draws a card's picture: candles, the ticket's prices as labelled lines, few times.
 
-Only the process behind `charts.Charts` imports this. Prices become floats here, for drawing only, and
-nothing read from a picture ever flows back.
+Prices become floats here, for drawing only, and nothing read from a picture ever flows back.
 """
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
-from matplotlib import rcParams
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
-from matplotlib.ticker import MaxNLocator
 
-from bot.charts import Picture
+from bot.drawing import style
+from bot.drawing.style import Font, Sheet
+from bot.pictures import CandlePicture
 from bot.telegram import figures
-from execution.types import Candle, Mode, Side
+from execution.types import Candle, Side
 
-WIDTH, HEIGHT, DPI = 1000, 560, 100
-_EDGE, _BOTTOM, _TOP, _TITLE = 0.022, 0.115, 0.825, 0.925
-"""Where the plot and what stands around it begin and end, as shares of the picture."""
 _WIDEST = 0.34
 """Room for the levels' labels, at most; longer ones are written smaller."""
-_Font = dict[str, Any]
-_TICK: _Font = {"fontsize": 16}
-_LABEL: _Font = {"fontsize": 18.5, "fontweight": "bold"}
 _FEWEST_SLOTS = 30
 """Few candles keep their shape and stand at the right, where now is."""
 _LABEL_GAP = 0.072
@@ -44,12 +34,6 @@ _TIME_STEPS = (60, 300, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 17280
 _MOST_TIMES = 5
 _MOST_TARGETS = 4
 """Labels of more would not find room beside the others."""
-
-_BACKGROUND, _GRID, _FAINT, _INK = "#11161d", "#222b36", "#8b98a8", "#eef2f6"
-_UP, _DOWN, _ENTRY, _LAST = "#35b99a", "#ee6a5f", "#f2c14e", "#a9b6c4"
-_BADGES = {Mode.PAPER: "#5b6b7d", Mode.SANDBOX: "#2f7fd0", Mode.LIVE: "#c23b31"}
-
-rcParams["text.parse_math"] = False  # a symbol may hold a dollar sign
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,53 +50,37 @@ class _Level:
         return float(self.price)
 
 
-def draw(picture: Picture) -> bytes:
+def draw(picture: CandlePicture) -> bytes:
     """The picture as PNG."""
-    figure = Figure(figsize=(WIDTH / DPI, HEIGHT / DPI), dpi=DPI, facecolor=_BACKGROUND)
-    canvas = FigureCanvasAgg(figure)
-    levels = _levels(picture)
+    sheet, levels = Sheet(), _levels(picture)
     low, high = _price_range(picture.candles, levels)
-    ticks = _price_ticks(low, high)
     labels = _labels(levels, low, high)
-    room = max((_width(canvas, text, _LABEL) for text in labels), default=0.0)
-    left = 2 * _EDGE + max((_width(canvas, text, _TICK) for text in ticks.values()), default=0.0)
-    right = 1 - 2 * _EDGE - min(room, _WIDEST)
-    axes = figure.add_axes((left, _BOTTOM, right - left, _TOP - _BOTTOM), facecolor=_BACKGROUND)
+    room = max((sheet.width(text, style.LABEL) for text in labels), default=0.0)
+    axes = sheet.axes(low, high, right=1 - 2 * style.EDGE - min(room, _WIDEST))
     slots = max(len(picture.candles), _FEWEST_SLOTS)
     axes.set_xlim(len(picture.candles) - slots - 0.8, len(picture.candles) + 0.2)
-    axes.set_ylim(low, high)
-    _frame(axes, ticks)
     _times(axes, picture, slots)
     _zones(axes, picture)
     _candles(axes, picture.candles)
-    _lines(axes, levels, labels, size=_LABEL["fontsize"] * min(1.0, _WIDEST / (room or 1.0)))
-    _title(figure, canvas, picture)
-    png = io.BytesIO()
-    figure.savefig(png, format="png")
-    return png.getvalue()
+    size = style.LABEL["fontsize"] * min(1.0, _WIDEST / (room or 1.0))
+    _lines(sheet.figure, axes, levels, labels, size=size)
+    _title(sheet, picture)
+    return sheet.png()
 
 
-def _width(canvas: FigureCanvasAgg, text: str, font: _Font) -> float:
-    """How wide a text is drawn, as a share of the picture."""
-    properties = FontProperties(size=font["fontsize"], weight=font.get("fontweight", "normal"))
-    renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]  # matplotlib leaves it so
-    width, _, _ = renderer.get_text_width_height_descent(text, properties, ismath=False)
-    return float(width) / WIDTH
-
-
-def _levels(picture: Picture) -> list[_Level]:
+def _levels(picture: CandlePicture) -> list[_Level]:
     """The lines of a picture; whatever is not known has none."""
     levels = []
     if picture.last is not None:
-        levels.append(_Level("now", picture.last, _LAST, (1, 3)))
+        levels.append(_Level("now", picture.last, style.LAST, (1, 3)))
     if picture.entry is not None:
-        levels.append(_Level("entry", picture.entry, _ENTRY))
+        levels.append(_Level("entry", picture.entry, style.ENTRY))
     if picture.worst is not None:
         word = "at most" if picture.side is Side.BUY else "at least"
-        levels.append(_Level(word, picture.worst, _ENTRY, (6, 3)))
+        levels.append(_Level(word, picture.worst, style.ENTRY, (6, 3)))
     if picture.stop is not None:
-        levels.append(_Level("stop", picture.stop, _DOWN))
-    levels += [_Level("target", target, _UP) for target in picture.targets[:_MOST_TARGETS]]
+        levels.append(_Level("stop", picture.stop, style.DOWN))
+    levels += [_Level("target", target, style.UP) for target in picture.targets[:_MOST_TARGETS]]
     return levels
 
 
@@ -127,25 +95,7 @@ def _price_range(candles: Sequence[Candle], levels: Sequence[_Level]) -> tuple[f
     return low - margin, high + margin
 
 
-def _price_ticks(low: float, high: float) -> dict[float, str]:
-    """Three or four round prices and how they are written, all with the same decimals."""
-    ticks = [float(y) for y in MaxNLocator(4).tick_values(low, high) if low < y < high]
-    step = min((b - a for a, b in pairwise(ticks)), default=high - low)
-    exponent = Decimal(f"{step:.2g}").normalize().as_tuple().exponent
-    places = max(0, -exponent) if isinstance(exponent, int) else 0
-    return {y: f"{y:,.{places}f}".replace(",", figures.THIN) for y in ticks}
-
-
-def _frame(axes: Axes, ticks: Mapping[float, str]) -> None:
-    for side in axes.spines.values():
-        side.set_visible(False)
-    axes.tick_params(length=0, colors=_FAINT)
-    axes.set_yticks(list(ticks), labels=list(ticks.values()), **_TICK)
-    axes.grid(axis="y", color=_GRID, linewidth=1.2)
-    axes.set_axisbelow(True)
-
-
-def _times(axes: Axes, picture: Picture, slots: int) -> None:
+def _times(axes: Axes, picture: CandlePicture, slots: int) -> None:
     """A few times below the candles, where a round unit of the zone's time begins, or a new day."""
     candles = picture.candles
     span = (candles[-1].at - candles[0].at).total_seconds()
@@ -158,8 +108,7 @@ def _times(axes: Axes, picture: Picture, slots: int) -> None:
         if unit != before:
             places.append(index)
             labels.append(_time_label(local[index], step))
-    axes.set_xticks(places, labels=labels, **_TICK)
-    axes.tick_params(axis="x", pad=6)
+    axes.set_xticks(places, labels=labels, **style.TICK)
 
 
 def _time_label(local: datetime, step: int) -> str:
@@ -167,7 +116,7 @@ def _time_label(local: datetime, step: int) -> str:
 
 
 def _candles(axes: Axes, candles: Sequence[Candle]) -> None:
-    colours = [_UP if c.close >= c.open else _DOWN for c in candles]
+    colours = [style.UP if c.close >= c.open else style.DOWN for c in candles]
     wicks = [((x, float(c.low)), (x, float(c.high))) for x, c in enumerate(candles)]
     low, high = axes.get_ylim()
     thin = (high - low) * 0.003
@@ -180,16 +129,16 @@ def _candles(axes: Axes, candles: Sequence[Candle]) -> None:
     axes.add_collection(PolyCollection(bodies, facecolors=colours, edgecolors="none", zorder=4))
 
 
-def _zones(axes: Axes, picture: Picture) -> None:
+def _zones(axes: Axes, picture: CandlePicture) -> None:
     """What is at stake and what is hoped for, as faint bands from the entry."""
     start = picture.entry or picture.worst or picture.last
     if start is None:
         return
     if picture.stop is not None:
-        axes.axhspan(float(start), float(picture.stop), color=_DOWN, alpha=0.10, linewidth=0)
+        axes.axhspan(float(start), float(picture.stop), color=style.DOWN, alpha=0.10, linewidth=0)
     if picture.targets:
         far = max(picture.targets, key=lambda price: abs(price - start))
-        axes.axhspan(float(start), float(far), color=_UP, alpha=0.08, linewidth=0)
+        axes.axhspan(float(start), float(far), color=style.UP, alpha=0.08, linewidth=0)
 
 
 def _labels(levels: Sequence[_Level], low: float, high: float) -> list[str]:
@@ -201,26 +150,29 @@ def _labels(levels: Sequence[_Level], low: float, high: float) -> list[str]:
     return texts
 
 
-def _lines(axes: Axes, levels: Sequence[_Level], labels: Sequence[str], *, size: float) -> None:
+def _lines(
+    figure: Figure, axes: Axes, levels: Sequence[_Level], labels: Sequence[str], *, size: float
+) -> None:
     """Each level's line, and its label at the right, nudged until none covers another."""
-    figure, right = axes.get_figure(root=True), axes.get_position().x1
-    assert figure is not None, "the axes belong to the picture"
-    low, high = axes.get_ylim()
+    right, (low, high) = axes.get_position().x1, axes.get_ylim()
     ranked = sorted(zip(levels, labels, strict=True), key=lambda pair: pair[0].y)
     seen = [min(max(level.y, low), high) for level, _ in ranked]
-    true = [_BOTTOM + (_TOP - _BOTTOM) * (y - low) / (high - low) for y in seen]
+    true = [style.BOTTOM + (style.TOP - style.BOTTOM) * (y - low) / (high - low) for y in seen]
     for (level, label), y, start, place in zip(ranked, seen, true, apart(true), strict=True):
         if level.y == y:
-            style: Any = (0, level.dashes) if level.dashes else "solid"
-            axes.axhline(y, color=level.colour, linewidth=2, linestyle=style, zorder=2)
+            dashes: Any = (0, level.dashes) if level.dashes else "solid"
+            axes.axhline(y, color=level.colour, linewidth=2, linestyle=dashes, zorder=2)
             _connect(figure, right, start, place, level.colour)
-        font: _Font = {**_LABEL, "fontsize": size, "va": "center_baseline"}
-        figure.text(right + _EDGE, place, label, color=level.colour, **font)
+        font: Font = {**style.LABEL, "fontsize": size, "va": "center_baseline"}
+        figure.text(right + style.EDGE, place, label, color=level.colour, **font)
 
 
 def _connect(figure: Figure, x: float, y: float, place: float, colour: str) -> None:
     """A short stroke from the line's end to its label."""
-    pixels = [(x * WIDTH, y * HEIGHT), ((x + 0.8 * _EDGE) * WIDTH, place * HEIGHT)]
+    pixels = [
+        (x * style.WIDTH, y * style.HEIGHT),
+        ((x + 0.8 * style.EDGE) * style.WIDTH, place * style.HEIGHT),
+    ]
     figure.add_artist(LineCollection([pixels], colors=colour, linewidths=2, transform=None))
 
 
@@ -246,29 +198,17 @@ def _spread(block: Sequence[float]) -> list[float]:
     """A run of labels at the least distance around its middle, inside the picture."""
     middle = sum(block) / len(block)
     size = (len(block) - 1) * _LABEL_GAP
-    start = min(max(middle - size / 2, _BOTTOM / 2), _TOP + 0.01 - size)
+    start = min(max(middle - size / 2, style.BOTTOM / 2), style.TOP + 0.01 - size)
     return [start + index * _LABEL_GAP for index in range(len(block))]
 
 
-def _title(figure: Figure, canvas: FigureCanvasAgg, picture: Picture) -> None:
+def _title(sheet: Sheet, picture: CandlePicture) -> None:
     """Side, pair and interval at the left; the ticket and what is at stake at the right."""
-    side, symbol = picture.side.value.upper(), figures.outside(picture.symbol, 20)
-    height: _Font = {"y": _TITLE, "va": "center_baseline"}
-    bold: _Font = {"fontsize": 23 if len(symbol) <= 12 else 18, "fontweight": "bold"}
-    x = _EDGE
-    figure.text(x, s=side, color=_UP if picture.side is Side.BUY else _DOWN, **bold, **height)
-    x += _width(canvas, side, bold) + 0.016
-    figure.text(x, s=symbol, color=_INK, **bold, **height)
-    x += _width(canvas, symbol, bold) + 0.016
-    figure.text(x, s=picture.interval, color=_FAINT, fontsize=19, **height)
-    badge = picture.mode.value.upper()
-    small: _Font = {"fontsize": 17, "fontweight": "bold"}
-    box: _Font = {
-        "boxstyle": "round,pad=0.32",
-        "facecolor": _BADGES[picture.mode],
-        "edgecolor": "none",
-    }
-    x = 1 - _EDGE - 0.008
-    figure.text(x, s=badge, color="white", ha="right", bbox=box, **small, **height)
-    x -= _width(canvas, badge, small) + 0.03
-    figure.text(x, s=picture.ticket, color=_FAINT, fontsize=19, ha="right", **height)
+    symbol = figures.outside(picture.symbol, 20)
+    bold: Font = {"fontsize": 23 if len(symbol) <= 12 else 18, "fontweight": "bold"}
+    sheet.title(
+        (picture.side.value.upper(), style.UP if picture.side is Side.BUY else style.DOWN, bold),
+        (symbol, style.INK, bold),
+        (picture.interval, style.FAINT, {"fontsize": 19}),
+    )
+    sheet.corner(picture.mode, picture.ticket)

@@ -1,0 +1,38 @@
+"""The signal of `/test`: an ordinary entry that takes the whole path and is never sent.
+
+Two doors are shut behind it: what is approved of it ends as canceled (`deciding.py`), and the executor
+makes no order of it (`executor/opening.py`).
+"""
+
+from __future__ import annotations
+
+from execution.config import TEST, Config
+from execution.market import Market
+from execution.store import Transaction
+from execution.symbols import assets
+from execution.types import Side, Signal, Size, SizeKind
+
+
+def signal(tx: Transaction, market: Market, config: Config) -> Signal:
+    """A buy at the default venue, of the size that orders have there when nobody says one."""
+    largest = Size(kind=SizeKind.NOTIONAL, value=config.limits.max_order_notional, in_currency=True)
+    return Signal(
+        id=tx.new_id(),
+        source=TEST,
+        received_at=tx.now,
+        symbol=_symbol(market, config),
+        side=Side.BUY,
+        size=config.default_size or largest,
+        test=True,
+    )
+
+
+def _symbol(market: Market, config: Config) -> str:
+    """The market people know best, of those that may be traded."""
+    feed = market.feeds().get(config.default_venue or "")
+    there = set() if feed is None else set(feed.venue.instruments())
+    known = f"BTC/{config.currency}"
+    allowed = config.limits.symbols
+    candidates = there if allowed is None else there & allowed or allowed
+    ranked = sorted(candidates, key=lambda s: (s != known, assets(s)[1] != config.currency, s))
+    return ranked[0] if ranked else known

@@ -1,0 +1,189 @@
+"""Looking for an order that nobody can show, and canceling one that nobody has found."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from execution.desk import Person
+from execution.events import EventKind
+from execution.executor import following
+from execution.store import Transaction
+from execution.types import Order, OrderState, TicketState
+from tests.desk import ANA, FrontDesk, NoCandles, front_desk
+from tests.waiting import until
+
+ANA_HERSELF = Person(id=f"tg:{ANA}", name="Ana")
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[FrontDesk]:
+    async with front_desk(tmp_path, prices=NoCandles()) as made:
+        await made.start("trading")
+        yield made
+
+
+async def lost(desk: FrontDesk) -> Order:
+    """An order whose request never arrived and was not answered; nothing runs any more."""
+    desk.paper.faults.lose_next_request = True
+    ticket = await desk.new_ticket(source="straight", amount="0.01")
+    await until(lambda: desk.ticket(ticket.id).state is TicketState.WORKING)
+    await until(lambda: desk.order(ticket).state is OrderState.IN_DOUBT)
+    await desk.stop("trading")
+    return desk.order(ticket)
+
+
+class Never(asyncio.Event):
+    """Waited for in vain; `reached` says that somebody does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached = asyncio.Event()
+
+    async def wait(self) -> Literal[True]:
+        self.reached.set()
+        return await super().wait()
+
+
+def now(desk: FrontDesk, order: Order) -> Order:
+    return desk.read(lambda tx: tx.orders.get(order.id))
+
+
+async def changed(desk: FrontDesk, order: Order, **changes: object) -> Order:
+    """The order as stored, after this was changed by hand."""
+
+    def work(tx: Transaction) -> Order:
+        before = tx.orders.get(order.id)
+        tx.orders.change(before, before.evolve(**changes))
+        return tx.orders.get(order.id)
+
+    return await desk.side.store.write(work)
+
+
+async def look(desk: FrontDesk, order: Order, *, lasting: float = 0) -> Order:
+    """One look that takes so many seconds; the order after it."""
+    desk.paper.faults.hold_looks = answered = asyncio.Event()
+    looking = asyncio.create_task(
+        following.follow(order, desk.paper, desk.side.store, now=desk.clock(), silent=timedelta(0))
+    )
+    await asyncio.sleep(0)
+    desk.clock.advance(lasting)
+    answered.set()
+    await looking
+    desk.paper.faults.hold_looks = None
+    return now(desk, order)
+
+
+@pytest.mark.parametrize(
+    ("before_the_fence", "state"), [(1, OrderState.IN_DOUBT), (0, OrderState.ABSENT)]
+)
+async def test_a_look_that_began_before_the_fence_proves_nothing_however_late_it_ends(
+    desk: FrontDesk, before_the_fence: float, state: OrderState
+) -> None:
+    order = await lost(desk)
+    opens = desk.clock() + timedelta(seconds=before_the_fence)
+    order = await changed(desk, order, looks=20, fence_at=opens - desk.paper.visibility_grace)
+    after = await look(desk, order, lasting=60)
+    assert (after.state, after.looks) == (state, 21)
+
+
+async def test_what_is_absent_is_looked_for_ten_minutes_more_and_told_when_it_shows(
+    desk: FrontDesk,
+) -> None:
+    desk.paper.faults.hide_orders = True
+    desk.paper.faults.drop_next_answer = True
+    ticket = await desk.new_ticket(source="straight", price=Decimal(50_000), amount="0.01")
+    await until(lambda: desk.ticket(ticket.id).state is TicketState.WORKING)
+
+    def absent() -> bool:
+        desk.clock.advance(0.5)
+        return desk.order(ticket).state is OrderState.ABSENT
+
+    await until(absent)
+    ended = desk.order(ticket).ended_at
+    assert ended is not None
+    await desk.stop("trading")
+    order, looks = desk.order(ticket), 0
+    while order.next_look_at is not None:
+        looks += 1
+        desk.clock.now = order.next_look_at
+        order = await look(desk, order)
+    assert (looks, desk.clock() - ended) == (20, timedelta(minutes=10))
+
+    await changed(desk, order, next_look_at=desk.clock())
+    desk.paper.faults.hide_orders = False
+    await desk.start("trading")
+    await until(lambda: desk.order(ticket).state is OrderState.WORKING)
+    kinds = [event.kind for event in desk.read(lambda tx: tx.journal.of_ticket(ticket.id))]
+    assert EventKind.ORDER_RISEN in kinds
+
+
+async def test_a_look_that_hangs_does_not_hold_up_the_cancel(desk: FrontDesk) -> None:
+    order = await desk.resting_order()
+    desk.paper.faults.hold_looks = never = Never()
+    desk.clock.advance(1)
+    await never.reached.wait()
+    await desk.side.desk.cancel(order.ticket, person=ANA_HERSELF)
+    await until(lambda: now(desk, order).state is OrderState.CANCELING)
+    assert await desk.paper.open_orders([]) == []
+
+
+async def test_a_new_process_looks_at_once_at_what_may_be_at_the_venue(desk: FrontDesk) -> None:
+    order = await desk.resting_order()
+    await desk.stop("trading")
+    await changed(desk, order, next_look_at=desk.clock() + timedelta(hours=1))
+    await desk.side.executor.recover()
+    assert now(desk, order).next_look_at == desk.clock()
+
+
+async def test_times_of_a_clock_that_was_set_back_since_prove_nothing(desk: FrontDesk) -> None:
+    """An hour later by those times, all rounds have found nothing: a person decides."""
+    order = await lost(desk)
+    await desk.restart()
+    desk.clock.advance(-3600)
+    await desk.side.executor.recover()
+    order = now(desk, order)
+    assert (order.next_look_at, order.doubted_at) == (desk.clock(), desk.clock())
+    for _ in range(20):
+        assert order.next_look_at is not None
+        desk.clock.advance(360)
+        order = await look(desk, order)
+    assert order.state is OrderState.STUCK
+
+
+@pytest.mark.parametrize("answered", ["yes", "no"])
+async def test_a_look_that_a_person_asked_for_is_told_once_whatever_came_of_it(
+    desk: FrontDesk, answered: str
+) -> None:
+    order = await desk.stuck_order()
+    await desk.stop("trading")
+    for _ in range(2):
+        await desk.side.desk.look_again(order.id, person=ANA_HERSELF)
+        desk.paper.faults.unreachable = answered == "no"
+        for _ in range(2):
+            await look(desk, now(desk, order))
+    events = desk.read(lambda tx: tx.journal.of_ticket(order.ticket))
+    told = [dict(one.data) for one in events if one.kind is EventKind.ORDER_LOOKED_FOR]
+    looks = {"yes": ["3", "5"], "no": ["2", "2"]}[answered]
+    assert told == [{"answered": answered, "looks": each} for each in looks]
+
+
+@pytest.mark.parametrize(
+    ("away", "canceled", "certain"),
+    [(True, True, False), (False, False, False), (False, True, True)],
+)
+async def test_an_end_is_certain_once_a_look_that_was_answered_agrees(
+    desk: FrontDesk, away: bool, canceled: bool, certain: bool
+) -> None:
+    order = await desk.resting_order()
+    await desk.stop("trading")
+    if canceled:
+        await desk.paper.cancel(following.key_of(order))
+    desk.paper.faults.unreachable = away
+    assert await following.has_ended(order, desk.paper, desk.side.store) is certain

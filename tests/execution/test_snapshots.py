@@ -1,0 +1,79 @@
+"""What a check knows of positions and losses: by what is kept, not by what was folded anew."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from execution.desk import Person
+from execution.types import Side, Ticket, TicketState
+from execution.venues.books import Books
+from tests.desk import OLGA, TOML, FrontDesk, front_desk
+from tests.waiting import until
+
+D = Decimal
+OWNER = Person(id=f"tg:{OLGA}", name="Olga")
+RULES = """\
+max_order_notional = 100000
+max_position_notional = 50000
+max_open_positions = 1
+cooldown_after_loss = "30m"
+"""
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[FrontDesk]:
+    """A desk whose account held 2 BTC; one position at most, and a pause after a loss."""
+    Books(tmp_path / "paper.db", {"USDT": D(100_000), "BTC": D(2)}).close()
+    toml = TOML.replace("max_order_notional = 1000\n", RULES)
+    async with front_desk(tmp_path, toml=toml) as made:
+        await made.start("trading")
+        yield made
+
+
+async def adopt(desk: FrontDesk, amount: str, average: str) -> None:
+    await desk.side.desk.adopt("BTC/USDT", amount=D(amount), average=D(average), person=OWNER)
+
+
+async def close(desk: FrontDesk) -> None:
+    """Sell the whole position."""
+    ticket = await desk.new_ticket(source="straight", side=Side.SELL, close=True)
+    await until(lambda: desk.ticket(ticket.id).state is TicketState.DONE)
+    assert desk.read(lambda tx: tx.positions.open()) == []
+
+
+def codes(ticket: Ticket) -> list[str]:
+    return [refusal.code for refusal in ticket.refusals]
+
+
+async def test_after_a_loss_nothing_is_opened_until_the_pause_is_over(desk: FrontDesk) -> None:
+    await adopt(desk, "0.1", "90000")
+    await close(desk)
+
+    assert codes(await desk.new_ticket(notional="100")) == ["COOLDOWN_AFTER_LOSS"]
+    desk.clock.advance(1799)
+    assert codes(await desk.new_ticket(notional="100")) == ["COOLDOWN_AFTER_LOSS"]
+    desk.clock.advance(1)
+    assert codes(await desk.new_ticket(notional="100")) == []
+
+
+async def test_a_gain_pauses_nothing(desk: FrontDesk) -> None:
+    await adopt(desk, "0.1", "30000")
+    await close(desk)
+    assert codes(await desk.new_ticket(notional="100")) == []
+
+
+async def test_what_is_held_counts_against_the_limits(desk: FrontDesk) -> None:
+    await adopt(desk, "0.7", "60000")
+
+    assert "MAX_POSITION_NOTIONAL" in codes(await desk.new_ticket(notional="20000"))
+    assert codes(await desk.new_ticket(notional="100")) == []
+    assert codes(await desk.new_ticket(symbol="ETH/USDT", notional="100")) == ["MAX_OPEN_POSITIONS"]
+
+
+async def test_what_is_too_little_to_sell_is_no_open_position(desk: FrontDesk) -> None:
+    await adopt(desk, "0.0000001", "60000")
+    assert codes(await desk.new_ticket(symbol="ETH/USDT", notional="100")) == []

@@ -1,0 +1,401 @@
+"""A seed's story: signals, votes, prices, faults, crashes and halts by chance, then a calm, then judgement."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from decimal import Decimal
+from hashlib import sha256
+from random import Random
+
+from execution import editing, trading
+from execution.desk import Person, SignalKey
+from execution.errors import CountersignError
+from execution.events import EventKind
+from execution.store import Transaction
+from execution.trading import Halt
+from execution.types import (
+    OrderState,
+    OrderType,
+    Side,
+    Signal,
+    Size,
+    SizeKind,
+    Ticket,
+    TicketState,
+    TimeInForce,
+    TradingState,
+    VoteKind,
+)
+from tests.simulation.client import SimVenue
+from tests.simulation.exchange import BOOK, BY_HAND, STEP
+from tests.simulation.process import Process
+from tests.simulation.profiles import PROFILES
+from tests.simulation.themes import FOR_LOOKS, FOR_ORDERS, THEMES, THROTTLED, Theme
+from tests.simulation.world import World
+
+D = Decimal
+OLGA, ANA, BEN = (
+    Person(id="tg:1", name="Olga"),
+    Person(id="tg:2", name="Ana"),
+    Person(id="tg:3", name="Ben"),
+)
+"""An owner and two approvers."""
+CALM = timedelta(minutes=20)
+"""After the faults, how long everything may take to come to an end."""
+
+
+class Story:
+    """What happens in one world."""
+
+    def __init__(self, world: World, theme: Theme) -> None:
+        self.world = world
+        self.random = Random(world.seed + 4)
+        self.accepted: list[str] = []
+        """Signals that were answered with a 2xx."""
+        self._acts = theme.acts
+        world.config = theme.config
+        world.network.late = world.exchange.tardy = theme.late
+        world.network.weather.update(theme.weather)
+        world.exchange.whole = theme.whole
+        # In most stories people find out at the end: what is told there is as long, and less costs time.
+        world.room.away = self.random.random() < 0.7
+
+    async def tell(self) -> None:
+        """All of it."""
+        await self.world.start()
+        await asyncio.sleep(1.5)
+        for _ in range(self.random.randrange(12, 28)):
+            await self.step()
+            await asyncio.sleep(self.random.random() ** 2 * 2.5)
+        await self.calm()
+
+    async def step(self) -> None:
+        """The next thing that happens."""
+        world = self.world
+        if world.process is None or world.process.dead:
+            if self.random.random() < 0.7:
+                await world.start()
+            return
+        (chosen,) = self.random.choices(list(self._acts), self._acts.values())
+        act: Callable[[], Awaitable[None]] = getattr(self, chosen)
+        await act()
+
+    async def calm(self) -> None:
+        """The faults are over: all comes to an end, and then everything is judged."""
+        world = self.world
+        world.tell("the faults are over")
+        world.network.weather.clear()
+        world.network.planned.clear()
+        world.room.away = False
+        world.forget_fates()
+        await world.settle(seconds=CALM.total_seconds())
+        world.judge(self.accepted)
+
+    # What senders and people do
+
+    async def signals(self) -> None:
+        """A few signals arrive at once."""
+        for _ in range(self.random.randrange(1, 5)):
+            self.accept(self.a_signal())
+
+    def a_signal(self, source: str = "") -> Signal:
+        """Some order that somebody might want."""
+        world, dice = self.world, self.random
+        symbol = dice.choice(list(BOOK))
+        bid = world.exchange.bids[symbol]
+        side = dice.choice(list(Side))
+        away = dice.choice([None, None, None, D("0.001"), D("0.02")])
+        sign = -1 if side is Side.BUY else 1
+        price = None if away is None else (bid * (1 + sign * away)).quantize(D("0.01"))
+        forces = [None, None, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK]
+        post_only = price is not None and dice.random() < 0.2
+        return Signal(
+            id=world.new_id(),
+            source=source or dice.choice(["tv", "straight", "straight", "straight", "two"]),
+            received_at=world.clock(),
+            symbol=symbol,
+            side=side,
+            type=dice.choice([None, None, OrderType.MARKET]) if price is None else OrderType.LIMIT,
+            price=price,
+            size=Size(
+                kind=SizeKind.AMOUNT, value=(D(dice.randrange(50, 900)) / bid).quantize(STEP)
+            ),
+            time_in_force=None if price is None or post_only else dice.choice(forces),
+            post_only=post_only,
+        )
+
+    def accept(self, signal: Signal) -> None:
+        """A signal is received; sometimes its sender sends it twice."""
+        world = self.world
+        world.tell(f"signal {signal.id} from {signal.source}: {signal.side} {signal.symbol}")
+        key = SignalKey(value=signal.id, keeps=timedelta(days=1))
+        digest = sha256(signal.id.encode()).hexdigest()
+
+        async def ask(process: Process) -> None:
+            answer = await process.desk.accept(signal, keys=[key], digest=digest)
+            self.accepted.append(answer.id)
+
+        self._ask(ask)
+        if self.random.random() < 0.2:
+            self._ask(ask)
+
+    async def vote(self) -> None:
+        """People look at a card and tap; sometimes two at once, sometimes twice."""
+        ticket = self._some(TicketState.PENDING)
+        if ticket is None:
+            return
+        for _ in range(self.random.choice([1, 1, 2, 3])):
+            person = self.random.choice([OLGA, ANA, BEN])
+            kind = VoteKind.REJECT if self.random.random() < 0.08 else VoteKind.APPROVE
+            self.tap(ticket, person, kind)
+
+    def tap(self, ticket: Ticket, person: Person, kind: VoteKind = VoteKind.APPROVE) -> None:
+        """One person's word on a ticket."""
+        self.world.tell(f"{person.name}: {kind} {ticket.id}")
+        self._ask(
+            lambda process: process.desk.vote(
+                ticket.id, revision=ticket.revision, person=person, kind=kind
+            )
+        )
+
+    async def cancel(self) -> None:
+        """Somebody cancels a ticket."""
+        ticket = self._some(TicketState.WORKING, TicketState.PENDING, TicketState.APPROVED)
+        if ticket is not None:
+            self.world.tell(f"Olga cancels {ticket.id}")
+            self._ask(lambda process: process.desk.cancel(ticket.id, person=OLGA))
+
+    async def kill(self) -> None:
+        """Somebody halts everything."""
+        self.world.tell("Ana: /kill")
+        self._ask(lambda process: process.desk.halt(person=ANA, reason="too wild"))
+
+    async def kill_from_outside(self) -> None:
+        """Somebody halts everything from the command line, at whatever place the process then is; the
+        command dies before it has carried the halt out."""
+
+        def commit(tx: Transaction) -> None:
+            before = tx.trading()
+            if before.state is not TradingState.HALTED:
+                halt = Halt(by="cli:ana", name="Ana", at=tx.now, reason="")
+                tx.set_trading(before, trading.halted(before, halt))
+                tx.journal.add(EventKind.HALTED, tx.now, actor=halt.by, name=halt.name)
+
+        def strike() -> None:
+            self.world.tell("Ana, on the host: countersign kill")
+            self.world.written(commit)
+
+        self.accept(self.a_signal(source="straight"))
+        after = self.random.randrange(1, 9)
+        self.world.foretell(after=after, where="before commit", deed=strike)
+
+    async def resume(self) -> None:
+        """An owner lifts the halt, when it is proved."""
+        if self.world.read(lambda tx: tx.trading().halt) is None:
+            return
+        self.world.tell("Olga: /resume")
+        self._ask(lambda process: process.desk.resume(person=OLGA))
+
+    async def decide(self) -> None:
+        """Somebody takes care of an order that nobody could prove: rightly, wrongly, or not at all."""
+        world = self.world
+        stuck = world.read(lambda tx: tx.orders.in_state(OrderState.STUCK))
+        if not stuck:
+            return
+        order = self.random.choice(list(stuck))
+        real = next(
+            (o.id for o in world.exchange.orders if o.client_id == order.client_order_id), None
+        )
+        others = [o.id for o in world.exchange.orders if o.id != real]
+        named = self.random.choice([real, real, *others[:2]]) or "4711"
+        word = self.random.choice(["look again", "it is there", "it is not there"])
+        world.tell(f"Olga on {order.id}: {word} ({named})")
+        if word == "look again":
+            self._ask(lambda process: process.desk.look_again(order.id, person=OLGA))
+        elif word == "it is there":
+            self._ask(lambda process: process.desk.name_id(order.id, named, person=OLGA))
+        elif real is None:
+            self._ask(lambda process: process.desk.mark_absent(order.id, person=OLGA))
+
+    async def propose(self) -> None:
+        """Somebody proposes an ended ticket again."""
+        ticket = self._some(TicketState.FAILED, TicketState.EXPIRED, TicketState.CANCELED)
+        if ticket is not None:
+            self.world.tell(f"Ana proposes {ticket.id} again")
+            self._ask(lambda process: process.desk.propose(ticket.id, person=ANA, value=None))
+
+    async def resize(self) -> None:
+        """Somebody halves a pending ticket."""
+        ticket = self._some(TicketState.PENDING)
+        if ticket is None or ticket.terms is None:
+            return
+        half = editing.amount((ticket.terms.amount / 2).quantize(STEP))
+        self.world.tell(f"Ana halves {ticket.id}")
+        self._ask(
+            lambda process: process.desk.edit(
+                ticket.id, revision=ticket.revision, person=ANA, change=half
+            )
+        )
+
+    async def dismiss(self) -> None:
+        """Somebody approves all there is; a moment later the process starts anew under house rules in
+        which that person has no say."""
+        world = self.world
+        self.accept(self.a_signal(source="tv"))
+        await asyncio.sleep(0.5)
+        for ticket in world.read(lambda tx: tx.tickets.in_state(TicketState.PENDING)):
+            self.tap(ticket, BEN)
+        await asyncio.sleep(self.random.choice([0.01, 0.5]))
+        world.kill("new house rules")
+        policy = world.config.policy
+        people = {name: role for name, role in policy.people.items() if name != BEN.id}
+        world.config = world.config.evolve(policy=policy.evolve(people=people))
+        world.tell("Ben leaves the desk")
+        await world.start()
+
+    # What the world does
+
+    async def price(self) -> None:
+        """A market moves: mostly a little, now and then far."""
+        symbol = self.random.choice(list(BOOK))
+        far = 0.03 if self.random.random() < 0.2 else 0.001
+        share = D(str(round(1 + self.random.uniform(-far, far), 6)))
+        bid = (self.world.exchange.bids[symbol] * share).quantize(D("0.01"))
+        self.world.tell(f"{symbol} moves to {bid}")
+        self.world.exchange.move(symbol, bid)
+
+    async def lose_an_answer(self) -> None:
+        """The next order, or cancel, is not answered, done or not; at times the next looks neither."""
+        planned = self.world.network.planned
+        kind, names = self.random.choice([("send", FOR_ORDERS)] * 3 + [("cancel", FOR_LOOKS)])
+        planned.append((kind, self.random.choice(names), self.random.random() < 0.6))
+        if self.random.random() < 0.3:
+            planned += [("look", self.random.choice(FOR_LOOKS), False) for _ in range(4)]
+
+    async def weather(self) -> None:
+        """The network turns bad in one way or another, or good again."""
+        weather = self.world.network.weather
+        kind = self.random.choice(["send", "send", "cancel", "look", "ask", "calm"])
+        if kind == "calm":
+            weather.clear()
+        else:
+            names = FOR_ORDERS if kind == "send" else FOR_LOOKS
+            some = tuple(self.random.sample(names, self.random.randrange(1, 5)))
+            weather[kind] = (self.random.choice([0.2, 0.5, 1.0]), some)
+        self.world.tell(f"weather: {weather}")
+
+    async def unreachable(self) -> None:
+        """The next orders certainly do not leave."""
+        self.world.network.planned += [("send", "unreachable", False)] * self.random.randrange(1, 5)
+
+    async def throttle(self) -> None:
+        """The exchange asks for silence, in answer to the next look or order."""
+        kind = self.random.choice(["ask", "send"])
+        planned = (kind, self.random.choice(THROTTLED), self.random.random() < 0.5)
+        self.world.network.planned.append(planned)
+
+    async def outage(self) -> None:
+        """The exchange cannot be reached at all for a while, or does not answer."""
+        weather, fault = (
+            self.world.network.weather,
+            self.random.choice(["unreachable", "no answer"]),
+        )
+        before = dict(weather)
+        self.world.tell(f"an outage: {fault}")
+        weather.update(dict.fromkeys(("send", "cancel", "ask"), (1.0, (fault,))))
+        await asyncio.sleep(self.random.choice([2, 10, 25]))
+        weather.clear()
+        weather.update(before)
+
+    async def crash_soon(self) -> None:
+        """The process dies at one of the next places where it touches anything outside itself."""
+        self.world.foretell(after=self.random.randrange(1, self.random.choice([10, 50])))
+
+    async def crash_sending(self) -> None:
+        """The process dies while it sends an order, or stores what became of it."""
+        place = self.random.choice(["leaves", "done", "answered"])
+        self.world.foretell(after=1, where=f"POST order {place}")
+        self.accept(self.a_signal(source="straight"))
+
+    async def long_night(self) -> None:
+        """The process dies, at times with an order that could not leave, and nobody starts it for a while."""
+        if self.random.random() < 0.5:
+            await self.unreachable()
+            self.accept(self.a_signal(source="straight"))
+            await asyncio.sleep(0.5)
+        self.world.kill("a power cut")
+        await asyncio.sleep(self.random.choice([20, 65, 100, 700]))
+        await self.world.start()
+
+    async def restart(self) -> None:
+        """The process is stopped as a host does it, and started again."""
+        await self.world.stop()
+        await self.world.start()
+
+    async def stranger(self) -> None:
+        """Somebody trades by hand on the exchange's page, or cancels an order of ours there."""
+        exchange = self.world.exchange
+        open_now = [order for order in exchange.orders if order.is_open]
+        if open_now and self.random.random() < 0.5:
+            order = self.random.choice(open_now)
+            self.world.tell(f"by hand: {order.id} is canceled")
+            exchange.take_away(order, "canceled")
+            return
+        self.world.tell("by hand: an order")
+        own_id = None if self.random.random() < 0.5 else BY_HAND + self.world.new_id()
+        exchange.place(
+            {
+                "clientOrderId": own_id,
+                "symbol": "BTC/USDT",
+                "side": "buy",
+                "amount": "0.01",
+                "price": str(exchange.bids["BTC/USDT"] - 2000),
+                "timeInForce": "GTC",
+                "postOnly": False,
+            },
+            self.world.clock(),
+        )
+
+    async def chat(self) -> None:
+        """Telegram goes away, or comes back."""
+        room = self.world.room
+        room.away = not room.away
+        self.world.tell(f"the chat is {'away' if room.away else 'back'}")
+
+    def _some(self, *states: TicketState) -> Ticket | None:
+        found = self.world.read(lambda tx: tx.tickets.in_state(*states))
+        return self.random.choice(list(found)) if found else None
+
+    def _ask(self, ask: Callable[[Process], Awaitable[object]]) -> None:
+        """Somebody asks, and waits for the answer beside everything else."""
+        process = self.world.process
+        assert process is not None, "asked of a living process"
+
+        async def asking() -> None:
+            try:
+                await ask(process)
+            except CountersignError as error:
+                self.world.tell(f"answered: {error}")
+
+        asyncio.create_task(asking())  # noqa: RUF006  # it dies with its process
+
+
+def play(seed: int, venue: type[SimVenue] = SimVenue) -> World:
+    """The story of a seed, in a world that is over.
+
+    Raises:
+        Violation: something does not hold; it carries seed and trace.
+    """
+    theme, profile = (list(names)[seed % len(names)] for names in (THEMES, PROFILES))
+    world = World(seed, PROFILES[profile], venue=venue)
+    world.tell(f"{theme}; {profile}")
+    world.live(lambda world: Story(world, THEMES[theme]).tell())
+    return world
+
+
+def seeds_about(theme: str, count: int) -> range:
+    """The first seeds with this theme."""
+    first, every = list(THEMES).index(theme), len(THEMES)
+    return range(first, first + count * every, every)

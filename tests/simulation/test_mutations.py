@@ -1,0 +1,206 @@
+"""The simulation bites: each rule that keeps money safe, broken on purpose, is caught within a few seeds.
+
+Most mutations are another exchange at the seam. The rest put a function of ours in the place of another
+for the length of a test: the only place where that is done, since a mutation is just that. Where a rule
+has a second guard behind it, both are taken away, since either alone keeps it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from execution import approval, booking, orders, risk
+from execution.errors import OutcomeUnknown
+from execution.executor import carrying_on, following, sending
+from execution.store import Transaction
+from execution.store.orders import Orders
+from execution.types import Order, OrderState, Ticket, TicketState
+from execution.venues.connections import Connections
+from execution.venues.venue import NewOrder, OrderKey, Report, Trade
+from tests.simulation.client import SimVenue
+from tests.simulation.story import play, seeds_about
+from tests.simulation.world import Violation
+
+MOST = 25
+"""Seeds of its theme after which a mutation counts as not caught."""
+
+
+class SendsAgain(SimVenue):
+    """An order without an answer is sent again, under the same id: what most libraries do."""
+
+    async def send(self, order: NewOrder) -> Report:
+        try:
+            return await super().send(order)
+        except OutcomeUnknown:
+            return await super().send(order)
+
+
+class NoFence(SimVenue):
+    """Forgets that a request may arrive late."""
+
+    fence = timedelta(0)
+
+
+class NewTradeIds(SimVenue):
+    """The same trade comes under another id each time, so that it is booked again."""
+
+    looks = 0
+
+    async def trades(self, key: OrderKey) -> Sequence[Trade]:
+        self.looks += 1
+        found = await super().trades(key)
+        return [trade.evolve(trade_id=f"{trade.trade_id}-{self.looks}") for trade in found]
+
+
+class OneLookUp(SimVenue):
+    """Takes the answer of one look-up for the answer of all."""
+
+    async def find(self, key: OrderKey) -> Report | None:
+        shown = await self._open_orders(key.symbol)
+        return next((one for one in shown if one.client_order_id == key.client_order_id), None)
+
+
+def absent_at_the_fence(order: Order, at: datetime, grace: timedelta | None) -> bool:
+    """Forgets that an order may show late; neither the rounds nor their pauses are counted either."""
+    return order.venue_order_id is None and order.fence_at is not None and at >= order.fence_at
+
+
+def rejected_at_restart(order_id: str) -> Any:
+    """What was being sent when the process died is called rejected."""
+
+    def work(tx: Transaction) -> None:
+        order = tx.orders.get(order_id)
+        if order.state is OrderState.SENDING:
+            booking.move_order(tx, order, OrderState.REJECTED, reason="interrupted")
+
+    return work
+
+
+def rejected_in_doubt(order: Any, reason: str) -> Any:
+    """What was not answered is called rejected: what five respected systems do."""
+    return lambda tx: booking.move_order(
+        tx, tx.orders.get(order.id), OrderState.REJECTED, reason=reason
+    )
+
+
+LEFT_OVER = Orders.left_over
+
+
+def also_canceling(ours: Orders) -> Sequence[Order]:
+    """An order whose cancel was only asked for is taken for one that has ended."""
+    canceling = ours.in_state(OrderState.CANCELING)
+    timed_out = [order for order in canceling if order.cancel_reason == orders.TIMED_OUT]
+    return [*LEFT_OVER(ours), *timed_out]
+
+
+def before_the_end(ticket: Ticket, legs: Sequence[Order]) -> str | None:
+    """The rest goes out again while the first order may still be alive."""
+    again = ticket.state is TicketState.WORKING and legs[-1].cancel_reason == orders.TIMED_OUT
+    return f"entry-{len(legs) + 1}" if again and len(legs) <= orders.REPRICINGS else None
+
+
+async def without_a_look(*_: object) -> bool:
+    """Nobody looks whether it has ended."""
+    return True
+
+
+def all_of_it(terms: Any, legs: Any, fills: Any) -> Decimal:
+    """What was filled is forgotten when the rest goes out again."""
+    left: Decimal = terms.amount
+    return left
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A rule broken on purpose, and what the simulation has to say of it."""
+
+    theme: str
+    """The stories that lean on the rule."""
+    finding: str
+    """A pattern."""
+    venue: type[SimVenue] = SimVenue
+    """The exchange that breaks it."""
+    replaced: Sequence[tuple[object, str, object]] = ()
+    """Where it is ours: the module or class, the name in it, and what stands there instead."""
+
+
+def _anything(state: object, *, reduces: bool) -> bool:
+    return True
+
+
+MUTATIONS = {
+    "an unanswered order is sent again": Mutation("answers are lost", "I1", venue=SendsAgain),
+    "the fence is forgotten": Mutation("answers are lost", "guessed|I2", venue=NoFence),
+    "the time until an order shows is forgotten": Mutation(
+        "answers are lost",
+        "guessed|I2",
+        replaced=[
+            (orders, "proved_absent", absent_at_the_fence),
+            (orders, "LOOK_AGAIN", (timedelta(seconds=0.5),)),
+        ],
+    ),
+    "a trade is booked twice": Mutation("orders rest", "I2", venue=NewTradeIds),
+    "one look-up stands for all": Mutation("answers are lost", "stuck", venue=OneLookUp),
+    "not found once is absent": Mutation(
+        "answers are lost", "guessed|I2", replaced=[(orders, "proved_absent", lambda *_: True)]
+    ),
+    "in doubt at a restart is rejected": Mutation(
+        "processes die", "I2", replaced=[(sending, "interrupted", rejected_at_restart)]
+    ),
+    "without an answer is rejected": Mutation(
+        "answers are lost", "I2", replaced=[(sending, "in_doubt", rejected_in_doubt)]
+    ),
+    "an order leaves after a halt": Mutation(
+        "people stop it",
+        "I4|is approved",
+        replaced=[(sending, "lets_through", _anything), (risk, "lets_through", _anything)],
+    ),
+    "an approval holds for ever": Mutation(
+        "the exchange is away", "I5", replaced=[(sending, "no_longer_approved", lambda *_: None)]
+    ),
+    "votes are not counted again": Mutation(
+        "orders rest", "I5", replaced=[(approval, "is_approved", lambda *_: True)]
+    ),
+    "silence that was asked for is not kept": Mutation(
+        "the exchange is away", "silence", replaced=[(Connections, "_silence", lambda _: None)]
+    ),
+    "the rest goes out before the first has ended": Mutation(
+        "orders rest",
+        "I1",
+        replaced=[
+            (Orders, "left_over", also_canceling),
+            (orders, "next_leg", before_the_end),
+            (carrying_on, "is_certain", lambda *_: True),
+            (following, "has_ended", without_a_look),
+        ],
+    ),
+    "the rest is all of it again": Mutation(
+        "the rest takes the market", "I1", replaced=[(booking, "left", all_of_it)]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_a_broken_rule_is_caught(
+    name: str, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
+) -> None:
+    mutation = MUTATIONS[name]
+    for where, what, instead in mutation.replaced:
+        monkeypatch.setattr(where, what, instead)
+    for count, seed in enumerate(seeds_about(mutation.theme, MOST), 1):
+        try:
+            play(seed, mutation.venue)
+        except Violation as found:
+            line = str(found).partition("\n")[0]
+            assert re.search(mutation.finding, line)
+            said = f"{name}: caught by {count} of the seeds in which {mutation.theme}: {line}"
+            record_property("simulation", said)
+            return
+    pytest.fail(f"not caught by {MOST} of the seeds in which {mutation.theme}")
