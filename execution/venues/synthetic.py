@@ -140,7 +140,7 @@ class SyntheticMarket:
         best, away = (ask, 1) if side is Side.BUY else (bid, -1)
         gap = max(1, bid // _LEVEL_GAP)
         sizes = (
-            100 + 100 * depth + self._draw(symbol, side, depth, second) for depth in range(_LEVELS)
+            600 + 100 * depth + self._draw(symbol, side, depth, second) for depth in range(_LEVELS)
         )
         return [
             Level(price=(best + away * depth * gap) * instrument.price_step, amount=amount)

@@ -195,6 +195,8 @@ async def test_command(desk: FrontDesk, name: str) -> None:
     await desk.stop("trading")
     desk.playground.add_group(OTHER_GROUP)
     await desk.start("intake")
+    if name == "pnl":  # a picture, from a process that takes its time to start
+        await desk.chat.charts.warm()
     words = ticket.id if name in {"audit", "cancel"} else WORDS.get(name, "")
     text = f"/{name} {words}".strip()
     anywhere = name in commands.ANYWHERE
