@@ -22,8 +22,8 @@ from bot.sources.fields import BadField
 from bot.sources.rate import Allowance
 from bot.sources.signal import read_signal
 from bot.sources.source import Delivery, Source, SourceKind
-from execution.desk import Accepted, SignalKey
 from execution.errors import Duplicate, NotAllowed, StoreUnavailable
+from execution.receiving import Accepted, SignalKey
 from execution.types import Signal
 
 LARGEST_BODY = 64 * 1024  # bytes

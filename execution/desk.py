@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
-from hashlib import sha256
 
 from execution import (
     approval,
@@ -29,11 +28,12 @@ from execution import (
 from execution.approval import Role
 from execution.config import Config
 from execution.editing import Change
-from execution.errors import Duplicate, NotAllowed, NotPossible, StoreUnavailable
+from execution.errors import NotAllowed, NotPossible, StoreUnavailable
 from execution.events import EventKind
 from execution.market import Market
 from execution.outcome import Answer, Outcome
 from execution.positions import Position
+from execution.receiving import Accepted, SignalKey, receive, receive_once
 from execution.record import Record
 from execution.snapshots import Moment
 from execution.store import Store, Transaction
@@ -49,22 +49,6 @@ from execution.types import (
 
 Decide = Callable[[str, Callable[[Transaction], Answer]], Awaitable[Answer]]
 """Stores a vote on the ticket of this id, and with it the order of what it approves."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SignalKey(Record):
-    """A key a signal is known by, and how long a repeat of it counts as one."""
-
-    value: str
-    keeps: timedelta
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Accepted(Record):
-    """A committed signal; `duplicate` when it had been received before."""
-
-    id: str
-    duplicate: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,7 +92,7 @@ class Desk:
         if person is not None:
             self._demand(person, Role.APPROVER)
             signal = signal.evolve(proposer=person.id, proposer_name=person.name)
-        return await self._store.write(lambda tx: _accept(tx, signal, keys, digest))
+        return await self._store.write(lambda tx: receive(tx, signal, keys, digest))
 
     async def test(self, *, key: SignalKey, person: Person) -> Accepted:
         """Make a ticket that takes the whole path and is never sent.
@@ -121,7 +105,7 @@ class Desk:
         def work(tx: Transaction) -> Accepted:
             signal = testing.signal(tx, self._market, self._config)
             signal = signal.evolve(proposer=person.id, proposer_name=person.name)
-            return _accept(tx, signal, [key], sha256(key.value.encode()).hexdigest())
+            return receive_once(tx, signal, key)
 
         return await self._store.write(work)
 
@@ -261,21 +245,7 @@ class Desk:
             alive = any(o.state not in orders.ENDED for o in tx.orders.of_ticket(ticket_id))
             if alive or ticket.state in approval.OPEN | {TicketState.WORKING, TicketState.DONE}:
                 return Answer(outcome=Outcome.ENDED, ticket=ticket)
-            signal = proposing.again(tx, ticket, value)
-            signal = signal.evolve(proposer=person.id, proposer_name=person.name)
-            key = SignalKey(value=f"again:{ticket_id}:{value or ''}", keeps=timedelta(days=90))
-            digest = sha256(key.value.encode()).hexdigest()
-            if _accept(tx, signal, [key], digest).duplicate:
-                return Answer(outcome=Outcome.REPEATED, ticket=ticket)
-            tx.journal.add(
-                EventKind.TICKET_PROPOSED,
-                tx.now,
-                ticket=ticket_id,
-                actor=person.id,
-                name=person.name,
-                signal=signal.id,
-            )
-            return Answer(outcome=Outcome.PROPOSED, ticket=ticket)
+            return proposing.propose(tx, ticket, value, person=person.id, name=person.name)
 
         return await self._store.write(work)
 
@@ -431,20 +401,3 @@ class Desk:
                 outcome=Outcome.HALTED, ticket=ticket, name=state.halt.name, at=state.halt.at
             )
         return None
-
-
-def _accept(tx: Transaction, signal: Signal, keys: Sequence[SignalKey], digest: str) -> Accepted:
-    for key in keys:
-        known = tx.signals.known(signal.source, key.value, tx.now)
-        if known is None:
-            continue
-        earlier, earlier_digest = known
-        if earlier_digest != digest:
-            raise Duplicate("The same id was received before with another body.")
-        tx.journal.add(EventKind.SIGNAL_REPEATED, tx.now, signal=earlier, source=signal.source)
-        return Accepted(id=earlier, duplicate=True)
-    tx.signals.add(signal, digest)
-    for key in keys:
-        tx.signals.remember(signal.source, key.value, signal.id, tx.now + key.keeps)
-    tx.journal.add(EventKind.SIGNAL_ACCEPTED, tx.now, signal=signal.id, source=signal.source)
-    return Accepted(id=signal.id, duplicate=False)

@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
+from execution.events import EventKind
+from execution.outcome import Answer, Outcome
+from execution.receiving import SignalKey, receive_once
 from execution.store import Transaction
 from execution.types import Signal, Size, SizeKind, Ticket
 
+ONCE = timedelta(days=90)
+"""How long the same ticket at the same size is proposed only once."""
 
-def again(tx: Transaction, ticket: Ticket, value: Decimal | None) -> Signal:
+
+def propose(
+    tx: Transaction, ticket: Ticket, value: Decimal | None, *, person: str, name: str
+) -> Answer:
+    """Propose it, once; at a size in `currency` where a `value` is given."""
+    signal = _again(tx, ticket, value).evolve(proposer=person, proposer_name=name)
+    key = SignalKey(value=f"again:{ticket.id}:{value or ''}", keeps=ONCE)
+    if receive_once(tx, signal, key).duplicate:
+        return Answer(outcome=Outcome.REPEATED, ticket=ticket)
+    tx.journal.add(
+        EventKind.TICKET_PROPOSED,
+        tx.now,
+        ticket=ticket.id,
+        actor=person,
+        name=name,
+        signal=signal.id,
+    )
+    return Answer(outcome=Outcome.PROPOSED, ticket=ticket)
+
+
+def _again(tx: Transaction, ticket: Ticket, value: Decimal | None) -> Signal:
     """The signal of a ticket at the size its card said last, or at another `value` in `currency`."""
     signal = tx.signals.get(ticket.signal)
     size, terms = signal.size, ticket.terms

@@ -31,10 +31,11 @@ from bot.playground.records import Change
 from bot.settings import Settings, load_settings
 from bot.telegram.front import Front
 from execution import booking
-from execution.desk import Desk, SignalKey
+from execution.desk import Desk
 from execution.executor import Executor
 from execution.market import Market
 from execution.migrations import upgrade
+from execution.receiving import SignalKey
 from execution.reconcile import Reconciler
 from execution.store import Store, Transaction
 from execution.store.chat import Button

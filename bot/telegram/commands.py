@@ -19,9 +19,9 @@ from bot.telegram.front import Asked, Front, Reply
 from bot.telegram.limits import limits as limits_face
 from bot.telegram.trail import pages as pages_of
 from execution.config import BY_HAND
-from execution.desk import SignalKey
 from execution.errors import Told
 from execution.outcome import Answer, Outcome
+from execution.receiving import SignalKey
 from execution.types import Side, Ticket
 
 Handler = Callable[[Front, Asked], Awaitable[Reply | None]]

@@ -14,8 +14,9 @@ from bot import parts
 from bot.parts import Ids, Trading, now
 from bot.settings import load_settings
 from bot.sources.signal import read_signal
-from execution.desk import Person, SignalKey
+from execution.desk import Person
 from execution.outcome import Outcome
+from execution.receiving import SignalKey
 from execution.types import Ticket, TicketState, VoteKind
 from tests.benchmarks.bench import SIZED, Desk, after_idling, bare_order
 from tests.benchmarks.children import child

@@ -22,8 +22,9 @@ from bot import parts
 from bot.alone import Alone
 from bot.cli import app
 from bot.settings import Settings
-from execution.desk import Person, SignalKey
+from execution.desk import Person
 from execution.events import EventKind
+from execution.receiving import SignalKey
 from execution.types import OrderState, Side, Signal, Size, SizeKind, TimeInForce
 from execution.venues.paper import PaperVenue
 from tests.desk import SECRETS, TOML, settings_in

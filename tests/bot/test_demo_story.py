@@ -17,8 +17,9 @@ from bot.demo.scenes import SCENES, Scene, about, body
 from bot.demo.story import Progress, Seen, Story, is_due
 from bot.sources import tradingview
 from bot.sources.signal import read_signal
-from execution.desk import Outcome, Person, SignalKey
+from execution.desk import Outcome, Person
 from execution.positions import Position
+from execution.receiving import SignalKey
 from execution.types import (
     Asked,
     Mode,

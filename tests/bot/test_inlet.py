@@ -20,8 +20,8 @@ from bot.inlet import LARGEST_BODY, inlet
 from bot.settings.values import Rate
 from bot.sources.mapping import FieldMap
 from bot.sources.source import Source, SourceKind
-from execution.desk import Accepted, SignalKey
 from execution.errors import Duplicate, StoreUnavailable
+from execution.receiving import Accepted, SignalKey
 from execution.types import Signal
 
 NOW = datetime(2026, 11, 20, 14, 31, 22, tzinfo=UTC)

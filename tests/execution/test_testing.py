@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from execution import booking
-from execution.desk import Person, SignalKey
+from execution.desk import Person
+from execution.receiving import SignalKey
 from execution.store import Transaction
 from execution.types import Ticket, TicketState
 from tests.desk import OLGA, FrontDesk, front_desk

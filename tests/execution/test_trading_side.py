@@ -34,13 +34,14 @@ from bot.telegram import cards
 from execution import booking, editing
 from execution.approval import Policy, Role, Rule, When
 from execution.config import Config
-from execution.desk import Desk, Person, SignalKey
+from execution.desk import Desk, Person
 from execution.errors import NotPossible, StoreUnavailable, VenueUnavailable
 from execution.executor import Executor
 from execution.market import Market
 from execution.migrations import upgrade
 from execution.outcome import Outcome
 from execution.pricing import PriceTerms
+from execution.receiving import SignalKey
 from execution.reconcile import Reconciler
 from execution.risk import Limits
 from execution.store import Store

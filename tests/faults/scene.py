@@ -19,10 +19,11 @@ from random import Random
 from typing import Any
 
 from bot.clock import Clock
-from execution.desk import Person, SignalKey
+from execution.desk import Person
 from execution.events import EventKind
 from execution.figures import THIN
 from execution.outcome import Answer
+from execution.receiving import SignalKey
 from execution.types import (
     Order,
     OrderState,

@@ -14,8 +14,9 @@ from hashlib import sha256
 
 from execution.breaker import BreakerState
 from execution.config import Config
-from execution.desk import Answer, SignalKey
+from execution.desk import Answer
 from execution.errors import NotPossible
+from execution.receiving import SignalKey
 from execution.types import (
     OnTimeout,
     OrderState,

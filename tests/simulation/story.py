@@ -10,9 +10,10 @@ from hashlib import sha256
 from random import Random
 
 from execution import editing, trading
-from execution.desk import Person, SignalKey
+from execution.desk import Person
 from execution.errors import CountersignError
 from execution.events import EventKind
+from execution.receiving import SignalKey
 from execution.store import Transaction
 from execution.trading import Halt
 from execution.types import (

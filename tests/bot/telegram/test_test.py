@@ -9,8 +9,9 @@ import pytest
 
 from bot.playground import CallbackAnswer
 from execution.booking import TESTED
-from execution.desk import Person, SignalKey
+from execution.desk import Person
 from execution.errors import NotAllowed
+from execution.receiving import SignalKey
 from execution.types import Ticket, TicketState
 from tests.desk import ANA, OLGA, TOML, VIC, FrontDesk, front_desk
 from tests.waiting import until
