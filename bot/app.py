@@ -257,7 +257,7 @@ def _forever(side: Trading, chat: Chat) -> dict[str, Work]:
     """Every task that runs for ever, by name."""
     work: dict[str, Work] = {
         "executor": side.executor.run,
-        "halts": side.reconciler.prove_halts,
+        "halts": side.prover.run,
         "notifier": chat.notifier.run,
         "intake": chat.intake.run,
     }

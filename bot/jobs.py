@@ -19,7 +19,7 @@ def scheduler(*, desk: Desk, daily: Daily, vetoes: Vetoes) -> AsyncIOScheduler:
     )
     made.add_job(desk.expire, "interval", seconds=1, id="expire tickets")
     made.add_job(desk.remind, "interval", seconds=1, id="remind at half time")
-    made.add_job(desk.save_halt, "interval", seconds=1, id="store a halt")
+    made.add_job(desk.take_halt_file, "interval", seconds=1, id="take the HALT file")
     made.add_job(vetoes.watch, "interval", seconds=1, id="watch veto windows")
     made.add_job(desk.forget, "interval", hours=1, id="forget old signal keys")
     made.add_job(daily.write, "interval", seconds=10, id="write the day's entry")

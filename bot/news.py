@@ -20,10 +20,11 @@ from bot.telegram.faces import Face, Look
 from bot.telegram.pace import Urgency
 from execution import approval, reports
 from execution.approval import Role
-from execution.booking import HALTED, TESTED
+from execution.booking import TESTED
 from execution.events import Event, EventKind
 from execution.market import INTERVAL, Market
 from execution.reports import TicketView
+from execution.stopping import HALTED
 from execution.store import Transaction
 from execution.types import Mode, OrderState, TicketState, VoteKind
 

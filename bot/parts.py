@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
-from random import SystemRandom
+from random import Random, SystemRandom
 
 from ulid import ULID
 
@@ -34,10 +34,13 @@ from bot.telegram.webhook import PATH
 from bot.vault import derive, master_key
 from bot.vetoes import Vetoes
 from execution import orders
+from execution.config import Config
 from execution.desk import Desk
 from execution.executor import Executor
+from execution.halt_file import HaltFile
 from execution.market import Market
 from execution.migrations import upgrade
+from execution.proving import Prover
 from execution.reconcile import Reconciler
 from execution.store import Store
 from execution.trading import Brake
@@ -104,6 +107,8 @@ class Trading:
     venues: Mapping[str, Venue]
     executor: Executor
     reconciler: Reconciler
+    prover: Prover
+    brake: Brake
 
     async def close(self) -> None:
         """Let go of venues and the database."""
@@ -147,7 +152,7 @@ def trading(
     store = open_store(settings, ids)
     if not halting:
         _demand_venues_of_open_orders(settings, store)
-    config, venues, brake = house.config(settings), house.venues(settings, now, prices), Brake()
+    config, venues = house.config(settings), house.venues(settings, now, prices)
     market = Market(
         venues,
         clock=now,
@@ -155,7 +160,34 @@ def trading(
         at_par=settings.general.at_par,
     )
     install = store.write_now(lambda tx: tx.fact("install", lambda: ids().encode())).decode()
+    return assemble(
+        store=store,
+        market=market,
+        venues=venues,
+        config=config,
+        install=install,
+        jitter=SystemRandom(),
+        started_at=started_at,
+        halt_file=HaltFile.beside(settings.database.url),
+    )
+
+
+def assemble(
+    *,
+    store: Store,
+    market: Market,
+    venues: Mapping[str, Venue],
+    config: Config,
+    install: str,
+    jitter: Random,
+    started_at: datetime,
+    halt_file: HaltFile,
+) -> Trading:
+    """The trading side of these; it takes over whether the desk is halted, and starts nothing."""
+    brake = Brake()
     brake.follow(store.read_now(lambda tx: tx.trading()).state)
+    if halt_file.is_there():
+        brake.pull()
     executor = Executor(
         store=store,
         market=market,
@@ -163,17 +195,26 @@ def trading(
         config=config,
         brake=brake,
         install=install,
-        jitter=SystemRandom(),
+        jitter=jitter,
         started_at=started_at,
     )
-    decide = executor.decide
+    reconciler = Reconciler(store=store, market=market, venues=venues, config=config)
     return Trading(
         store=store,
-        desk=Desk(store=store, market=market, config=config, brake=brake, decide=decide),
+        desk=Desk(
+            store=store,
+            market=market,
+            config=config,
+            brake=brake,
+            halt_file=halt_file,
+            decide=executor.decide,
+        ),
         market=market,
         venues=venues,
         executor=executor,
-        reconciler=Reconciler(store=store, market=market, venues=venues, config=config),
+        reconciler=reconciler,
+        prover=Prover(store=store, market=market, venues=venues, look=reconciler.look),
+        brake=brake,
     )
 
 

@@ -233,7 +233,7 @@ def _not_stored(error: StoreUnavailable) -> Report:
 
 def _sweepers(side: Trading) -> list[asyncio.Task[None]]:
     """What a worker would run to carry out a halt. While halted nothing of it sends an order."""
-    work = [side.executor.run(), side.reconciler.prove_halts()]
+    work = [side.executor.run(), side.prover.run()]
     for name in side.venues:
         work += [side.market.run(name), side.reconciler.run(name)]
     return [asyncio.create_task(one) for one in work]
@@ -286,7 +286,7 @@ async def _follow(side: Trading, say: Callable[[str], None], patience: float) ->
 
 async def _left(side: Trading) -> list[str]:
     with contextlib.suppress(TimeoutError):
-        return await asyncio.wait_for(side.reconciler.left(), 5)
+        return await asyncio.wait_for(side.prover.left(), 5)
     return []
 
 

@@ -18,8 +18,6 @@ from execution.store import Transaction
 from execution.types import ZERO, Fill, Order, OrderState, Refusal, Terms, Ticket, TicketState
 from execution.venues.venue import Report, Trade
 
-HALTED = "halted"
-"""The reason a ticket or an order carries that a halt ended."""
 TESTED = "test, nothing sent"
 """The reason a ticket carries that only tried the path, however it was approved."""
 WAIT_FOR_TRADES = timedelta(seconds=5)
@@ -160,28 +158,6 @@ def move_ticket(
     actor = None if rule is None else f"rule:{rule}"
     tx.journal.add(kind, tx.now, ticket=ticket.id, actor=actor, reason=reason)
     return after
-
-
-def sweep(tx: Transaction, *, actor: str) -> None:
-    """Carry out a halt on what is stored: void tickets, deny what is planned, ask for cancels.
-
-    Does nothing where that is done; a halt is committed before, so a crash between is made good by
-    whoever proves the halt.
-    """
-    state = tx.trading()
-    assert state.halt is not None, "only a halt sweeps"
-    waiting = tx.tickets.in_state(TicketState.PENDING, TicketState.APPROVED)
-    for ticket in waiting:
-        move_ticket(tx, ticket, TicketState.CANCELED, reason=HALTED)
-    planned = tx.orders.in_state(OrderState.PLANNED)
-    for order in (*planned, *tx.orders.in_state(*orders.LIVE, OrderState.STUCK)):
-        request_cancel(tx, order, actor=actor, reason=HALTED)
-    for last in tx.orders.left_over():
-        withdraw(tx, last.ticket, reason=HALTED)
-    count = len(waiting) + len(planned)
-    if count:
-        voided = state.halt.evolve(voided=state.halt.voided + count)
-        tx.set_trading(state, state.evolve(halt=voided))
 
 
 def refuse(tx: Transaction, ticket: Ticket, refusals: tuple[Refusal, ...]) -> Ticket:

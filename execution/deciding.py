@@ -11,10 +11,10 @@ from datetime import datetime
 
 from execution import approval, booking, rules
 from execution.approval import Rule
-from execution.booking import HALTED
 from execution.events import EventKind
 from execution.outcome import Answer, Outcome
 from execution.snapshots import Moment, price_again, recheck
+from execution.stopping import HALTED
 from execution.store import Transaction
 from execution.types import (
     Refusal,

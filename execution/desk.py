@@ -21,15 +21,15 @@ from execution import (
     holdings,
     orders,
     proposing,
+    stopping,
     testing,
-    trading,
     unproved,
 )
 from execution.approval import Role
 from execution.config import Config
 from execution.editing import Change
-from execution.errors import NotAllowed, NotPossible, StoreUnavailable
-from execution.events import EventKind
+from execution.errors import NotAllowed, StoreUnavailable
+from execution.halt_file import AskedHalt, HaltFile
 from execution.market import Market
 from execution.outcome import Answer, Outcome
 from execution.positions import Position
@@ -37,7 +37,7 @@ from execution.receiving import Accepted, SignalKey, receive, receive_once
 from execution.record import Record
 from execution.snapshots import Moment
 from execution.store import Store, Transaction
-from execution.trading import Brake, Halt, Trading
+from execution.trading import Brake, Trading
 from execution.types import (
     OrderState,
     Signal,
@@ -63,7 +63,14 @@ class Desk:
     """Everything the system can be asked."""
 
     def __init__(
-        self, *, store: Store, market: Market, config: Config, brake: Brake, decide: Decide
+        self,
+        *,
+        store: Store,
+        market: Market,
+        config: Config,
+        brake: Brake,
+        halt_file: HaltFile,
+        decide: Decide,
     ) -> None:
         """`decide` is the executor's, which sends at once what a vote approves."""
         self._store = store
@@ -72,7 +79,7 @@ class Desk:
         self._config = config
         self._policy = config.policy
         self._brake = brake
-        self._unsaved: tuple[Person, str] | None = None
+        self._halt_file = halt_file
 
     async def accept(
         self,
@@ -270,39 +277,43 @@ class Desk:
 
         Raises:
             NotAllowed: this person may not.
-            StoreUnavailable: the commit failed; the halt holds in memory only.
+            StoreUnavailable: the commit failed; the halt holds in memory and in the file `HALT`.
         """
         self._demand(person, Role.APPROVER)
+        asked = AskedHalt(by=person.id, name=person.name, reason=reason)
         self._brake.pull()
-        self._unsaved = (person, reason)
+        try:
+            return await self._halt(asked)
+        except StoreUnavailable:
+            self._halt_file.write(asked)
+            raise
 
-        def commit(tx: Transaction) -> bool:
-            before = tx.trading()
-            if before.state is TradingState.HALTED:
-                return False
-            halt = Halt(by=person.id, name=person.name, at=tx.now, reason=reason)
-            tx.set_trading(before, trading.halted(before, halt))
-            tx.journal.add(
-                EventKind.HALTED, tx.now, actor=person.id, name=person.name, reason=reason or None
-            )
-            return True
+    async def take_halt_file(self) -> None:
+        """Halt if the file `HALT` asks for it, or a commit that failed; stored once the database takes it."""
+        asked = self._halt_file.read()
+        if asked is None:
+            return
+        self._brake.pull()
+        with suppress(StoreUnavailable):
+            await self._halt(asked)
 
-        def sweep(tx: Transaction) -> Trading:
-            booking.sweep(tx, actor=person.id)
+    async def _halt(self, asked: AskedHalt) -> Trading:
+        def commit(tx: Transaction) -> Trading:
+            stopping.halt(tx, by=asked.by, name=asked.name, reason=asked.reason)
             return tx.trading()
 
-        await self._store.write(commit, first=True)
-        self._brake.committed()
-        self._unsaved = None
-        # Apart from the halt itself, so that nothing that is stored can stand in its way.
-        return await self._store.write(sweep, first=True)
+        def sweep(tx: Transaction) -> Trading:
+            stopping.sweep(tx, actor=asked.by)
+            return tx.trading()
 
-    async def save_halt(self) -> None:
-        """Store a halt whose commit failed, once the database takes it; until then it holds in memory."""
-        if self._unsaved is not None:
-            person, reason = self._unsaved
-            with suppress(StoreUnavailable):
-                await self.halt(person=person, reason=reason)
+        halted = await self._store.write(commit, first=True)
+        self._brake.committed()
+        self._halt_file.take_away()
+        # Apart from the halt itself, so that nothing that is stored can stand in its way; what fails
+        # here is made good by whoever proves the halt.
+        with suppress(StoreUnavailable):
+            halted = await self._store.write(sweep, first=True)
+        return halted
 
     async def resume(self, *, person: Person, generation: int | None = None) -> Trading:
         """Trade again; pending tickets were voided and stay so, canceled orders stay canceled.
@@ -315,16 +326,8 @@ class Desk:
         """
         self._demand(person, Role.OWNER)
 
-        def work(tx: Transaction) -> Trading:
-            before = tx.trading()
-            if generation is not None and generation != before.generation:
-                raise NotPossible("That changed since: type /resume again.")
-            after = trading.resumed(before)
-            tx.set_trading(before, after)
-            tx.journal.add(EventKind.RESUMED, tx.now, actor=person.id, name=person.name)
-            return after
-
-        after = await self._store.write(work)
+        resume = partial(stopping.resume, by=person.id, name=person.name, generation=generation)
+        after = await self._store.write(resume)
         self._brake.follow(after.state)
         return after
 

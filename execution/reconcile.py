@@ -1,7 +1,6 @@
-"""Store against venue: a pure comparison, then corrections; the gate at start-up; each venue's breaker;
-a halt's proof.
+"""Store against venue: a pure comparison, then corrections; the gate at start-up; each venue's breaker.
 
-The only other code besides the executor that waits for a venue. It sends no order and no cancel: it
+Only this, the executor and `proving.py` wait for a venue. It sends no order and no cancel: it
 books what a venue shows and asks, by a committed row, for what should be canceled.
 """
 
@@ -13,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from execution import booking, orders, trading
+from execution import booking, orders, stopping
 from execution.breaker import BreakerState, next_state
 from execution.config import Config
 from execution.errors import StoreUnavailable, VenueUnavailable
@@ -22,21 +21,16 @@ from execution.holdings import tell_found
 from execution.market import Feed, Market
 from execution.record import Record
 from execution.store import Store, Transaction
-from execution.trading import Halt
-from execution.types import Order, OrderState, TradingState
+from execution.types import Order, OrderState
 from execution.venues.venue import Report, Venue
 
 log = logging.getLogger(__name__)
 
 JUST_TOUCHED = timedelta(seconds=5)
 """An order acknowledged this recently may be missing from a list that was read meanwhile."""
-BETWEEN_LOOKS = timedelta(seconds=3)
-"""A halt is proved by two looks at least this far apart."""
-TELL_AGAIN = timedelta(seconds=30)
-"""How often an unfinished halt is told anew."""
 CLOCKS_DIFFER = timedelta(seconds=1)
 """A clock that is off by more is told, though it is corrected for."""
-_HALT_STEP = 1.0
+_STEP = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,18 +71,8 @@ def compare(
     )
 
 
-@dataclass
-class Proof:
-    """How far the proof of one halt has come."""
-
-    of: int | None = None
-    """Generation of the trading state that is being proved; another one starts anew."""
-    clean_at: datetime | None = None
-    told_at: datetime | None = None
-
-
 class Reconciler:
-    """Looks at every venue at start, then every `reconcile_every`, and proves halts."""
+    """Looks at every venue at start, then every `reconcile_every`."""
 
     def __init__(
         self, *, store: Store, market: Market, venues: Mapping[str, Venue], config: Config
@@ -115,8 +99,8 @@ class Reconciler:
                     due = loop.time() + self._config.reconcile_every.total_seconds()
                 except (VenueUnavailable, StoreUnavailable) as error:
                     log.warning("%s could not be compared with our rows: %s", venue, error)
-                    await asyncio.sleep(_HALT_STEP)
-            await asyncio.sleep(_HALT_STEP / 4)
+                    await asyncio.sleep(_STEP)
+            await asyncio.sleep(_STEP / 4)
 
     async def turn_breaker(self, feed: Feed) -> None:
         """Move a venue's breaker by what was heard of the venue, with the event people are told by."""
@@ -200,102 +184,6 @@ class Reconciler:
         if found.strangers:
             _stop_for(tx, venue, found.strangers)
 
-    async def prove_halts(self) -> None:
-        """Whenever the desk is halted, look until nothing of ours is left, and say so."""
-        proof = Proof()
-        while True:
-            await asyncio.sleep(_HALT_STEP)
-            try:
-                await self._prove(proof)
-            except StoreUnavailable as error:
-                log.critical("a halt cannot be proved while the database fails: %s", error)
-
-    async def _prove(self, proof: Proof) -> None:
-        """One step of proving the present halt."""
-        now, state = await self._store.read(lambda tx: (tx.now, tx.trading()))
-        halt = trading.to_be_proved(state)
-        if halt is None:
-            proof.of = None
-            return
-        if proof.of != state.generation or proof.told_at is None:
-            proof.of, proof.clean_at, proof.told_at = state.generation, None, halt.at
-            await self._store.write(_taken)
-        await self._store.write(lambda tx: booking.sweep(tx, actor="desk"))
-        left = await self.left()
-        if left:
-            proof.clean_at = None
-            if now - proof.told_at >= TELL_AGAIN:
-                await self._tell_not_done(left)
-                proof.told_at = now
-        elif proof.clean_at is None:
-            proof.clean_at = now
-        elif now - proof.clean_at >= BETWEEN_LOOKS:
-            await self._verify()
-
-    async def left(self) -> list[str]:
-        """What of ours may still be open, one line per venue; empty when nothing is."""
-        lines = await self._store.read(self._out_of_sight)
-        for name in self._venues:
-            line = await self._left_at(name)
-            if line is not None:
-                lines.append(line)
-        return lines
-
-    def _out_of_sight(self, tx: Transaction) -> list[str]:
-        """Orders of ours at venues that are not set up any more: nobody can look there."""
-        lost = [
-            order.venue
-            for order in tx.orders.in_state(*orders.LIVE, OrderState.STUCK, OrderState.PLANNED)
-            if order.venue not in self._venues
-        ]
-        return [
-            f"{lost.count(venue)} of ours may be open at {venue}, which is not set up any more"
-            for venue in sorted(set(lost))
-        ]
-
-    async def _left_at(self, venue: str) -> str | None:
-        def read(tx: Transaction) -> tuple[int, int, bool]:
-            ours = [
-                o
-                for o in tx.orders.in_state(*orders.LIVE, OrderState.STUCK, OrderState.PLANNED)
-                if o.venue == venue
-            ]
-            doubtful = sum(1 for o in ours if o.state in orders.UNKNOWN)
-            return len(ours), doubtful, bool(tx.orders.symbols(venue))
-
-        count, doubtful, ever = await self._store.read(read)
-        if not ever:
-            return None
-        if count:
-            unclear = f", {doubtful} of them unclear" if doubtful else ""
-            noun = "order" if count == 1 else "orders"
-            trouble = self._market.feed(venue)
-            silent = "" if trouble.connected else "; it is not answering"
-            return f"{count} {noun} may still be open at {venue}{unclear}{silent}"
-        try:
-            found = await self.look(venue)
-        except VenueUnavailable:
-            return f"{venue} is not answering, so nothing is proved there"
-        if found.open:
-            return f"{len(found.open)} of ours still open at {venue}"
-        return None
-
-    async def _tell_not_done(self, left: Sequence[str]) -> None:
-        text = "; ".join(left)
-        await self._store.write(
-            lambda tx: tx.journal.add(EventKind.HALT_NOT_DONE, tx.now, left=text)
-        )
-
-    async def _verify(self) -> None:
-        def work(tx: Transaction) -> None:
-            state = tx.trading()
-            if trading.to_be_proved(state) is None:
-                return
-            tx.set_trading(state, trading.verified(state, tx.now))
-            tx.journal.add(EventKind.HALT_VERIFIED, tx.now)
-
-        await self._store.write(work)
-
 
 def _stop_for(tx: Transaction, venue: str, strangers: Sequence[Report]) -> None:
     """Halt for orders of another Countersign, or of ours since this backup; once for each of them.
@@ -311,21 +199,11 @@ def _stop_for(tx: Transaction, venue: str, strangers: Sequence[Report]) -> None:
     tx.journal.add(
         EventKind.STRANGERS, tx.now, venue=venue, orders=" ".join(sorted(here | elsewhere))
     )
-    state = tx.trading()
-    if state.state is TradingState.HALTED:
-        return
     shown = ", ".join(f"{one.side} {one.amount:f} {one.symbol}" for one in strangers[:2])
     reason = (
         f"{venue} shows orders that a Countersign placed and this database does not know: {shown}"
     )
-    halt = Halt(by="desk", name="the desk", at=tx.now, reason=reason)
-    tx.set_trading(state, trading.halted(state, halt))
-    tx.journal.add(EventKind.HALTED, tx.now, actor="desk", name="the desk", reason=reason)
-
-
-def _taken(tx: Transaction) -> None:
-    """A live process carries this halt out; the command line waits for this word."""
-    tx.journal.add(EventKind.HALT_TAKEN, tx.now)
+    stopping.halt(tx, by="desk", name="the desk", reason=reason)
 
 
 _TURNS = {

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 
 from execution import orders
-from execution.booking import HALTED
 from execution.events import Event, EventKind
 from execution.market import Market
 from execution.record import Record
+from execution.stopping import HALTED
 from execution.store import Transaction
 from execution.symbols import assets
 from execution.trading import Trading

@@ -1,37 +1,31 @@
-"""SQLModel rows and their column types; storage, not domain.
+"""SQLModel rows; storage, not domain.
 
 A `table=True` model validates nothing, so only `store/` touches these and converts to and from the
-frozen records of `types.py`. Money is exact text on SQLite (its own numbers are floats) and NUMERIC
-elsewhere; it is never compared or summed in SQL.
+frozen records of `types.py`.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
     JSON,
     BigInteger,
     Column,
-    DateTime,
-    Dialect,
     Index,
     Integer,
     LargeBinary,
     MetaData,
-    Numeric,
     String,
     UniqueConstraint,
     text,
 )
-from sqlalchemy import Enum as SAEnum
-from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import Field, SQLModel
 
 from execution.breaker import BreakerState
+from execution.columns import ID, Money, Span, Utc, choice
 from execution.types import (
     Mode,
     OrderState,
@@ -43,89 +37,6 @@ from execution.types import (
     VoteKind,
 )
 
-
-class Money(TypeDecorator[Decimal]):
-    """An exact Decimal: plain text on SQLite, NUMERIC(38,18) elsewhere. Refuses floats."""
-
-    impl = Numeric(38, 18)
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Text where the database would round."""
-        return dialect.type_descriptor(String(60) if dialect.name == "sqlite" else Numeric(38, 18))
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
-        """Refuse what is not an exact, finite number."""
-        if value is None:
-            return None
-        if not isinstance(value, Decimal):
-            raise TypeError(f"money is Decimal, not {type(value).__name__}")
-        if not value.is_finite():
-            raise ValueError("money is a finite number")
-        return format(value, "f") if dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
-        """The same number again."""
-        return None if value is None else Decimal(value)
-
-
-class Utc(TypeDecorator[datetime]):
-    """An aware UTC time with microseconds; fixed-width text on SQLite, so that it sorts."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Text where the database would forget the zone."""
-        return dialect.type_descriptor(
-            String(32) if dialect.name == "sqlite" else DateTime(timezone=True)
-        )
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
-        """Refuse a naive time."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a naive time")
-        utc = value.astimezone(UTC)
-        if dialect.name != "sqlite":
-            return utc
-        return utc.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """Aware again."""
-        if value is None or isinstance(value, datetime):
-            return value
-        return datetime.fromisoformat(value)
-
-
-class Span(TypeDecorator[timedelta]):
-    """A duration in whole microseconds."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
-        """Exact to the microsecond."""
-        return None if value is None else value // timedelta(microseconds=1)
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> timedelta | None:
-        """The same duration again."""
-        return None if value is None else timedelta(microseconds=value)
-
-
-def _choice(choices: type[StrEnum]) -> SAEnum:
-    """An enum stored by value, with a CHECK."""
-    return SAEnum(
-        choices,
-        native_enum=False,
-        create_constraint=True,
-        length=32,
-        name=choices.__name__.lower(),
-        values_callable=lambda c: [member.value for member in c],
-    )
-
-
 metadata: MetaData = SQLModel.metadata
 metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -133,8 +44,6 @@ metadata.naming_convention = {
     "ck": "ck_%(table_name)s_%(constraint_name)s",
     "pk": "pk_%(table_name)s",
 }
-
-ID = String(26)
 
 
 class SignalRow(SQLModel, table=True):
@@ -175,10 +84,10 @@ class TicketRow(SQLModel, table=True):
     id: str = Field(sa_column=Column(ID, primary_key=True))
     signal: str = Field(sa_column=Column(ID, nullable=False, unique=True))
     source: str = Field(sa_column=Column(String(32), nullable=False))
-    state: TicketState = Field(sa_column=Column(_choice(TicketState), nullable=False))
+    state: TicketState = Field(sa_column=Column(choice(TicketState), nullable=False))
     revision: int = Field(sa_column=Column(Integer, nullable=False))
     venue: str = Field(sa_column=Column(String(32), nullable=False))
-    mode: Mode = Field(sa_column=Column(_choice(Mode), nullable=False))
+    mode: Mode = Field(sa_column=Column(choice(Mode), nullable=False))
     symbol: str = Field(sa_column=Column(String(64), nullable=False))
     side: str | None = Field(default=None, sa_column=Column(String(4)))
     asked: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
@@ -215,7 +124,7 @@ class VoteRow(SQLModel, table=True):
     fingerprint: str = Field(sa_column=Column(String(64), nullable=False))
     person: str = Field(sa_column=Column(String(64), nullable=False))
     name: str = Field(sa_column=Column(String(128), nullable=False))
-    vote: VoteKind = Field(sa_column=Column(_choice(VoteKind), nullable=False))
+    vote: VoteKind = Field(sa_column=Column(choice(VoteKind), nullable=False))
     at: datetime = Field(sa_column=Column(Utc, nullable=False))
 
 
@@ -239,13 +148,13 @@ class OrderRow(SQLModel, table=True):
     leg: str = Field(sa_column=Column(String(16), nullable=False))
     venue: str = Field(sa_column=Column(String(32), nullable=False))
     symbol: str = Field(sa_column=Column(String(64), nullable=False))
-    side: Side = Field(sa_column=Column(_choice(Side), nullable=False))
-    type: OrderType = Field(sa_column=Column(_choice(OrderType), nullable=False))
+    side: Side = Field(sa_column=Column(choice(Side), nullable=False))
+    type: OrderType = Field(sa_column=Column(choice(OrderType), nullable=False))
     amount: Decimal = Field(sa_column=Column(Money, nullable=False))
     price: Decimal = Field(sa_column=Column(Money, nullable=False))
-    time_in_force: TimeInForce = Field(sa_column=Column(_choice(TimeInForce), nullable=False))
+    time_in_force: TimeInForce = Field(sa_column=Column(choice(TimeInForce), nullable=False))
     client_order_id: str = Field(sa_column=Column(String(64), nullable=False))
-    state: OrderState = Field(sa_column=Column(_choice(OrderState), nullable=False))
+    state: OrderState = Field(sa_column=Column(choice(OrderState), nullable=False))
     reduces: bool = Field(nullable=False)
     created_at: datetime = Field(sa_column=Column(Utc, nullable=False))
     post_only: bool = Field(nullable=False)
@@ -284,7 +193,7 @@ class FillRow(SQLModel, table=True):
     ticket: str | None = Field(default=None, sa_column=Column(ID))
     venue: str = Field(sa_column=Column(String(32), nullable=False))
     symbol: str = Field(sa_column=Column(String(64), nullable=False))
-    side: Side = Field(sa_column=Column(_choice(Side), nullable=False))
+    side: Side = Field(sa_column=Column(choice(Side), nullable=False))
     trade_id: str = Field(sa_column=Column(String(80), nullable=False))
     amount: Decimal = Field(sa_column=Column(Money, nullable=False))
     price: Decimal = Field(sa_column=Column(Money, nullable=False))
@@ -355,7 +264,7 @@ class TradingRow(SQLModel, table=True):
     __tablename__ = "trading"
 
     id: int = Field(sa_column=Column(Integer, primary_key=True))
-    state: TradingState = Field(sa_column=Column(_choice(TradingState), nullable=False))
+    state: TradingState = Field(sa_column=Column(choice(TradingState), nullable=False))
     generation: int = Field(sa_column=Column(Integer, nullable=False))
     halt: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
 
@@ -366,7 +275,7 @@ class BreakerRow(SQLModel, table=True):
     __tablename__ = "breakers"
 
     venue: str = Field(sa_column=Column(String(32), primary_key=True))
-    state: BreakerState = Field(sa_column=Column(_choice(BreakerState), nullable=False))
+    state: BreakerState = Field(sa_column=Column(choice(BreakerState), nullable=False))
     since: datetime | None = Field(default=None, sa_column=Column(Utc))
     reason: str | None = Field(default=None, sa_column=Column(String(500)))
 

@@ -24,22 +24,19 @@ from shutil import copyfile
 from typing import Any, TypeVar
 
 from bot import house, parts
-from bot.parts import Chat, Ids, Trading
+from bot.parts import Chat, Ids
 from bot.playground import CallbackAnswer, Message, Playground, PlaygroundPerson, serve
 from bot.playground.records import Button as ChatButton
 from bot.playground.records import Change
 from bot.settings import Settings, load_settings
 from bot.telegram.front import Front
 from execution import booking
-from execution.desk import Desk
-from execution.executor import Executor
+from execution.halt_file import HaltFile
 from execution.market import Market
 from execution.migrations import upgrade
 from execution.receiving import SignalKey
-from execution.reconcile import Reconciler
 from execution.store import Store, Transaction
 from execution.store.chat import Button
-from execution.trading import Brake
 from execution.types import (
     Candle,
     Order,
@@ -148,29 +145,19 @@ class FrontDesk:
         clock, config = self.clock, house.config(self.settings)
         store = Store(self.settings.database.url, journal_key=b"k" * 32, clock=clock, new_id=Ids())
         self.paper = PaperVenue("main", self.folder / "paper.db", clock, market=self.prices)
-        venues, brake = {"main": self.paper}, Brake()
-        self.brake = brake
+        venues = {"main": self.paper}
         market = Market(venues, clock=clock, currency="USDT", at_par=("USDT", "USDC", "USD"))
-        brake.follow(store.read_now(lambda tx: tx.trading()).state)
-        executor = Executor(
+        self.side = parts.assemble(
             store=store,
             market=market,
             venues=venues,
             config=config,
-            brake=brake,
             install="tests",
             jitter=Random(1),
             started_at=clock(),
+            halt_file=HaltFile(self.folder / "HALT"),
         )
-        decide = executor.decide
-        self.side = Trading(
-            store=store,
-            desk=Desk(store=store, market=market, config=config, brake=brake, decide=decide),
-            market=market,
-            venues=venues,
-            executor=executor,
-            reconciler=Reconciler(store=store, market=market, venues=venues, config=config),
-        )
+        self.brake = self.side.brake
         front = parts.front(self.settings, self.side, started_at=clock())
         self.front: Front = replace(front, clock=clock)
         self._chat: Chat | None = None
@@ -234,7 +221,7 @@ class FrontDesk:
         tasks.append(asyncio.create_task(side.reconciler.run("main")))
         await until(lambda: feed.reconciled_at)
         tasks.append(asyncio.create_task(side.executor.run()))
-        tasks.append(asyncio.create_task(side.reconciler.prove_halts()))
+        tasks.append(asyncio.create_task(side.prover.run()))
 
     async def stop(self, *names: str) -> None:
         """Cancel these, in the middle of whatever they do."""

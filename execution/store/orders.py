@@ -8,11 +8,12 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, exists, func, insert, select
 
+from execution.columns import Utc
 from execution.errors import Corrupt
 from execution.orders import ENTRY
 from execution.store.positions import BY_TIME, FILLS, Positions
 from execution.store.records import Codec, columns_of, rows_in, rows_where, swap
-from execution.tables import OrderRow, TicketRow, Utc
+from execution.tables import OrderRow, TicketRow
 from execution.types import Fill, Order, OrderState, TicketState
 
 _ORDERS = Codec(Order, OrderRow)

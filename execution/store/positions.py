@@ -15,9 +15,10 @@ from sqlalchemy import Connection, Table, bindparam, delete, select, tuple_
 from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+from execution.columns import Utc
 from execution.positions import Position, Realized, fold
 from execution.store.records import Codec, columns_of, rows_where
-from execution.tables import FillRow, PositionRow, ResultRow, Utc
+from execution.tables import FillRow, PositionRow, ResultRow
 from execution.types import Fill
 
 FILLS = Codec(Fill, FillRow)

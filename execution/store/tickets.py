@@ -12,9 +12,10 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, Integer, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+from execution.columns import Utc
 from execution.errors import Corrupt
 from execution.store.records import Codec, columns_of, rows_in, rows_where, swap
-from execution.tables import SignalKeyRow, SignalRow, TicketRow, Utc, VoteRow
+from execution.tables import SignalKeyRow, SignalRow, TicketRow, VoteRow
 from execution.types import Side, Signal, Ticket, TicketState, Vote
 
 _SIGNAL: TypeAdapter[Signal] = TypeAdapter(Signal)

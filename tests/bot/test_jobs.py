@@ -24,7 +24,7 @@ async def test_ticks_expire_tickets(desk: FrontDesk) -> None:
     ticks = scheduler(desk=desk.side.desk, daily=daily, vetoes=desk.chat.vetoes)
     assert {job.id for job in ticks.get_jobs()} == {
         "expire tickets", "forget old signal keys", "write the day's entry",
-        "watch veto windows", "store a halt", "remind at half time",
+        "watch veto windows", "take the HALT file", "remind at half time",
     }  # fmt: skip
     desk.clock.advance(299)
     await desk.side.desk.expire()
@@ -59,12 +59,12 @@ async def test_halt_that_could_not_be_stored_is_stored_when_it_can(desk: FrontDe
     with desk.broken_database():
         with pytest.raises(StoreUnavailable):
             await desk.side.desk.halt(person=ana, reason="too wild")
-        await desk.side.desk.save_halt()
-    await desk.side.desk.save_halt()
+        await desk.side.desk.take_halt_file()
+    await desk.side.desk.take_halt_file()
     halted = desk.read(lambda tx: tx.trading())
     assert halted.halt is not None
     assert (halted.state, halted.halt.name, halted.halt.reason) == ("halted", "Ana", "too wild")
 
     head = desk.head()
-    await desk.side.desk.save_halt()
+    await desk.side.desk.take_halt_file()
     assert desk.head() == head, "and once"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from execution import approval, booking, trading
+from execution import approval, booking, stopping, trading
 from execution.approval import Policy, Role, Rule
 from execution.events import EventKind
 from execution.store import Store, Transaction
@@ -303,7 +303,7 @@ class TestSweeping:
     HALT = Halt(by="tg:2", name="Ana", at=NOW, reason="news")
 
     def sweep(self, store: Store) -> None:
-        store.write_now(lambda tx: booking.sweep(tx, actor="tg:2"))
+        store.write_now(lambda tx: stopping.sweep(tx, actor="tg:2"))
 
     @pytest.fixture
     def halted(self, store: Store) -> Store:
@@ -327,13 +327,13 @@ class TestSweeping:
 
         def ended(tx: Transaction) -> set[str]:
             tickets = tx.tickets.in_state(TicketState.CANCELED)
-            return {one.id for one in tickets if one.reason == booking.HALTED}
+            return {one.id for one in tickets if one.reason == stopping.HALTED}
 
         assert halted.read_now(ended) == {"T-pending", "T-approved", "W-planned"}
         (denied,) = [
             one
             for one in halted.read_now(lambda tx: tx.orders.in_state(OrderState.DENIED))
-            if one.reason == booking.HALTED
+            if one.reason == stopping.HALTED
         ]
         assert denied.id == "O-planned"
         halt = halted.read_now(lambda tx: tx.trading()).halt
@@ -346,7 +346,7 @@ class TestSweeping:
         assert {one.id for one in asked} == {
             f"O-{state}" for state in ("sending", "in_doubt", "working", "canceling", "stuck")
         }
-        assert {one.cancel_reason for one in asked} == {booking.HALTED}
+        assert {one.cancel_reason for one in asked} == {stopping.HALTED}
 
     def test_doing_it_again_changes_nothing(self, halted: Store) -> None:
         """Whoever proves the halt does it again, in case a crash came between."""

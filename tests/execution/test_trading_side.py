@@ -29,23 +29,21 @@ from fastapi import FastAPI
 
 from bot.api import api
 from bot.notifier import undelivered
-from bot.parts import Ids
+from bot.parts import Ids, Trading, assemble
 from bot.telegram import cards
 from execution import booking, editing
 from execution.approval import Policy, Role, Rule, When
 from execution.config import Config
-from execution.desk import Desk, Person
+from execution.desk import Person
 from execution.errors import NotPossible, StoreUnavailable, VenueUnavailable
-from execution.executor import Executor
+from execution.halt_file import HaltFile
 from execution.market import Market
 from execution.migrations import upgrade
 from execution.outcome import Outcome
 from execution.pricing import PriceTerms
 from execution.receiving import SignalKey
-from execution.reconcile import Reconciler
 from execution.risk import Limits
 from execution.store import Store
-from execution.trading import Brake
 from execution.types import (
     Mode,
     Order,
@@ -143,15 +141,15 @@ class LateTrades(PaperVenue):
 class Worker:
     """One process's trading side."""
 
-    store: Store
-    desk: Desk
-    market: Market
+    side: Trading
     venues: Mapping[str, PaperVenue]
-    executor: Executor
-    reconciler: Reconciler
     clock: Clock
     running: list[asyncio.Task[None]] = field(default_factory=list)
     commits: int = 0
+
+    def __post_init__(self) -> None:
+        self.store, self.desk, self.market = self.side.store, self.side.desk, self.side.market
+        self.executor, self.reconciler = self.side.executor, self.side.reconciler
 
     def run(self, *, keeps_executor: bool = True) -> None:
         """Start everything that `bot/app.py` keeps running, each started again when it dies."""
@@ -163,7 +161,7 @@ class Worker:
                 except Exception:  # noqa: BLE001  # as `App._keep`
                     await asyncio.sleep(0.05)
 
-        work = [self.reconciler.prove_halts, *([self.executor.run] if keeps_executor else [])]
+        work = [self.side.prover.run, *([self.executor.run] if keeps_executor else [])]
         for name in self.venues:
             work += [
                 lambda name=name: self.market.run(name),
@@ -225,33 +223,23 @@ async def worker(
     store = Store(url, journal_key=b"k" * 32, clock=clock, new_id=Ids())
     named = {venue.name: venue for venue in venues}
     market = Market(named, clock=clock, currency="USDT", at_par=("USDT", "USDC", "USD"))
-    brake = Brake()
-    brake.follow(store.read_now(lambda tx: tx.trading()).state)
-    executor = Executor(
+    side = assemble(
         store=store,
         market=market,
         venues=named,
         config=rules,
-        brake=brake,
         install="tests",
         jitter=Random(1),
         started_at=clock(),
+        halt_file=HaltFile(folder / "HALT"),
     )
-    made = Worker(
-        store=store,
-        desk=Desk(store=store, market=market, config=rules, brake=brake, decide=executor.decide),
-        market=market,
-        venues=named,
-        executor=executor,
-        reconciler=Reconciler(store=store, market=market, venues=named, config=rules),
-        clock=clock,
-    )
+    made = Worker(side=side, venues=named, clock=clock)
 
     def count() -> None:
         made.commits += 1
 
     store.on_commit(count)
-    await executor.recover()
+    await made.executor.recover()
     try:
         yield made
     finally:
@@ -428,7 +416,7 @@ async def test_a_halt_is_not_done_while_an_order_rests_at_a_removed_venue(tmp_pa
         two.run()
         await two.ready()
         await two.desk.halt(person=ANA_P, reason="")
-        assert await two.reconciler.left() != []
+        assert await two.side.prover.left() != []
 
 
 async def test_an_approved_ticket_of_a_removed_venue_ends_and_is_told(tmp_path: Path) -> None:

@@ -22,20 +22,18 @@ from zoneinfo import ZoneInfo
 from bot.charts import Charts
 from bot.news import News
 from bot.notifier import Notifier
+from bot.parts import assemble
 from bot.telegram.chat import Later, Sent, Tokens
 from bot.telegram.faces import Face, Look
 from bot.telegram.tokens import Buttons
 from execution.approval import Policy, Role, Rule, When
 from execution.config import Config
-from execution.desk import Desk
 from execution.events import EventKind
-from execution.executor import Executor
+from execution.halt_file import HaltFile
 from execution.market import Market
 from execution.pricing import PriceTerms
-from execution.reconcile import Reconciler
 from execution.risk import Limits
 from execution.store import Store
-from execution.trading import Brake
 from execution.types import OrderType, Size, SizeKind
 from tests.simulation.client import SimVenue
 
@@ -202,14 +200,13 @@ class Process:
     def __init__(self, around: Around, room: Room, config: Config) -> None:
         self.around = around
         self.config = config
-        self.brake = Brake()
         self.dead = False
         self._room = room
         self.tasks: list[asyncio.Task[None]] = []
 
     def build(self, venue: SimVenue) -> None:
         """Every part, as `bot/parts.py` builds them."""
-        around, config, brake = self.around, self.config, self.brake
+        around, config = self.around, self.config
         self.store = Store(
             around.url,
             journal_key=JOURNAL_KEY,
@@ -220,27 +217,18 @@ class Process:
         )
         venues = {"main": venue}
         self.market = Market(venues, clock=around.clock, currency="USDT", at_par={"USDT", "USD"})
-        brake.follow(self.store.read_now(lambda tx: tx.trading()).state)
-        self.executor = Executor(
+        side = assemble(
             store=self.store,
             market=self.market,
             venues=venues,
             config=config,
-            brake=brake,
             install="simulation",
             jitter=Random(around.random.random()),
             started_at=around.clock(),
+            halt_file=HaltFile.beside(around.url),
         )
-        self.desk = Desk(
-            store=self.store,
-            market=self.market,
-            config=config,
-            brake=brake,
-            decide=self.executor.decide,
-        )
-        self.reconciler = Reconciler(
-            store=self.store, market=self.market, venues=venues, config=config
-        )
+        self.brake, self.desk = side.brake, side.desk
+        self.executor, self.reconciler, self.prover = side.executor, side.reconciler, side.prover
         look = Look(zone=ZoneInfo("UTC"), currency="USDT", max_price_drift=D("0.003"))
         self.notifier = Notifier(
             store=self.store,
@@ -256,12 +244,12 @@ class Process:
         await self.store.write(lambda tx: tx.journal.add(EventKind.STARTED, tx.now, version="0"))
         forever = {
             "executor": self.executor.run,
-            "halts": self.reconciler.prove_halts,
+            "halts": self.prover.run,
             "notifier": self.notifier.run,
             "market": partial(self.market.run, "main"),
             "reconcile": partial(self.reconciler.run, "main"),
             "expire": partial(_every_second, self.desk.expire),
-            "store a halt": partial(_every_second, self.desk.save_halt),
+            "take the HALT file": partial(_every_second, self.desk.take_halt_file),
         }
         for name, work in forever.items():
             self.tasks.append(asyncio.create_task(self._keep(name, work), name=name))

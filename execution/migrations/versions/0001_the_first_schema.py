@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from execution.tables import Money, Span, Utc
+from execution.columns import Money, Span, Utc
 
 revision = "0001"
 down_revision = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from execution.tables import Money, Utc
+from execution.columns import Money, Utc
 
 revision = "0004"
 down_revision = "0003"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from execution.tables import Span, Utc
+from execution.columns import Span, Utc
 
 revision = "0005"
 down_revision = "0004"

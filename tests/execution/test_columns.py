@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Dialect
 from sqlalchemy.dialects import postgresql, sqlite
 
-from execution.tables import Money, Utc
+from execution.columns import Money, Utc
 
 D = Decimal
 SQLITE, POSTGRESQL = sqlite.dialect(), postgresql.dialect()
