@@ -13,11 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from bot import shapes
 from bot.problems import problem
 from bot.shapes import Json
-from bot.telegram import replies
+from bot.telegram import pausing
 from bot.telegram.front import Front
 from bot.telegram.silence import silence
 from execution import reports
 from execution.desk import Person
+from execution.equity import day_start
 from execution.errors import NotPossible, StoreUnavailable
 from execution.store import Transaction
 from execution.types import OrderState, TicketState
@@ -63,7 +64,9 @@ def api(front: Front, token: str | None) -> APIRouter:
         view = await front.status()
         lost = await front.store.read(silence)
         heard = {"telegram": None if lost is None else lost.data["reason"]}
-        return shapes.status_json(view) | heard
+        unsaved = front.desk.unsaved_halt
+        halted = {} if unsaved is None else shapes.unsaved_json(unsaved)
+        return shapes.status_json(view) | heard | halted
 
     @router.get("/tickets/{id}")
     async def ticket(id: str) -> Response:
@@ -78,7 +81,7 @@ def api(front: Front, token: str | None) -> APIRouter:
         """What our own fills bought and have not sold; all of it on one page."""
 
         def read(tx: Transaction) -> Json:
-            start = reports.day_start(tx.now, front.look.zone)
+            start = day_start(tx.now, front.look.zone)
             views = [
                 view
                 for view in reports.positions(tx, front.market, start)
@@ -184,7 +187,7 @@ def _changes(router: APIRouter, front: Front) -> None:
     @router.post("/resume", response_model=None)
     async def resume() -> Response:
         """Trade again at once; answers what restarts and what does not."""
-        plan = replies.plan_lines(await front.status())
+        plan = pausing.plan(await front.plan(), front.config.sources, front.look)
         try:
             trading = await front.desk.resume(person=API)
         except NotPossible as error:

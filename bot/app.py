@@ -32,6 +32,7 @@ from bot.settings import Settings, SettingsError
 from bot.telegram.front import Front
 from bot.telegram.webhook import webhook
 from bot.web import web
+from execution.desk import Person
 from execution.errors import StoreUnavailable, VenueMisconfigured
 from execution.events import EventKind
 from execution.venues.market_data import MarketData
@@ -45,6 +46,7 @@ CALM = 1.0
 LAST_REQUESTS = 2
 """Seconds that HTTP requests are given when the process stops."""
 
+_THE_HOST = Person(id="host:SIGUSR1", name="SIGUSR1 on the host")
 Work = Callable[[], Coroutine[Any, Any, None]]
 
 
@@ -109,6 +111,8 @@ class App:
         self._ending = ending
         self._troubles: dict[str, tuple[datetime, str]] = {}
         self._stop = asyncio.Event()
+        self._halt = asyncio.Event()
+        """Set by SIGUSR1."""
         self._misconfigured: SettingsError | None = None
 
     async def run(self, *beside: Callable[[Trading], Coroutine[Any, Any, None]]) -> None:
@@ -120,6 +124,8 @@ class App:
             SettingsError: something in the settings or on this machine does not allow to start.
             AlreadyRunning: another process works on this database.
         """
+        # First of all: who has no handler for it is ended by this signal.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self._halt.set)
         # Asked for before anything is made: a key, a database, a lock.
         self._settings.require_token()
         self._settings.require_chat_id()
@@ -138,10 +144,7 @@ class App:
         chat = parts.chat(self._settings, side, front)
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
-        await side.executor.recover()
-        await side.store.write(
-            lambda tx: tx.journal.add(EventKind.STARTED, tx.now, version=VERSION)
-        )
+        await self._recover(side)
         metrics = Metrics(side.store)
         await metrics.start()
         server = self._server(self._web(side, chat, front, metrics, ids))
@@ -158,9 +161,10 @@ class App:
             vetoes=chat.vetoes,
         )
         ticks.start()
-        work = _forever(side, chat) | {
-            f"beside {n}": partial(b, side) for n, b in enumerate(beside)
+        work = forever(self._settings, side, chat) | {
+            "SIGUSR1": partial(self._halt_when_signaled, side)
         }
+        work |= {f"beside {n}": partial(b, side) for n, b in enumerate(beside)}
         tasks = [
             asyncio.create_task(self._keep(name, one), name=name) for name, one in work.items()
         ]
@@ -176,6 +180,28 @@ class App:
     def stop(self) -> None:
         """Ask it to stop, as SIGTERM does."""
         self._stop.set()
+
+    async def _recover(self, side: Trading) -> None:
+        """Halt if that was asked for meanwhile, then make safe what a dead process left behind."""
+        await self._halt_if_signaled(side)
+        await side.desk.take_halt_file()
+        await side.executor.recover()
+        await side.store.write(
+            lambda tx: tx.journal.add(EventKind.STARTED, tx.now, version=VERSION)
+        )
+
+    async def _halt_when_signaled(self, side: Trading) -> None:
+        """Halt at each SIGUSR1: `kill -USR1` works where the command line has no settings."""
+        while True:
+            await self._halt.wait()
+            await self._halt_if_signaled(side)
+
+    async def _halt_if_signaled(self, side: Trading) -> None:
+        if not self._halt.is_set():
+            return
+        self._halt.clear()
+        with contextlib.suppress(StoreUnavailable):  # the file HALT keeps it
+            await side.desk.halt(person=_THE_HOST, reason="")
 
     async def _keep(self, name: str, work: Work) -> None:
         """Run a task for ever; one that fails is told in /readyz and started again."""
@@ -253,14 +279,20 @@ class App:
         return states | fresh
 
 
-def _forever(side: Trading, chat: Chat) -> dict[str, Work]:
+def forever(settings: Settings, side: Trading, chat: Chat) -> dict[str, Work]:
     """Every task that runs for ever, by name."""
     work: dict[str, Work] = {
         "executor": side.executor.run,
         "halts": side.prover.run,
+        "accounts": side.accounts.run,
+        "alarms": side.alarms.run,
         "notifier": chat.notifier.run,
+        "panel": chat.panel.run,
         "intake": chat.intake.run,
     }
+    beat = parts.heartbeat(settings, side, chat)
+    if beat is not None:
+        work["heartbeat"] = beat.run
     for name in side.venues:
         work[f"market {name}"] = partial(side.market.run, name)
         work[f"reconcile {name}"] = partial(side.reconciler.run, name)

@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
+from difflib import get_close_matches
 from pathlib import Path
 
 from bot.people import roles
-from bot.settings import Settings, SettingsError
-from bot.settings.sections import RuleSettings, VenueSettings
+from bot.settings import Settings, SettingsError, load_limit
+from bot.settings.sections import Risk, RuleSettings, VenueSettings
 from bot.sources.mapping import FieldMap
 from bot.sources.source import Source, SourceKind
+from execution import limits
 from execution.approval import Policy, Rule, When
 from execution.config import Config, SourceTerms
 from execution.pricing import PriceTerms
@@ -27,28 +29,11 @@ from execution.venues.venue import Venue
 
 def config(settings: Settings) -> Config:
     """The house rules."""
-    risk, execution = settings.risk, settings.execution
+    execution = settings.execution
     zone = settings.general.timezone
     return Config(
         policy=policy(settings),
-        limits=Limits(
-            max_order_notional=risk.max_order_notional,
-            max_signal_age=risk.max_signal_age,
-            max_position_notional=risk.max_position_notional,
-            max_open_orders=risk.max_open_orders,
-            max_open_positions=risk.max_open_positions,
-            max_orders_per_minute=risk.max_orders_per_minute,
-            max_price_deviation=risk.max_price_deviation,
-            max_spread=risk.max_spread,
-            min_quote_reserve=risk.min_quote_reserve,
-            symbols=None if risk.symbols is None else frozenset(risk.symbols),
-            sides=None if risk.sides is None else frozenset(risk.sides),
-            trading_hours=risk.trading_hours,
-            cooldown_after_loss=risk.cooldown_after_loss,
-            duplicate_window=risk.duplicate_window,
-            stop_loss_required=risk.stop_loss_required,
-            zone=zone,
-        ),
+        limits=_limits(settings.risk, zone),
         prices=PriceTerms(
             order_type=OrderType(execution.order_type),
             slippage_tolerance=execution.slippage_tolerance,
@@ -67,6 +52,54 @@ def config(settings: Settings) -> Config:
         max_retries=execution.max_retries,
         retry_delay=execution.retry_delay,
         reconcile_every=execution.reconcile_every,
+    )
+
+
+def limit(key: str, typed: str) -> object:
+    """The value of one limit as somebody types it, read as the settings are; `off` switches it off.
+
+    Raises:
+        SettingsError: there is no such limit, or it cannot be read.
+        NotPossible: it cannot be switched off.
+    """
+    known = limit_key(key)
+    if typed.strip().lower() == "off":
+        return limits.off(known)
+    return getattr(_limits(load_limit(known, typed), UTC), known)
+
+
+def limit_key(typed: str) -> str:
+    """The limit of this name.
+
+    Raises:
+        SettingsError: there is none.
+    """
+    if typed in limits.TIGHTER:
+        return typed
+    (nearest,) = get_close_matches(typed, limits.TIGHTER, n=1, cutoff=0.0)
+    raise SettingsError(f"There is no such limit; the nearest is {nearest}")
+
+
+def _limits(risk: Risk, zone: tzinfo) -> Limits:
+    return Limits(
+        max_order_notional=risk.max_order_notional,
+        max_signal_age=risk.max_signal_age,
+        max_position_notional=risk.max_position_notional,
+        max_open_orders=risk.max_open_orders,
+        max_open_positions=risk.max_open_positions,
+        max_orders_per_minute=risk.max_orders_per_minute,
+        max_daily_loss=risk.max_daily_loss,
+        max_drawdown=risk.max_drawdown,
+        max_price_deviation=risk.max_price_deviation,
+        max_spread=risk.max_spread,
+        min_quote_reserve=risk.min_quote_reserve,
+        symbols=None if risk.symbols is None else frozenset(risk.symbols),
+        sides=None if risk.sides is None else frozenset(risk.sides),
+        trading_hours=risk.trading_hours,
+        cooldown_after_loss=risk.cooldown_after_loss,
+        duplicate_window=risk.duplicate_window,
+        stop_loss_required=risk.stop_loss_required,
+        zone=zone,
     )
 
 

@@ -32,6 +32,8 @@ KINDS: Mapping[EventKind, str] = {
     EventKind.VENUE_DOWN: "error",
     EventKind.VENUE_UP: "error",
     EventKind.VENUE_CLOCK: "error",
+    EventKind.VENUE_CLOCK_STOP: "error",
+    EventKind.VENUE_CLOCK_OVER: "error",
     EventKind.REMINDER: "reminder",
     EventKind.DAILY: "daily",
 }

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
+from math import nan
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from bot.notifier import undelivered
 from execution import orders
+from execution.equity import StopKind
 from execution.events import Event, EventKind
 from execution.store import Store, Transaction
 from execution.types import TicketState, TradingState
@@ -30,6 +32,15 @@ _ENDS = frozenset(
     {EventKind.TICKET_DONE, EventKind.TICKET_FAILED, EventKind.TICKET_CANCELED,
      EventKind.TICKET_EXPIRED, EventKind.TICKET_REJECTED, EventKind.TICKET_REFUSED}
 )  # fmt: skip
+
+_OF_ACCOUNTS = {
+    "day_result": "What the accounting day came to, in general.currency.",
+    "equity": "Equity of all venues, in general.currency.",
+    "equity_mark": "The highest equity, which drawdown counts from.",
+    "drawdown": "How far equity is below it, as a share.",
+    "reading_age_seconds": "How long ago these were read.",
+}
+"""Gauges of the last reading of the accounts."""
 
 
 class Metrics:
@@ -62,6 +73,15 @@ class Metrics:
         self._unknown = Gauge(
             "countersign_orders_unknown", "Orders in doubt or stuck.", registry=kept
         )
+        self._accounts = {
+            name: Gauge(f"countersign_{name}", h, registry=kept) for name, h in _OF_ACCOUNTS.items()
+        }
+        self._stopped = Gauge(
+            "countersign_entries_stopped",
+            "1 while this rule stopped entries.",
+            ["rule"],
+            registry=kept,
+        )
 
     async def start(self) -> None:
         """Count from here on."""
@@ -85,6 +105,25 @@ class Metrics:
             self._tickets.labels(state=str(state)).set(tx.tickets.count(state))
         self._orders.set(len(tx.orders.in_state(*orders.LIVE)))
         self._unknown.set(len(tx.orders.in_state(*orders.UNKNOWN)))
+        self._read_accounts(tx)
+
+    def _read_accounts(self, tx: Transaction) -> None:
+        """The last reading; what it could not tell is no number."""
+        last = tx.accounts.standing()
+        day = None if last is None else last.day
+        figures = {
+            "day_result": None if day is None else day.total,
+            "equity": None if last is None else last.equity,
+            "equity_mark": None if last is None else last.mark,
+            "drawdown": None if last is None else last.drawdown,
+        }
+        for name, figure in figures.items():
+            self._accounts[name].set(nan if figure is None else float(figure))
+        age = nan if last is None else (tx.now - last.at).total_seconds()
+        self._accounts["reading_age_seconds"].set(age)
+        stopped = {stop.kind for stop in tx.accounts.stops()}
+        for kind in StopKind:
+            self._stopped.labels(rule=f"max_{kind}").set(kind in stopped)
 
     def _count(self, event: Event) -> None:
         self._events.labels(kind=str(event.kind)).inc()

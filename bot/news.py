@@ -7,47 +7,30 @@ of the card. Reads stored rows and market data; sends nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from decimal import Decimal
 from types import MappingProxyType
 
+from bot import desk_news
 from bot.bursts import Counted
 from bot.loudness import Loudness, loudness
+from bot.message import Message, once
 from bot.pictures import CandlePicture
-from bot.telegram import cards, daily, doubts, figures, lines, messages, notices, policies, replies
+from bot.telegram import cards, doubts, figures, lines, messages, notices, pairs, replies
 from bot.telegram.faces import Face, Look
 from bot.telegram.pace import Urgency
-from execution import approval, reports
+from execution import approval, reports, trading
 from execution.approval import Role
 from execution.booking import TESTED
 from execution.events import Event, EventKind
 from execution.market import INTERVAL, Market
+from execution.pairs import told
 from execution.reports import TicketView
 from execution.stopping import HALTED
 from execution.store import Transaction
 from execution.types import Mode, OrderState, TicketState, VoteKind
 
 AUDIENCE = "chat"
-
-
-@dataclass(frozen=True)
-class Message:
-    """A new message: what it says, about what, and which card it answers."""
-
-    face: Face
-    subject: str
-    """`ticket:`, `doubt:<ticket>` and `halt:<seq>` are edited later; `event:<seq>` is said once."""
-    ticket: str | None = None
-    """The ticket its buttons are about."""
-    revision: int = 0
-    reply_to: str | None = None
-    picture: CandlePicture | None = None
-    silent: bool = False
-    """It does not ring."""
-    edits: bool = False
-    """It is no new message: the one about its subject says this now."""
-    urgency: Urgency = Urgency.NEWS
 
 
 class News:
@@ -66,6 +49,7 @@ class News:
         self._notify = notify
         self._market = market
         self._look = look
+        self._of_the_desk = desk_news.DeskNews(market=market, look=look)
 
     def of(self, tx: Transaction, event: Event) -> Message | None:
         """The new message an event deserves; None for what an edit shows, or nobody wants."""
@@ -78,25 +62,11 @@ class News:
     def _message(self, tx: Transaction, event: Event) -> Message | None:
         if event.ticket is not None:
             return self._about_ticket(tx, event)
-        mode = reports.gravest(self._market)
         if event.kind is EventKind.HALTED:
             return self._about_halt(tx, event)
         if event.kind is EventKind.HALT_NOT_DONE:
             return self._not_done(tx, event)
-        if event.kind is EventKind.DAILY:
-            return self._about_day(tx, event)
-        if event.kind is EventKind.POLICY_CHANGED:
-            changed = policies.changed(mode, event.data)
-            return None if changed is None else _once(event, changed)
-        if event.kind is EventKind.RESUMED:
-            return _once(event, replies.resumed(mode, event.data["name"], event.at, self._look))
-        if event.kind in _OF_VENUES:
-            return self._about_venue(tx, event)
-        if event.kind is EventKind.CHAT_MOVED:
-            return _once(event, notices.moved(mode, event.data["was"], event.data["to"]))
-        if event.kind is EventKind.CHAT_HEARD:
-            return self._about_silence(tx, event)
-        return None
+        return self._of_the_desk.message(tx, event)
 
     def card(self, tx: Transaction, ticket_id: str) -> tuple[Face, TicketView]:
         """A ticket's card as it stands now."""
@@ -116,6 +86,7 @@ class News:
                 ended=sweep.ended,
                 looks=messages.LOOKS_FOR_PROOF if done else 0,
                 trouble=None if sweep.venue.connected or done else sweep.venue.reason,
+                kept=sweep.kept,
             )
             for sweep in reports.sweeps(tx, self._market)
         ]
@@ -127,7 +98,7 @@ class News:
 
     def untold_halt(self, tx: Transaction, here: str) -> tuple[Event, Message] | None:
         """The present halt, while it does not stand in this chat: it goes before all other news."""
-        halt, event = tx.trading().halt, tx.journal.last(EventKind.HALTED)
+        halt, event = trading.standing_halt(tx.trading()), tx.journal.last(EventKind.HALTED)
         if halt is None or event is None or event.at != halt.at:
             return None
         post = tx.chat.post(AUDIENCE, f"halt:{event.seq}")
@@ -141,6 +112,13 @@ class News:
         since, signals = counted.first.at, counted.signals
         return messages.refusals(mode, source, signals, counted.codes, since, self._look)
 
+    def untold(self, event: Event) -> Message | None:
+        """What is said of an event whose message cannot be made; None where it would have had none."""
+        if event.kind not in ABOUT_PEOPLE:
+            return None
+        about = None if event.ticket is None else figures.short_id(event.ticket, ())
+        return once(event, notices.not_shown(reports.gravest(self._market), about))
+
     def not_shown(self, message: Message) -> Face:
         """What is said instead of a message that Telegram does not take."""
         about = None if message.ticket is None else figures.short_id(message.ticket, ())
@@ -152,14 +130,14 @@ class News:
 
     def _about_halt(self, tx: Transaction, event: Event) -> Message | None:
         """The checklist; of a halt that was lifted before it could be told, only that it was."""
-        halt = tx.trading().halt
+        halt = trading.standing_halt(tx.trading())
         if tx.chat.post(AUDIENCE, f"halt:{event.seq}") is not None:
             return None
         if halt is not None and halt.at == event.at:
             return self._checklist(tx, event)
         at = figures.clock_time(event.at, self._look.zone)
         text = f"Halted by {event.data['name']} at {at}, and resumed since."
-        return _once(event, replies.told(reports.gravest(self._market), text))
+        return once(event, replies.told(reports.gravest(self._market), text))
 
     def _not_done(self, tx: Transaction, event: Event) -> Message | None:
         """What is left of a halt; of several that could not be told in time, the last."""
@@ -168,44 +146,6 @@ class News:
             return None
         face = messages.not_done(reports.gravest(self._market), event.data["left"])
         return Message(face=face, subject=f"event:{event.seq}", urgency=Urgency.HALT)
-
-    def _about_silence(self, tx: Transaction, event: Event) -> Message:
-        """Nobody was heard for a while; since when and why is in the entry itself."""
-        since = datetime.fromisoformat(event.data["since"])
-        mode = reports.gravest(self._market)
-        face = notices.heard_again(mode, event.data["reason"], since, event.at, self._look)
-        return _once(event, face)
-
-    def _about_day(self, tx: Transaction, event: Event) -> Message:
-        """The daily message: it rings only when something is not clear."""
-        view = reports.day(tx, self._market, self._look.zone)
-        undelivered, others = int(event.data["undelivered"]), tx.tickets.recent_ids()
-        face = daily.daily(
-            view,
-            self._look,
-            at=event.at,
-            undelivered=undelivered,
-            head=(int(event.data["entry"]), event.data["mac"]),
-            shorts={t.ticket.id: figures.short_id(t.ticket.id, others) for t in view.working},
-        )
-        silent = not daily.concerns(view, undelivered)
-        return Message(face=face, subject=f"event:{event.seq}", silent=silent)
-
-    def _about_venue(self, tx: Transaction, event: Event) -> Message | None:
-        views = reports.venue_views(tx, self._market)
-        view = next((v for v in views if v.name == event.data["venue"]), None)
-        if view is None:
-            return None
-        if event.kind is EventKind.VENUE_UP:
-            return _once(event, messages.venue_up(view))
-        if event.kind is EventKind.ACCOUNT_FOUND:
-            held = dict(one.split("=") for one in event.data["holdings"].split())
-            amounts = {asset: Decimal(amount) for asset, amount in held.items()}
-            face = messages.account_found(view, amounts, int(event.data["orders"]))
-            return Message(face=face, subject=f"event:{event.seq}", silent=True)
-        if event.kind is EventKind.VENUE_CLOCK:
-            return _once(event, messages.clock_off(view, Decimal(event.data["seconds_ahead"])))
-        return _once(event, messages.venue_down(view.evolve(reason=event.data.get("reason"))))
 
     def _about_ticket(self, tx: Transaction, event: Event) -> Message | None:
         assert event.ticket is not None, "asked for events about tickets"
@@ -311,11 +251,8 @@ class News:
             stop=terms.stop_loss,
             targets=tuple(target.price for target in terms.take_profit),
             last=None if quote is None else quote.reference(terms.side),
+            test=terms.test,
         )
-
-
-def _once(event: Event, face: Face) -> Message:
-    return Message(face=face, subject=f"event:{event.seq}")
 
 
 def _short(tx: Transaction, view: TicketView) -> str:
@@ -368,6 +305,15 @@ def _conflict(view: TicketView, event: Event, look: Look, short: str) -> Face:
     return messages.conflict(view, trade, booked, shown, short=short)
 
 
+def _pair_blocked(view: TicketView, event: Event, look: Look, short: str) -> Face:
+    return pairs.blocked(view.ticket.mode, view.exchange, told(event), short=short)
+
+
+def _pair_released(view: TicketView, event: Event, look: Look, short: str) -> Face:
+    venue, symbol, name = (event.data[key] for key in ("venue", "symbol", "name"))
+    return pairs.released(view.ticket.mode, view.exchange, venue, symbol, name)
+
+
 def _moved(view: TicketView, event: Event, look: Look, short: str) -> Face | None:
     if view.ticket.state is not TicketState.PENDING:
         return None
@@ -402,33 +348,17 @@ _TOLD: dict[EventKind, Callable[[TicketView, Event, Look, str], Face | None]] = 
     EventKind.ORDER_NOT_ADOPTED: _not_adopted,
     EventKind.OVERFILL: _overfilled,
     EventKind.FILL_CONFLICT: _conflict,
+    EventKind.PAIR_BLOCKED: _pair_blocked,
+    EventKind.PAIR_RELEASED: _pair_released,
 }
 _DOUBTS = {
     EventKind.ORDER_IN_DOUBT: OrderState.IN_DOUBT,
     EventKind.ORDER_STUCK: OrderState.STUCK,
 }
 
-_OF_VENUES = frozenset(
-    {
-        EventKind.ACCOUNT_FOUND,
-        EventKind.VENUE_DOWN,
-        EventKind.VENUE_UP,
-        EventKind.VENUE_CLOCK,
-    }
-)
-
 ABOUT_PEOPLE = (
     frozenset(_TOLD)
-    | _OF_VENUES
-    | {
-        EventKind.CHAT_HEARD,
-        EventKind.CHAT_MOVED,
-        EventKind.DAILY,
-        EventKind.HALTED,
-        EventKind.HALT_NOT_DONE,
-        EventKind.POLICY_CHANGED,
-        EventKind.REMINDER,
-        EventKind.RESUMED,
-    }
+    | desk_news.TOLD
+    | {EventKind.HALTED, EventKind.HALT_NOT_DONE, EventKind.REMINDER}
 )
 """Events that may become a message: what `undelivered` counts."""

@@ -10,20 +10,21 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
 from bot.bursts import Bursts
 from bot.charts import Charts
-from bot.news import ABOUT_PEOPLE, AUDIENCE, Message, News
+from bot.message import Message
+from bot.news import ABOUT_PEOPLE, AUDIENCE, News
 from bot.pictures import CandlePicture
 from bot.telegram import moving
 from bot.telegram.chat import Full, Gone, Later, Moved, Refused, Sent, TelegramChat, Tokens
 from bot.telegram.faces import Face
 from bot.telegram.pace import Urgency
 from bot.telegram.tokens import Buttons
-from execution import approval
+from execution import approval, trading
 from execution.errors import StoreUnavailable
 from execution.events import Event
 from execution.store import Store, Transaction
@@ -42,6 +43,16 @@ _REFUSED_PAUSE = 15.0
 _IDLE = 0.5
 _AFTER_ORDERS = 0.03
 """Seconds after a bell before the journal is read: an order on its way needs the interpreter more."""
+_FAULTS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    StopIteration,
+    TypeError,
+    ValueError,
+)
+"""What goes wrong in making one message. It must not silence all others; a database's error is none."""
 
 
 class Notifier:
@@ -63,6 +74,8 @@ class Notifier:
         self._bursts = Bursts()
         self._owed: dict[str, Face] = {}
         """Counting messages that must say more, by subject."""
+        self._unstored: Callable[[Transaction], None] | None = None
+        """What was said and is not stored: before it is, nothing else is said, nor the same again."""
         self._news_from = self._edits_from = 0.0
         """When Telegram's limits leave room again, by the loop's clock."""
         self._settled_in: int | None = None
@@ -105,6 +118,7 @@ class Notifier:
     async def _tell(self) -> bool:
         """Say what happened since the cursor, one event after the other; False when room runs out."""
         while True:
+            await self._store_said()
             here = str(self._chat.chat_id)
             halt = await self._store.read(partial(self._news.untold_halt, here=here))
             if halt is not None:
@@ -126,7 +140,7 @@ class Notifier:
             """Up to where nothing is to be said, and the first event that deserves a message."""
             silent = None
             for event in tx.journal.after(tx.chat.cursor(AUDIENCE) or 0, limit=_AT_ONCE):
-                message = self._news.of(tx, event)
+                message = self._of(tx, event)
                 if message is not None:
                     return silent, event, message
                 silent = event.seq
@@ -142,6 +156,14 @@ class Notifier:
         else:
             await self._send(event, message)
         return True
+
+    def _of(self, tx: Transaction, event: Event) -> Message | None:
+        """The message an event deserves; for one that cannot be made, that there is one."""
+        try:
+            return self._news.of(tx, event)
+        except _FAULTS as error:
+            log.critical("entry %s cannot be told: %s", event.seq, error, exc_info=error)
+            return self._news.untold(event)
 
     async def _told(self, seq: int) -> None:
         await self._store.write(lambda tx: tx.chat.advance(AUDIENCE, seq))
@@ -162,20 +184,12 @@ class Notifier:
         tokens, picture = await asyncio.gather(
             self._tokens(message), self._in_time(message.subject, message.picture)
         )
-        card = message.reply_to and await self._post(message.reply_to)
         face = message.face
         try:
-            sent = await self._chat.say(
-                face,
-                tokens,
-                reply_to=card.number if card and self._is_here(card) else None,
-                picture=picture,
-                silent=message.silent,
-                urgency=message.urgency,
-            )
+            sent, drawn = await self._say_with(picture, message, tokens)
         except Refused as error:
             log.error("Telegram refuses the message about %s: %s", message.subject, error)
-            face, picture, tokens = self._news.not_shown(message), None, {}
+            face, drawn, tokens = self._news.not_shown(message), False, {}
             sent = await self._say_plainly(face)
 
         def work(tx: Transaction) -> None:
@@ -187,7 +201,7 @@ class Notifier:
                         subject=message.subject,
                         place=str(sent.place),
                         number=sent.number,
-                        has_picture=picture is not None,
+                        has_picture=drawn,
                         shown=_digest(face, tokens),
                         shown_seq=seq,
                         at=tx.now,
@@ -197,8 +211,40 @@ class Notifier:
                 tx.chat.advance(AUDIENCE, seq)
 
         self._troubled(None)
-        await self._store.write(work)
         self._edited[message.subject] = self._now()
+        self._unstored = work
+        await self._store_said()
+
+    async def _store_said(self) -> None:
+        """Store what was said last, if that is still to be done."""
+        if self._unstored is not None:
+            await self._store.write(self._unstored)
+            self._unstored = None
+
+    async def _say_with(
+        self, picture: bytes | None, message: Message, tokens: Tokens
+    ) -> tuple[Sent, bool]:
+        """Say it, without its picture where that is refused; whether it has one.
+
+        Raises:
+            Refused: its text is.
+        """
+        card = message.reply_to and await self._post(message.reply_to)
+        try:
+            sent = await self._chat.say(
+                message.face,
+                tokens,
+                reply_to=card.number if card and self._is_here(card) else None,
+                picture=picture,
+                silent=message.silent,
+                urgency=message.urgency,
+            )
+        except Refused as error:
+            if picture is None:
+                raise
+            log.warning("Telegram refuses the picture of %s: %s", message.subject, error)
+            return await self._say_with(None, message, tokens)
+        return sent, picture is not None
 
     async def _say_plainly(self, face: Face) -> Sent:
         """Say a sentence without anything to refuse in it.
@@ -280,7 +326,13 @@ class Notifier:
             anew = await self._store.read(lambda tx: self._news.card_anew(tx, ticket))
             await self._say(anew, seq, told=False)
             return
-        face, view = await self._store.read(lambda tx: self._news.card(tx, ticket))
+        try:
+            face, view = await self._store.read(lambda tx: self._news.card(tx, ticket))
+        except _FAULTS as error:
+            log.critical("the card of %s cannot be shown: %s", ticket, error, exc_info=error)
+            seen = post.evolve(shown_seq=seq)
+            await self._store.write(lambda tx: tx.chat.put(seen))
+            return
         tokens = await self._buttons.tokens_for(
             int(post.place), post.subject, view.ticket.revision, face
         )
@@ -291,9 +343,8 @@ class Notifier:
 
         def read(tx: Transaction) -> tuple[Post, Face] | None:
             post = tx.chat.newest(AUDIENCE, "halt:")
-            return (
-                None if post is None or tx.trading().halt is None else (post, self._news.halt(tx))
-            )
+            is_over = trading.standing_halt(tx.trading()) is None
+            return None if post is None or is_over else (post, self._news.halt(tx))
 
         found = await self._store.read(read)
         if found is not None and self._is_here(found[0]) and self._may_edit(found[0]):
@@ -329,6 +380,9 @@ class Notifier:
                 log.warning("the message about %s is gone from the chat", post.subject)
             except Refused as error:
                 log.error("Telegram refuses the edit of %s: %s", post.subject, error)
+                if picture is not None:
+                    await self._change(post, face, tokens, seq, urgency=urgency)
+                    return
             self._edited[post.subject] = self._now()
         has_picture = post.has_picture or picture is not None
         after = post.evolve(shown=shown, shown_seq=seq, has_picture=has_picture)
@@ -367,7 +421,7 @@ class Notifier:
     async def _draw(self, picture: CandlePicture) -> bytes | None:
         try:
             return await self._charts.draw(picture)
-        except BrokenProcessPool:
+        except Exception:  # the drawing's own: a card without its picture is a card
             log.exception("the picture of %s could not be drawn", picture.ticket)
             return None
         finally:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version as installed_version
 from random import Random, SystemRandom
 
@@ -19,8 +20,10 @@ from ulid import ULID
 from bot import house
 from bot.charts import Charts
 from bot.clock import Clock
+from bot.heartbeat import Heartbeat
 from bot.news import News
 from bot.notifier import Notifier
+from bot.panel import PinnedPanel
 from bot.people import roles
 from bot.settings import Settings, SettingsError
 from bot.telegram import moving
@@ -34,6 +37,8 @@ from bot.telegram.webhook import PATH
 from bot.vault import derive, master_key
 from bot.vetoes import Vetoes
 from execution import orders
+from execution.accounts import Accounts
+from execution.alarms import Alarms
 from execution.config import Config
 from execution.desk import Desk
 from execution.executor import Executor
@@ -42,7 +47,7 @@ from execution.market import Market
 from execution.migrations import upgrade
 from execution.proving import Prover
 from execution.reconcile import Reconciler
-from execution.store import Store
+from execution.store import Store, Transaction
 from execution.trading import Brake
 from execution.types import OrderState
 from execution.venues.market_data import MarketData
@@ -108,7 +113,9 @@ class Trading:
     executor: Executor
     reconciler: Reconciler
     prover: Prover
+    accounts: Accounts
     brake: Brake
+    alarms: Alarms
 
     async def close(self) -> None:
         """Let go of venues and the database."""
@@ -124,8 +131,10 @@ class Chat:
     room: TelegramChat
     intake: Intake
     notifier: Notifier
+    panel: PinnedPanel
     charts: Charts
     vetoes: Vetoes
+    hearing: Hearing
 
     async def close(self) -> None:
         """Let go of connections and the drawing process."""
@@ -153,6 +162,8 @@ def trading(
     if not halting:
         _demand_venues_of_open_orders(settings, store)
     config, venues = house.config(settings), house.venues(settings, now, prices)
+    if not halting:
+        _demand_same_accounts(venues, store)
     market = Market(
         venues,
         clock=now,
@@ -185,7 +196,7 @@ def assemble(
 ) -> Trading:
     """The trading side of these; it takes over whether the desk is halted, and starts nothing."""
     brake = Brake()
-    brake.follow(store.read_now(lambda tx: tx.trading()).state)
+    brake.follow(store.read_now(lambda tx: tx.trading()))
     if halt_file.is_there():
         brake.pull()
     executor = Executor(
@@ -198,23 +209,26 @@ def assemble(
         jitter=jitter,
         started_at=started_at,
     )
+    desk = Desk(
+        store=store,
+        market=market,
+        config=config,
+        brake=brake,
+        halt_file=halt_file,
+        decide=executor.decide,
+    )
     reconciler = Reconciler(store=store, market=market, venues=venues, config=config)
     return Trading(
         store=store,
-        desk=Desk(
-            store=store,
-            market=market,
-            config=config,
-            brake=brake,
-            halt_file=halt_file,
-            decide=executor.decide,
-        ),
+        desk=desk,
         market=market,
         venues=venues,
         executor=executor,
         reconciler=reconciler,
         prover=Prover(store=store, market=market, venues=venues, look=reconciler.look),
+        accounts=Accounts(store=store, market=market, config=config),
         brake=brake,
+        alarms=Alarms(store=store, halt=desk.alarm),
     )
 
 
@@ -234,6 +248,23 @@ def _demand_venues_of_open_orders(settings: Settings, store: Store) -> None:
             f"venues.{venue}: not set up any more, but {count} of our orders may be open there;"
             f" bring it back into {settings.path} until they have ended"
         )
+
+
+def _demand_same_accounts(venues: Mapping[str, Venue], store: Store) -> None:
+    """Orders and positions of one account must not pass for those of another.
+
+    Raises:
+        SettingsError: a venue's orders were sent to another exchange, or in another mode.
+    """
+    for name, venue in venues.items():
+        is_now = f"{venue.exchange} {venue.mode}"
+        was = store.write_now(partial(Transaction.account_of, venue=name, is_now=is_now))
+        if was != is_now:
+            store.close()
+            raise SettingsError(
+                f"venues.{name}: is {is_now} now, its orders here are of {was}: give the new account"
+                " another name, or a database.url of its own"
+            )
 
 
 def look(settings: Settings) -> Look:
@@ -302,6 +333,22 @@ def chat(settings: Settings, side: Trading, desk_front: Front) -> Chat:
         notifier=Notifier(
             store=side.store, chat=room, buttons=desk_front.buttons, charts=charts, news=news
         ),
+        panel=PinnedPanel(front=desk_front, chat=room),
         charts=charts,
         vetoes=Vetoes(store=side.store, desk=side.desk, hearing=hearing),
+        hearing=hearing,
+    )
+
+
+def heartbeat(settings: Settings, side: Trading, desk_chat: Chat) -> Heartbeat | None:
+    """What calls the watchdog elsewhere; None where none is set."""
+    url = settings.watchdog.heartbeat_url
+    if url is None:
+        return None
+    return Heartbeat(
+        url.get_secret_value(),
+        store=side.store,
+        market=side.market,
+        hearing=desk_chat.hearing,
+        reconcile_every=settings.execution.reconcile_every,
     )

@@ -29,6 +29,8 @@ class Somebody:
     person: Person
     user_id: int
     role: Role | None
+    hidden: bool = False
+    """Behind the name of the group, of a channel or of a bot: nobody's own."""
 
 
 def roles(settings: Settings) -> dict[str, Role]:
@@ -52,8 +54,10 @@ def somebody(user: User | None, message: Message | None, known: Mapping[str, Rol
         return Somebody(person=Person(id="tg:0", name="somebody"), user_id=0, role=None)
     id = f"tg:{user.id}"
     name = (user.full_name or str(user.id))[:NAME_LIMIT]
+    hidden = is_hidden(user, message)
     return Somebody(
         person=Person(id=id, name=name),
         user_id=user.id,
-        role=None if is_hidden(user, message) else known.get(id),
+        role=None if hidden else known.get(id),
+        hidden=hidden,
     )

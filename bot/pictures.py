@@ -34,6 +34,8 @@ class CandlePicture(Record):
     targets: tuple[Decimal, ...] = ()
     last: Decimal | None = None
     """What the market asks now."""
+    test: bool = False
+    """Of a ticket that is never sent."""
 
     def __post_init__(self) -> None:
         """Check the record.

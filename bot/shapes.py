@@ -10,10 +10,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from execution.equity import Standing
+from execution.halt_file import AskedHalt
 from execution.reports import PositionView, StatusView, TicketView
 from execution.rounding import plain
-from execution.trading import Trading
-from execution.types import Fill, Order
+from execution.trading import Halt, Trading, standing_halt
+from execution.types import Fill, Order, TradingState
 
 Json = dict[str, Any]
 
@@ -137,17 +139,49 @@ def position_json(view: PositionView) -> Json:
     }
 
 
+def standing_json(standing: Standing | None) -> Json:
+    """The day's result and the drawdown of the last reading; null where they are not known."""
+    day = None if standing is None else standing.day
+    result = day and {
+        "day": day.day.isoformat(),
+        "total": number(day.total),
+        "realized": number(day.realized),
+        "unrealized": number(day.unrealized),
+        "apart": {unit: number(amount) for unit, amount in day.apart.items()},
+        "prices_at": moment(day.prices_at),
+    }
+    fall = None
+    if standing is not None and standing.drawdown is not None:
+        fall = {
+            "share": number(standing.drawdown),
+            "equity": number(standing.equity),
+            "mark": number(standing.mark),
+            "prices_at": moment(standing.prices_at),
+        }
+    return {"day_result": result, "drawdown": fall}
+
+
 def halt_json(trading: Trading) -> Json | None:
     """Who halted, when, why, and whether it is proved."""
-    halt = trading.halt
-    if halt is None:
+    halt = standing_halt(trading)
+    return None if halt is None else _stopped(halt) | {"verified": halt.verified_at is not None}
+
+
+def pause_json(trading: Trading) -> Json | None:
+    """Who paused, when and why."""
+    if trading.state is not TradingState.PAUSED or trading.halt is None:
         return None
-    return {
-        "by": halt.by,
-        "at": moment(halt.at),
-        "reason": halt.reason,
-        "verified": halt.verified_at is not None,
-    }
+    return _stopped(trading.halt)
+
+
+def unsaved_json(asked: AskedHalt) -> Json:
+    """What `/api/status` says of a halt that holds and is not stored yet."""
+    halt = {"by": asked.by, "at": None, "reason": asked.reason, "verified": False}
+    return {"trading": TradingState.HALTED, "halt": halt}
+
+
+def _stopped(halt: Halt) -> Json:
+    return {"by": halt.by, "at": moment(halt.at), "reason": halt.reason}
 
 
 def status_json(view: StatusView) -> Json:
@@ -176,4 +210,10 @@ def status_json(view: StatusView) -> Json:
         "undelivered": view.undelivered,
         "duplicates": view.duplicates,
         "uptime_s": round(view.uptime.total_seconds(), 3),
+        "pause": pause_json(view.trading),
+        **standing_json(view.standing),
+        "stops": [
+            {"kind": s.kind, "since": moment(s.since), "figure": number(s.figure)}
+            for s in view.stops
+        ],
     }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,14 +19,15 @@ from bot.alone import Alone
 from bot.notifier import undelivered
 from bot.parts import VERSION, Ids, Trading, now
 from bot.settings import Settings
-from bot.telegram import figures
+from bot.telegram import figures, pausing
 from bot.telegram.silence import silence
 from bot.telegram.trail import sentence, told
 from execution import reports
 from execution.desk import Person
 from execution.errors import NotPossible, StoreUnavailable
 from execution.events import EventKind
-from execution.reports import StatusView, Trail
+from execution.halt_file import AskedHalt, HaltFile
+from execution.reports import ResumeView, StatusView, SweepView, Trail
 from execution.store import Transaction
 from execution.types import TradingState
 
@@ -86,15 +87,18 @@ def kill(
 
 
 def resume(settings: Settings, person: str) -> Report:
-    """Trade again; a running process notices at once."""
+    """Trade again, by what a running process has stored; it notices at once. Says what restarts."""
 
     async def work() -> Report:
         side = parts.trading(settings, Ids(), started_at=now(), halting=True)
         try:
+            view = await side.store.read(partial(_plan, side, settings))
             trading = await side.desk.resume(person=Person(id=person, name=person))
         finally:
             await side.close()
-        return Report(text="Trading again.", json={"trading": trading.state})
+        plan = pausing.plan(view, settings.sources, parts.look(settings))
+        text = "\n".join(["Trading again.", *plan])
+        return Report(text=text, json={"trading": trading.state, "plan": plan})
 
     return asyncio.run(work())
 
@@ -194,7 +198,8 @@ async def _kill(
     try:
         side = parts.trading(settings, Ids(), started_at=now(), halting=True)
     except StoreUnavailable as error:
-        return _not_stored(error)
+        asked = AskedHalt(by=person, name=person, reason=reason)
+        return _not_stored(error, in_file=HaltFile.beside(settings.database.url).write(asked))
     lock = Alone(settings.database.url)
     tasks: list[asyncio.Task[None]] = []
     try:
@@ -202,7 +207,7 @@ async def _kill(
         try:
             await side.desk.halt(person=Person(id=person, name=person), reason=reason)
         except StoreUnavailable as error:
-            return _not_stored(error)
+            return _not_stored(error, in_file=HaltFile.beside(settings.database.url).path.exists())
         say("HALTED. No new orders.")
         if not await _is_taken(side, lock, seq):
             say("No live process takes it: canceling from here.")
@@ -221,12 +226,16 @@ async def _kill(
         await side.close()
 
 
-def _not_stored(error: StoreUnavailable) -> Report:
-    """A halt that nobody would know of: neither a live process nor the next one."""
-    text = (
-        f"NOT DONE: the halt could not be stored. {error} "
-        "Stop the process and cancel at the exchange by hand."
+def _not_stored(error: StoreUnavailable, *, in_file: bool) -> Report:
+    """A halt that is in no database; in the file `HALT`, if the disk takes that."""
+    where = (
+        "It stands in the file HALT beside the database: a running process takes it within a second, "
+        "the next one at its start. Nothing is canceled yet: cancel at the exchange by hand, or run "
+        "countersign kill again when the database is back."
+        if in_file
+        else "Stop the process and cancel at the exchange by hand."
     )
+    text = f"NOT DONE: the halt could not be stored. {error} {where}"
     json = {"halt": None, "verified": False, "left": str(error)}
     return Report(text=text, json=json, verified=False)
 
@@ -267,10 +276,9 @@ async def _follow(side: Trading, say: Callable[[str], None], patience: float) ->
             text = "NOT DONE: somebody resumed trading meanwhile."
             return Report(text=text, json={"halt": None, "verified": False}, verified=False)
         halt = shapes.halt_json(trading)
-        if trading.halt.verified_at is not None:
-            text = "Done: nothing of ours rests anywhere, looked twice."
-            return Report(text=text, json={"halt": halt, "verified": True})
         swept = await side.store.read(lambda tx: reports.sweeps(tx, side.market))
+        if trading.halt.verified_at is not None:
+            return Report(text=_proved(swept), json={"halt": halt, "verified": True})
         line = "; ".join(f"{s.venue.name}: {s.ended} of {s.orders} orders ended" for s in swept)
         if line != said:
             say(line)
@@ -282,6 +290,17 @@ async def _follow(side: Trading, say: Callable[[str], None], patience: float) ->
                 text=text, json={"halt": halt, "verified": False, "left": left}, verified=False
             )
         await asyncio.sleep(_STEP)
+
+
+def _proved(swept: Sequence[SweepView]) -> str:
+    """What a verified halt has come to, with the stops it keeps."""
+    kept = [
+        f"Kept: stop {order.side} {order.amount:f} {order.symbol} at {order.price:f}, {order.venue}."
+        for sweep in swept
+        for order in sweep.kept
+    ]
+    but = " but what is kept" if kept else ""
+    return "\n".join([f"Done: nothing of ours rests anywhere{but}, looked twice.", *kept])
 
 
 async def _left(side: Trading) -> list[str]:
@@ -296,13 +315,22 @@ def _status(side: Trading, settings: Settings, tx: Transaction) -> StatusView:
         side.market,
         version=VERSION,
         started_at=tx.now,
-        day_start=reports.day_start(tx.now, settings.general.timezone),
+        zone=settings.general.timezone,
         undelivered=undelivered(tx),
     )
 
 
+def _plan(side: Trading, settings: Settings, tx: Transaction) -> ResumeView:
+    """Without venues: only the running process knows its connections."""
+    view = _status(side, settings, tx).evolve(venues=())
+    return reports.resume(tx, side.market, view)
+
+
 def _halt_line(view: StatusView) -> str:
     halt = view.trading.halt
-    assert halt is not None, "asked while halted"
+    assert halt is not None, "asked while halted or paused"
+    at = f"{halt.at:%Y-%m-%d %H:%M:%S} UTC"
+    if view.trading.state is TradingState.PAUSED:
+        return f"paused by {halt.name} at {at}"
     proved = "done" if halt.verified_at is not None else "NOT DONE"
-    return f"halted by {halt.name} at {halt.at:%Y-%m-%d %H:%M:%S} UTC, {proved}"
+    return f"halted by {halt.name} at {at}, {proved}"

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from execution import approval, orders, rules, trading
+from execution import approval, orders, pairs, rules, trading
 from execution.approval import Policy
 from execution.events import EventKind
+from execution.figures import figure
 from execution.store import Transaction
 from execution.types import ZERO, Fill, Order, OrderState, Refusal, Terms, Ticket, TicketState
 from execution.venues.venue import Report, Trade
@@ -89,6 +90,8 @@ def book(tx: Transaction, order_id: str, report: Report, trades: Sequence[Trade]
         _doubt_halt(tx)
     if booked > earlier:
         _tell_overfill(tx, after, earlier=earlier, booked=booked)
+    if after.state in orders.ENDED and after.next_look_at is None:
+        _add_up(tx, after, claimed=max(report.filled, after.reported))
     if after.state in orders.ENDED:
         settle(tx, after.ticket)
     return after
@@ -103,6 +106,18 @@ def _tell_overfill(tx: Transaction, order: Order, *, earlier: Decimal, booked: D
         tx.journal.add(
             EventKind.OVERFILL, tx.now, ticket=order.ticket, order=order.id, by=booked + others
         )
+        filled, ordered = figure(booked + others), figure(whole)
+        pairs.block(tx, order, f"{filled} was filled where {ordered} was ordered.")
+
+
+def _add_up(tx: Transaction, order: Order, *, claimed: Decimal) -> None:
+    """Block the pair of an order that is looked at no more, and whose trades are not what it is said
+    to have filled.
+    """
+    traded = sum((f.amount for f in tx.fills.of_order(order.id) if not f.inferred), ZERO)
+    if traded != claimed:
+        said = f"{order.venue} says {figure(claimed)} of an order was filled"
+        pairs.block(tx, order, f"{said}, and shows trades of {figure(traded)}.")
 
 
 def _doubt_halt(tx: Transaction) -> None:
@@ -275,6 +290,10 @@ def withdraw(tx: Transaction, ticket_id: str, *, reason: str) -> bool:
 
 
 POLL = timedelta(seconds=1)
+LOOKS_IN_A_POLL = 5
+"""At all that rests at a venue together: exchanges count what they are asked, prices and lists too."""
+JUST_TAKEN = timedelta(seconds=10)
+"""An order that was taken so lately is looked at each time: most that fill do it soon."""
 ASK_FOR_TRADES_AGAIN = timedelta(seconds=30)
 """How often an ended order with inferred fills is asked about, and for how long."""
 TRADES_MAY_COME_FOR = timedelta(minutes=10)
@@ -298,6 +317,8 @@ def _next_poll(tx: Transaction, order: Order) -> datetime | None:
     """
     if order.state is OrderState.WORKING and order.cancel_requested_at is not None:
         return tx.now  # its cancel was asked for during this look, and was not sent yet
+    if order.state is OrderState.WORKING:
+        return tx.now + _pace(tx, order)
     if order.state not in orders.ENDED:
         return tx.now + POLL
     age = tx.now - (order.ended_at or tx.now)
@@ -307,6 +328,19 @@ def _next_poll(tx: Transaction, order: Order) -> datetime | None:
     once_more = order.state in {OrderState.CANCELED, OrderState.EXPIRED}
     wait = ASK_FOR_TRADES_AGAIN - age
     return tx.now + wait if once_more and wait > timedelta(0) else None
+
+
+def _pace(tx: Transaction, order: Order) -> timedelta:
+    """How long an order rests between two looks: the more of them rest there, the longer, but not
+    past its time to rest.
+    """
+    taken_for = tx.now - (order.acknowledged_at or tx.now)
+    if taken_for < JUST_TAKEN or order.reported > _booked(tx, order):
+        return POLL
+    pause = POLL * tx.orders.count(order.venue, OrderState.WORKING) / LOOKS_IN_A_POLL
+    if order.cancel_after is not None:
+        pause = min(pause, order.cancel_after - tx.now)
+    return max(POLL, pause)
 
 
 def _wait_for_trades(tx: Transaction, before: Order, report: Report) -> Order:
@@ -346,6 +380,8 @@ def _tell_conflict(tx: Transaction, order: Order, held: Fill, trade: Trade) -> N
     told = tx.journal.of_ticket(order.ticket)
     if not any(one.kind is EventKind.FILL_CONFLICT and dict(one.data) == data for one in told):
         tx.journal.add(EventKind.FILL_CONFLICT, tx.now, ticket=order.ticket, order=order.id, **data)
+        booked, shown = data["booked"], data["shown"]
+        pairs.block(tx, order, f"a trade booked as {booked} is shown as {shown} now.")
 
 
 def _booked(tx: Transaction, order: Order) -> Decimal:

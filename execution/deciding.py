@@ -6,16 +6,17 @@ all that was checked when it was made are asked once more: it is approved, refus
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from execution import approval, booking, rules
-from execution.approval import Rule
+from execution.approval import Policy, Role, Rule
 from execution.events import EventKind
 from execution.outcome import Answer, Outcome
 from execution.snapshots import Moment, price_again, recheck
 from execution.stopping import HALTED
 from execution.store import Transaction
+from execution.trading import lets_through
 from execution.types import (
     Refusal,
     Terms,
@@ -27,7 +28,61 @@ from execution.types import (
 )
 
 
-def store_vote(
+def vote(
+    moment: Moment, ticket_id: str, *, revision: int, person: str, name: str, kind: VoteKind
+) -> Answer:
+    """Count a person's word on one revision; the deciding approval is checked at once."""
+    tx, policy = moment.tx, moment.config.policy
+    ticket = tx.tickets.get(ticket_id)
+    shut = closed(tx, ticket, policy, revision=revision, person=person)
+    if shut is not None or ticket is None:
+        return shut or Answer(outcome=Outcome.UNKNOWN)
+    if kind is VoteKind.APPROVE and (held := _held_back(tx, ticket)):
+        return held
+    if kind is VoteKind.APPROVE and not approval.may_vote_for(ticket, person):
+        return Answer(outcome=Outcome.OWN_PROPOSAL, ticket=ticket)
+    votes = tx.tickets.votes(ticket_id)
+    mine = [v for v in votes if (v.revision, v.person) == (revision, person)]
+    earlier = mine[0] if mine else None
+    if earlier is not None and kind is VoteKind.APPROVE:
+        return Answer(outcome=Outcome.REPEATED, ticket=ticket, at=earlier.at)
+    vote = _store_vote(tx, ticket, person=person, name=name, kind=kind, instead_of=earlier)
+    if kind is VoteKind.REJECT:
+        after = booking.move_ticket(tx, ticket, TicketState.REJECTED, reason=None)
+        return Answer(outcome=Outcome.REJECTED, ticket=after)
+    return _count(ticket, [*votes, vote], moment)
+
+
+def closed(
+    tx: Transaction, ticket: Ticket | None, policy: Policy, *, revision: int, person: str
+) -> Answer | None:
+    """Why a tap on a card changes nothing; None while it may."""
+    if ticket is None:
+        return Answer(outcome=Outcome.UNKNOWN)
+    if not policy.may(person, Role.APPROVER):
+        return Answer(outcome=Outcome.NOT_ALLOWED, ticket=ticket)
+    if ticket.state is not TicketState.PENDING:
+        return answered(tx, ticket)
+    if ticket.revision != revision:
+        return Answer(outcome=Outcome.SUPERSEDED, ticket=ticket)
+    if approval.has_expired(ticket, tx.now):
+        after = booking.move_ticket(tx, ticket, TicketState.EXPIRED, reason=None)
+        return Answer(outcome=Outcome.EXPIRED, ticket=after, at=after.expires_at)
+    state = tx.trading()
+    if state.halt is not None and state.state is TradingState.HALTED:
+        return Answer(outcome=Outcome.HALTED, ticket=ticket, name=state.halt.name, at=state.halt.at)
+    return None
+
+
+def _held_back(tx: Transaction, ticket: Ticket) -> Answer | None:
+    """What an approval is answered while the desk is paused: the ticket stays, and waits."""
+    state, terms = tx.trading(), ticket.terms
+    if state.halt is None or lets_through(state, reduces=terms is not None and terms.reduces):
+        return None
+    return Answer(outcome=Outcome.PAUSED, ticket=ticket, name=state.halt.name, at=state.halt.at)
+
+
+def _store_vote(
     tx: Transaction,
     ticket: Ticket,
     *,
@@ -64,7 +119,7 @@ def store_vote(
     return vote
 
 
-def count(ticket: Ticket, all_votes: Sequence[Vote], moment: Moment) -> Answer:
+def _count(ticket: Ticket, all_votes: Sequence[Vote], moment: Moment) -> Answer:
     """Whether the votes suffice, by the rule of this moment too, and whether the terms still stand."""
     policy = moment.config.policy
     rule = rules.met(moment.tx, policy, ticket)
@@ -76,14 +131,18 @@ def count(ticket: Ticket, all_votes: Sequence[Vote], moment: Moment) -> Answer:
     return _decide(ticket, moment).evolve(votes=len(votes))
 
 
-def watch(
-    ticket: Ticket, *, begins: datetime | None, heard: datetime | None, moment: Moment
-) -> None:
-    """Let the veto window of a waiting ticket run, and the ticket go ahead once it has run out.
+def watch(moment: Moment, begins: Mapping[str, datetime | None], *, heard: datetime | None) -> None:
+    """Let the veto windows of waiting tickets run, and each go ahead once its own has run out.
 
-    It `begins` when people had the card and could be heard; None while that is not so. Everything they
+    One `begins` when people had the card and could be heard; None while that is not so. Everything they
     said until `heard` is known: nothing goes ahead before that covers the whole window.
     """
+    for ticket in moment.tx.tickets.in_state(TicketState.PENDING):
+        if ticket.id in begins and ticket.veto_window is not None:
+            _watch(ticket, begins[ticket.id], heard, moment)
+
+
+def _watch(ticket: Ticket, begins: datetime | None, heard: datetime | None, moment: Moment) -> None:
     tx, window = moment.tx, ticket.veto_window
     assert window is not None, "only what has a window is watched"
     ends = None if begins is None else begins + window

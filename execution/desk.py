@@ -1,4 +1,4 @@
-"""What can be asked for: take a signal, vote, edit, cancel, halt, resume.
+"""What can be asked for: take a signal, vote, edit, cancel, pause, halt, resume, change a limit.
 
 Called by every door (chat, HTTP, command line); each call is one transaction and never waits for a
 venue. The executor finds what was committed and carries it out.
@@ -14,13 +14,14 @@ from decimal import Decimal
 from functools import partial
 
 from execution import (
-    approval,
     booking,
     deciding,
     editing,
     holdings,
-    orders,
+    limits,
+    pairs,
     proposing,
+    readings,
     stopping,
     testing,
     unproved,
@@ -28,8 +29,9 @@ from execution import (
 from execution.approval import Role
 from execution.config import Config
 from execution.editing import Change
-from execution.errors import NotAllowed, StoreUnavailable
+from execution.errors import NotAllowed, NotPossible, StoreUnavailable
 from execution.halt_file import AskedHalt, HaltFile
+from execution.limits import LimitChange, Wanted
 from execution.market import Market
 from execution.outcome import Answer, Outcome
 from execution.positions import Position
@@ -41,7 +43,6 @@ from execution.trading import Brake, Trading
 from execution.types import (
     OrderState,
     Signal,
-    Ticket,
     TicketState,
     TradingState,
     VoteKind,
@@ -57,6 +58,10 @@ class Person(Record):
 
     id: str
     name: str
+
+
+THE_DESK = Person(id="desk", name="the desk")
+"""Who halts when nobody asked for it."""
 
 
 class Desk:
@@ -122,24 +127,14 @@ class Desk:
         """Count a person's word on one revision; the deciding approval is checked at once."""
 
         def work(tx: Transaction) -> Answer:
-            ticket = tx.tickets.get(ticket_id)
-            closed = self._closed(tx, ticket, revision=revision, person=person)
-            if closed is not None or ticket is None:
-                return closed or Answer(outcome=Outcome.UNKNOWN)
-            if kind is VoteKind.APPROVE and not approval.may_vote_for(ticket, person.id):
-                return Answer(outcome=Outcome.OWN_PROPOSAL, ticket=ticket)
-            votes = tx.tickets.votes(ticket_id)
-            mine = [v for v in votes if (v.revision, v.person) == (revision, person.id)]
-            earlier = mine[0] if mine else None
-            if earlier is not None and kind is VoteKind.APPROVE:
-                return Answer(outcome=Outcome.REPEATED, ticket=ticket, at=earlier.at)
-            vote = deciding.store_vote(
-                tx, ticket, person=person.id, name=person.name, kind=kind, instead_of=earlier
+            return deciding.vote(
+                self._moment(tx),
+                ticket_id,
+                revision=revision,
+                person=person.id,
+                name=person.name,
+                kind=kind,
             )
-            if kind is VoteKind.REJECT:
-                after = booking.move_ticket(tx, ticket, TicketState.REJECTED, reason=None)
-                return Answer(outcome=Outcome.REJECTED, ticket=after)
-            return deciding.count(ticket, [*votes, vote], self._moment(tx))
 
         return await self._decide(ticket_id, work)
 
@@ -163,9 +158,9 @@ class Desk:
 
         def work(tx: Transaction) -> Answer:
             ticket = tx.tickets.get(ticket_id)
-            closed = self._closed(tx, ticket, revision=revision, person=person)
-            if closed is not None or ticket is None:
-                return closed or Answer(outcome=Outcome.UNKNOWN)
+            shut = deciding.closed(tx, ticket, self._policy, revision=revision, person=person.id)
+            if shut is not None or ticket is None:
+                return shut or Answer(outcome=Outcome.UNKNOWN)
             moment = self._moment(tx)
             return editing.edit(ticket, change, moment, person=person.id, name=person.name)
 
@@ -179,22 +174,8 @@ class Desk:
         """
         self._demand(person, Role.APPROVER)
 
-        def work(tx: Transaction) -> Answer:
-            ticket = tx.tickets.get(ticket_id)
-            if ticket is None:
-                return Answer(outcome=Outcome.UNKNOWN)
-            reason = f"canceled by {person.name}"
-            if ticket.state in approval.OPEN:
-                after = booking.move_ticket(tx, ticket, TicketState.CANCELED, reason=reason)
-                return Answer(outcome=Outcome.CANCELED, ticket=after)
-            live = [o for o in tx.orders.of_ticket(ticket_id) if o.state not in orders.ENDED]
-            for order in live:
-                booking.request_cancel(tx, order, actor=person.id, reason=reason)
-            stopped = bool(live) or booking.withdraw(tx, ticket_id, reason=reason)
-            outcome = Outcome.CANCELED if stopped else Outcome.ENDED
-            return Answer(outcome=outcome, ticket=tx.tickets.get(ticket_id))
-
-        return await self._store.write(work)
+        cancel = partial(stopping.cancel, ticket_id=ticket_id, by=person.id, name=person.name)
+        return await self._store.write(cancel)
 
     async def look_again(self, order_id: str, *, person: Person) -> Answer:
         """Have an order that nobody could prove looked for at once.
@@ -245,13 +226,8 @@ class Desk:
 
         def work(tx: Transaction) -> Answer:
             ticket = tx.tickets.get(ticket_id)
-            if ticket is None:
-                return Answer(outcome=Outcome.UNKNOWN)
-            if not self._policy.may(person.id, Role.APPROVER):
+            if ticket is not None and not self._policy.may(person.id, Role.APPROVER):
                 return Answer(outcome=Outcome.NOT_ALLOWED, ticket=ticket)
-            alive = any(o.state not in orders.ENDED for o in tx.orders.of_ticket(ticket_id))
-            if alive or ticket.state in approval.OPEN | {TicketState.WORKING, TicketState.DONE}:
-                return Answer(outcome=Outcome.ENDED, ticket=ticket)
             return proposing.propose(tx, ticket, value, person=person.id, name=person.name)
 
         return await self._store.write(work)
@@ -282,11 +258,21 @@ class Desk:
         self._demand(person, Role.APPROVER)
         asked = AskedHalt(by=person.id, name=person.name, reason=reason)
         self._brake.pull()
+        halted: Trading | None = None
         try:
-            return await self._halt(asked)
-        except StoreUnavailable:
-            self._halt_file.write(asked)
-            raise
+            halted = await self._halt(asked)
+        finally:  # whatever kept it from being stored: a full disk, a damaged row, our own end
+            if halted is None:
+                self._halt_file.write(asked)
+        return halted
+
+    async def alarm(self, reason: str) -> None:
+        """Halt because of what the desk has seen itself.
+
+        Raises:
+            StoreUnavailable: as `halt`.
+        """
+        await self.halt(person=THE_DESK, reason=reason)
 
     async def take_halt_file(self) -> None:
         """Halt if the file `HALT` asks for it, or a commit that failed; stored once the database takes it."""
@@ -296,6 +282,11 @@ class Desk:
         self._brake.pull()
         with suppress(StoreUnavailable):
             await self._halt(asked)
+
+    @property
+    def unsaved_halt(self) -> AskedHalt | None:
+        """A halt that is not stored yet: it holds in this process, and in the file `HALT`."""
+        return self._halt_file.read()
 
     async def _halt(self, asked: AskedHalt) -> Trading:
         def commit(tx: Transaction) -> Trading:
@@ -307,7 +298,8 @@ class Desk:
             return tx.trading()
 
         halted = await self._store.write(commit, first=True)
-        self._brake.committed()
+        self._brake.committed(halted)
+        self._market.compare_soon()
         self._halt_file.take_away()
         # Apart from the halt itself, so that nothing that is stored can stand in its way; what fails
         # here is made good by whoever proves the halt.
@@ -315,21 +307,101 @@ class Desk:
             halted = await self._store.write(sweep, first=True)
         return halted
 
-    async def resume(self, *, person: Person, generation: int | None = None) -> Trading:
-        """Trade again; pending tickets were voided and stay so, canceled orders stay canceled.
+    async def pause(self, *, person: Person, reason: str) -> Trading:
+        """Let nothing more add exposure, what was approved and has not left included. Idempotent.
 
-        `generation` is of the state the person saw; another halt since then is not lifted.
+        Raises:
+            NotAllowed: this person may not.
+            StoreUnavailable: the commit failed; the pause holds in memory until one is stored.
+        """
+        self._demand(person, Role.APPROVER)
+        self._brake.pull(TradingState.PAUSED)
+
+        def work(tx: Transaction) -> Trading:
+            stopping.pause(tx, by=person.id, name=person.name, reason=reason)
+            return tx.trading()
+
+        after = await self._store.write(work, first=True)
+        self._brake.committed(after)
+        self._market.compare_soon()
+        return after
+
+    async def cancel_entries(self, *, person: Person) -> int:
+        """Have every order canceled that may still add exposure; how many that are.
+
+        Raises:
+            NotAllowed: this person may not.
+        """
+        self._demand(person, Role.APPROVER)
+        cancel = partial(stopping.cancel_entries, by=person.id, name=person.name)
+        return await self._store.write(cancel, first=True)
+
+    async def reset_drawdown(self, *, person: Person) -> None:
+        """Measure drawdown from the equity of now on; entries that it stopped go again.
 
         Raises:
             NotAllowed: this person is no owner.
-            NotPossible: trading is active, halted anew, or the halt is not verified yet.
+            NotPossible: equity is not known now.
         """
         self._demand(person, Role.OWNER)
+        reset = partial(readings.reset_drawdown, by=person.id, name=person.name)
+        await self._store.write(reset)
 
-        resume = partial(stopping.resume, by=person.id, name=person.name, generation=generation)
-        after = await self._store.write(resume)
-        self._brake.follow(after.state)
+    async def release_pair(self, entry: int, *, person: Person) -> None:
+        """Let entries go again in the pair that this entry of the journal blocked.
+
+        Raises:
+            NotAllowed: this person is no owner.
+            NotPossible: it is not blocked by that any more.
+        """
+        self._demand(person, Role.OWNER)
+        release = partial(pairs.release, entry=entry, by=person.id, name=person.name)
+        await self._store.write(release)
+
+    async def resume(self, *, person: Person, generation: int | None = None) -> Trading:
+        """Trade again; pending tickets were voided and stay so, canceled orders stay canceled.
+
+        `generation` is of the state the person saw, else of the one there is when they ask; another
+        halt since then is not lifted.
+
+        Raises:
+            NotAllowed: this person is no owner.
+            NotPossible: trading is active, halted anew, the halt is not verified yet, a venue was
+                not compared since or shows what we do not know, or the file `HALT` is there.
+        """
+        self._demand(person, Role.OWNER)
+        if self._halt_file.is_there():
+            name = self._halt_file.path.name
+            raise NotPossible(f"The file {name} beside the database asks for a halt: remove it.")
+        if generation is None:
+            generation = (await self._store.read(lambda tx: tx.trading())).generation
+        resume = partial(
+            stopping.resume,
+            by=person.id,
+            name=person.name,
+            generation=generation,
+            venues=self._market.feeds(),
+        )
+        try:
+            after = await self._store.write(resume)
+        except NotPossible:
+            self._market.compare_soon()  # so that it is possible a moment later
+            raise
+        self._brake.follow(after)
         return after
+
+    async def change_limit(self, wanted: Wanted, *, person: Person) -> LimitChange:
+        """Change a limit; where that allows more, only ask for it, unless it confirms what was asked.
+
+        Raises:
+            NotAllowed: this person is no owner.
+            NotPossible: it is so already, or limits were changed since it was asked for.
+        """
+        self._demand(person, Role.OWNER)
+        who = {"by": person.id, "name": person.name}
+        return await self._store.write(
+            lambda tx: limits.change(tx, self._config.limits, wanted, **who)
+        )
 
     async def watch_vetoes(
         self, begins: Mapping[str, datetime | None], *, heard: datetime | None
@@ -340,13 +412,7 @@ class Desk:
         everything they said until `heard` is known.
         """
 
-        def work(tx: Transaction) -> None:
-            for ticket in tx.tickets.in_state(TicketState.PENDING):
-                if ticket.id in begins and ticket.veto_window is not None:
-                    start = begins[ticket.id]
-                    deciding.watch(ticket, begins=start, heard=heard, moment=self._moment(tx))
-
-        await self._store.write(work)
+        await self._store.write(lambda tx: deciding.watch(self._moment(tx), begins, heard=heard))
 
     async def expire(self) -> None:
         """End every pending ticket whose deadline has passed."""
@@ -380,27 +446,5 @@ class Desk:
 
     @staticmethod
     def _is_owner_door(person: Person) -> bool:
-        """The control token and the command line on the host count as an owner."""
-        return person.id == "api" or person.id.startswith("cli:")
-
-    def _closed(
-        self, tx: Transaction, ticket: Ticket | None, *, revision: int, person: Person
-    ) -> Answer | None:
-        """Why a tap on a card changes nothing; None while it may."""
-        if ticket is None:
-            return Answer(outcome=Outcome.UNKNOWN)
-        if not self._policy.may(person.id, Role.APPROVER):
-            return Answer(outcome=Outcome.NOT_ALLOWED, ticket=ticket)
-        if ticket.state is not TicketState.PENDING:
-            return deciding.answered(tx, ticket)
-        if ticket.revision != revision:
-            return Answer(outcome=Outcome.SUPERSEDED, ticket=ticket)
-        if approval.has_expired(ticket, tx.now):
-            after = booking.move_ticket(tx, ticket, TicketState.EXPIRED, reason=None)
-            return Answer(outcome=Outcome.EXPIRED, ticket=after, at=after.expires_at)
-        state = tx.trading()
-        if state.halt is not None and state.state is TradingState.HALTED:
-            return Answer(
-                outcome=Outcome.HALTED, ticket=ticket, name=state.halt.name, at=state.halt.at
-            )
-        return None
+        """The control token, whoever is on the host, and the desk itself count as an owner."""
+        return person.id in {"api", THE_DESK.id} or person.id.startswith(("cli:", "host:"))

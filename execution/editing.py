@@ -109,7 +109,7 @@ def _made(
         return (blocked,)
     if market.quote(venue, before.symbol) is None:
         return made  # no price is fresh enough to ask the rules by: they are asked at the tap
-    return risk.check(made, moment.snapshot(made), moment.config.limits).refusals or made
+    return risk.check(made, moment.snapshot(made), moment.limits).refusals or made
 
 
 def _changed(signal: Signal, before: Terms, change: Change) -> Signal:

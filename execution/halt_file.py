@@ -41,8 +41,8 @@ class HaltFile:
         """The file beside this SQLite database."""
         return cls(Path(database_url.partition(":///")[2]).with_name("HALT"))
 
-    def write(self, asked: AskedHalt) -> None:
-        """Leave a halt for whoever reads it next."""
+    def write(self, asked: AskedHalt) -> bool:
+        """Leave a halt for whoever reads it next; whether the disk has it, for other processes too."""
         self._written = asked
         try:
             self.path.touch()  # on a full disk this works where what follows may not
@@ -50,6 +50,7 @@ class HaltFile:
             self.path.write_text(json.dumps(said))
         except OSError as error:
             log.critical("%s could not be written: %s", self.path, error.strerror)
+        return self.path.exists()
 
     def read(self) -> AskedHalt | None:
         """The halt that is asked for; whatever stands in the file, its being there asks for one."""

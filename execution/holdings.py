@@ -88,7 +88,7 @@ def adopt(
         price=average,
         fee=ZERO,
         fee_currency=None,
-        at=tx.now,
+        at=tx.now - feed.venue.clock_ahead,
     )
     tx.fills.add(fill)
     tx.journal.add(

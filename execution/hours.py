@@ -61,6 +61,22 @@ class Hours:
         )
         return any(span.contains(local.weekday(), since_midnight) for span in self.spans)
 
+    def within(self, other: Hours) -> bool:
+        """Whether all of these are in the other ones too."""
+        return self._minutes() <= other._minutes()
+
+    def _minutes(self) -> set[int]:
+        """Every minute of the week that is in them."""
+        week, minute = timedelta(weeks=1), timedelta(minutes=1)
+        return {
+            (day * _DAY + since) % week // minute
+            for span in self.spans
+            for day in span.days
+            for since in (
+                span.opens + n * minute for n in range((span.closes - span.opens) // minute)
+            )
+        }
+
 
 def parse_hours(text: str) -> Hours:
     """`Mon-Fri 08:00-22:00`, several separated by commas; `22:00-06:00` goes over midnight.

@@ -1,20 +1,22 @@
 """What the venues say now: connected or not, markets, best prices, balances, candles, rates.
 
 Held in memory with its age. One task per venue keeps it fresh for what is being watched, so that a
-snapshot costs no call between a tap and its order. Others read it; only the executor calls `fresh_*`.
+snapshot costs no call between a tap and its order. Others read it; only the executor calls `fresh_*`,
+and whoever takes readings of the accounts `refresh`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 
 from execution.breaker import SILENCE, BreakerState
+from execution.equity import Price
 from execution.errors import KeyRefused, VenueError, VenueMisconfigured, VenueUnavailable
 from execution.rounding import exactly
 from execution.types import Candle, Instrument, Quote
@@ -29,6 +31,8 @@ CANDLES_HOLD = timedelta(seconds=30)
 INTERVAL, CANDLE_COUNT = "5m", 100
 
 _POLL = timedelta(seconds=1)
+_PATIENCE = 5.0
+"""Seconds a venue is given to answer what a reading of its account asks."""
 _SIGN_OF_LIFE = timedelta(seconds=5)
 """A venue that has said nothing for this long is asked for its balances, whatever is watched."""
 _BACKOFF = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
@@ -47,6 +51,8 @@ class Feed:
     """Whether our rows were compared with what it shows since it connected: orders may go there."""
     reconciled_at: datetime | None = None
     """When that was done last (`reconcile.py` says so)."""
+    compare_due: bool = False
+    """Somebody wants it done at once."""
     external: int = 0
     """Open orders there that are not ours, at the last comparison."""
     strangers: int = 0
@@ -57,6 +63,8 @@ class Feed:
     """Why it is not connected."""
     clock_told: timedelta = timedelta(0)
     """How far our clock was ahead of its own when that was told last (`reconcile.py` says so)."""
+    clock_stopped: bool = False
+    """Whether it was told that no order goes there for its clock and ours (`reconcile.py` says so)."""
     missed: str | None = None
     """What the last call that failed came to."""
     key_refused: bool = False
@@ -75,7 +83,8 @@ class Feed:
     @property
     def ready(self) -> bool:
         """Whether orders may go there."""
-        return self.connected and self.compared and self.breaker is BreakerState.CLOSED
+        known = self.connected and self.compared and not self.venue.clock_refused
+        return known and self.breaker is BreakerState.CLOSED
 
 
 class Market:
@@ -127,15 +136,22 @@ class Market:
         """Bars for a picture; empty until they were loaded once."""
         return self._feeds[venue].candles.get(symbol, (None, ()))[1]
 
-    @exactly
     def rate(self, venue: str, asset: str) -> Decimal | None:
         """One unit of an asset in the settings' currency; None when nothing fresh says."""
+        seen = self.last_rate(venue, asset, max_age=RATE_HOLDS)
+        return None if seen is None else seen.value
+
+    @exactly
+    def last_rate(
+        self, venue: str, asset: str, *, max_age: timedelta | None = None
+    ) -> Price | None:
+        """The same with when it was seen, unless that is longer ago than `max_age`."""
         if asset == self._currency or {asset, self._currency} <= self._at_par:
-            return Decimal(1)
+            return Price(value=Decimal(1), at=self._clock())
         for symbol, upside_down in self._rate_markets(venue, asset):
-            quote = self.quote(venue, symbol, max_age=RATE_HOLDS)
+            quote = self.quote(venue, symbol, max_age=max_age)
             if quote is not None:
-                return 1 / quote.mid if upside_down else quote.mid
+                return Price(value=1 / quote.mid if upside_down else quote.mid, at=quote.at)
         return None
 
     @exactly
@@ -166,6 +182,11 @@ class Market:
         return total
 
     # What keeps it fresh
+
+    def compare_soon(self) -> None:
+        """Have every venue compared with our rows at once: a resume asks for a look since the halt."""
+        for feed in self._feeds.values():
+            feed.compare_due = True
 
     def watch(self, interest: Mapping[str, Collection[str]]) -> None:
         """From now on keep these symbols (by venue) fresh, and the rates of their quote assets."""
@@ -234,6 +255,32 @@ class Market:
         if held is None or feed.balances_due or self._clock() - held > BALANCES_HOLD:
             await self._ask_balances(venue)
         return feed.balances
+
+    async def refresh(
+        self, venue: str, symbols: Iterable[str], assets: Iterable[str], *, balances: bool
+    ) -> None:
+        """Get quotes of these symbols and rates of these assets; of all the account holds with `balances`.
+
+        What is not answered in time stays as old as it is.
+        """
+        feed, wanted = self._feeds[venue], {*assets}
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                if balances:
+                    await _missing(feed, partial(self._ask_balances, venue))
+                    wanted |= feed.balances.keys()
+                found = {*symbols}.union(*(self._rate_symbol(venue, asset) for asset in wanted))
+                asks = [partial(self.fresh_quote, venue, symbol) for symbol in sorted(found)]
+                await asyncio.gather(*(_missing(feed, ask) for ask in asks))
+
+    async def opened_at(self, venue: str, symbol: str, moment: datetime) -> Decimal | None:
+        """The price of a market at a moment within a day, by its candles; None where they do not say."""
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                bars = await self._feeds[venue].venue.candles(symbol, "15m", CANDLE_COUNT + 1)
+        except (VenueUnavailable, TimeoutError):
+            return None
+        return next((bar.open for bar in bars if bar.at == moment), None)
 
     async def load_candles(self, venue: str, symbol: str) -> None:
         """Load bars for a picture; a venue that has none to give leaves the card without."""
@@ -319,10 +366,16 @@ class Market:
         return quote
 
     async def _ask_balances(self, venue: str) -> None:
-        feed = self._feeds[venue]
+        """Ask for them; they are as old as the question, since they may have been read right then."""
+        feed, asked_at = self._feeds[venue], self._clock()
         feed.balances_due = False
-        feed.balances = await feed.venue.balances()
-        feed.balances_at = self._clock()
+        try:
+            balances = await feed.venue.balances()
+        except VenueError:
+            feed.balances_due = True
+            raise
+        if feed.balances_at is None or feed.balances_at <= asked_at:
+            feed.balances, feed.balances_at = balances, asked_at
         self._heard(feed)
 
     def _heard(self, feed: Feed) -> None:

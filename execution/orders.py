@@ -56,6 +56,8 @@ MOVES: dict[OrderState, frozenset[OrderState]] = {
 
 ENTRY = "entry"
 """The first leg of every ticket; `entry-2` and so on carry on what it left."""
+STOP = "stop"
+"""The leg that ends a position at a bad price."""
 TIMED_OUT = "its time to rest was over"
 """Why the desk itself cancels an order; any other cancel goes before it."""
 REPRICINGS = 3

@@ -40,6 +40,8 @@ class Outcome(StrEnum):
     SUPERSEDED = "superseded"
     NOT_ALLOWED = "not_allowed"
     HALTED = "halted"
+    PAUSED = "paused"
+    """It stays as it is; its approval waits until an owner resumes."""
     CANCELED = "canceled"
     PROPOSED = "proposed"
     LOOKING = "looking"
@@ -57,7 +59,7 @@ class Answer(Record):
     outcome: Outcome
     ticket: Ticket | None = None
     name: str | None = None
-    """Who answered first, or who halted."""
+    """Who answered first, or who halted or paused."""
     vote: VoteKind | None = None
     at: datetime | None = None
     votes: int = 0

@@ -5,20 +5,26 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
+from execution import approval, orders
 from execution.events import EventKind
 from execution.outcome import Answer, Outcome
 from execution.receiving import SignalKey, receive_once
 from execution.store import Transaction
-from execution.types import Signal, Size, SizeKind, Ticket
+from execution.types import Signal, Size, SizeKind, Ticket, TicketState
 
 ONCE = timedelta(days=90)
 """How long the same ticket at the same size is proposed only once."""
 
 
 def propose(
-    tx: Transaction, ticket: Ticket, value: Decimal | None, *, person: str, name: str
+    tx: Transaction, ticket: Ticket | None, value: Decimal | None, *, person: str, name: str
 ) -> Answer:
-    """Propose it, once; at a size in `currency` where a `value` is given."""
+    """Propose it, once and when it has ended; at a size in `currency` where a `value` is given."""
+    if ticket is None:
+        return Answer(outcome=Outcome.UNKNOWN)
+    alive = any(order.state not in orders.ENDED for order in tx.orders.of_ticket(ticket.id))
+    if alive or ticket.state in approval.OPEN | {TicketState.WORKING, TicketState.DONE}:
+        return Answer(outcome=Outcome.ENDED, ticket=ticket)
     signal = _again(tx, ticket, value).evolve(proposer=person, proposer_name=name)
     key = SignalKey(value=f"again:{ticket.id}:{value or ''}", keeps=ONCE)
     if receive_once(tx, signal, key).duplicate:

@@ -1,4 +1,4 @@
-"""Proves a halt at the exchange: nothing of ours rests anywhere, seen twice; until then it says what may.
+"""Proves a halt at the exchange: nothing of ours rests anywhere but kept stops, seen twice.
 
 The same loop carries on what a crash or a failed commit left of the halt. Each venue is looked at by
 itself, so that one which does not answer keeps nobody waiting for the others.
@@ -37,8 +37,8 @@ Look = Callable[[str], Awaitable[Differences]]
 class _Progress:
     """How far the proof of one halt has come."""
 
-    of: int | None = None
-    """Generation of the trading state that is being proved; another one starts anew."""
+    of: datetime | None = None
+    """When the halt began that is being proved; another one starts anew, a repeated one does not."""
     clean_at: datetime | None = None
     told_at: datetime | None = None
 
@@ -78,9 +78,8 @@ class Prover:
         if halt is None:
             progress.of = None
             return
-        if progress.of != state.generation or progress.told_at is None:
-            progress.of, progress.clean_at = state.generation, None
-            progress.told_at = halt.at
+        if progress.of != halt.at or progress.told_at is None:
+            progress.of, progress.clean_at, progress.told_at = halt.at, None, halt.at
             await self._store.write(_taken)
         await self._store.write(lambda tx: stopping.sweep(tx, actor="desk"))
         left = await self.left()
@@ -107,16 +106,17 @@ class Prover:
         ]
 
     async def _left_at(self, venue: str) -> str | None:
-        def read(tx: Transaction) -> tuple[int, int, bool]:
+        def read(tx: Transaction) -> tuple[int, int, bool, set[str]]:
+            kept = {o.id for o in stopping.protecting(tx) if o.state is OrderState.WORKING}
             ours = [
                 o
                 for o in tx.orders.in_state(*orders.LIVE, OrderState.STUCK, OrderState.PLANNED)
-                if o.venue == venue
+                if o.venue == venue and o.id not in kept
             ]
             doubtful = sum(1 for o in ours if o.state in orders.UNKNOWN)
-            return len(ours), doubtful, bool(tx.orders.symbols(venue))
+            return len(ours), doubtful, bool(tx.orders.symbols(venue)), kept
 
-        count, doubtful, ever = await self._store.read(read)
+        count, doubtful, ever, kept = await self._store.read(read)
         if not ever:
             return None
         if count:
@@ -129,8 +129,9 @@ class Prover:
             found = await self._look(venue)
         except VenueUnavailable:
             return f"{venue} is not answering, so nothing is proved there"
-        if found.open:
-            return f"{len(found.open)} of ours still open at {venue}"
+        still = [order for order in found.open if order.id not in kept]
+        if still:
+            return f"{len(still)} of ours still open at {venue}"
         return None
 
     async def _tell_not_done(self, left: Sequence[str]) -> None:

@@ -21,6 +21,7 @@ from execution.holdings import tell_found
 from execution.market import Feed, Market
 from execution.record import Record
 from execution.store import Store, Transaction
+from execution.store.comparisons import Comparison
 from execution.types import Order, OrderState
 from execution.venues.venue import Report, Venue
 
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 
 JUST_TOUCHED = timedelta(seconds=5)
 """An order acknowledged this recently may be missing from a list that was read meanwhile."""
+AT_MOST_EVERY = 2.0
+"""Seconds between two comparisons of a venue, however often somebody asks for one."""
 CLOCKS_DIFFER = timedelta(seconds=1)
 """A clock that is off by more is told, though it is corrected for."""
 _STEP = 1.0
@@ -45,6 +48,8 @@ class Differences(Record):
     """Open there, ended here: an end of ours was wrong."""
     vanished: tuple[Order, ...] = ()
     """Working here, not open there: to be looked up, never concluded from the list."""
+    grown: tuple[Order, ...] = ()
+    """Ours, open there and filled further than we know: their trades are to be asked for."""
     open: tuple[Order, ...] = ()
     """Ours, and open there."""
 
@@ -67,8 +72,13 @@ def compare(
             and order.acknowledged_at is not None
             and asked_at - order.acknowledged_at > JUST_TOUCHED
         ),
+        grown=tuple(known[cid] for cid, r in by_id.items() if cid and _has_grown(known[cid], r)),
         open=tuple(known[cid] for cid in by_id if cid),
     )
+
+
+def _has_grown(order: Order, shown: Report) -> bool:
+    return order.state not in orders.ENDED and shown.filled > order.reported
 
 
 class Reconciler:
@@ -86,19 +96,23 @@ class Reconciler:
         """Compare one venue with our rows for ever: at once when it connects, then regularly."""
         feed = self._market.feed(venue)
         feed.breaker = await self._store.read(lambda tx: tx.breakers.of(venue).state)
-        loop, due = asyncio.get_running_loop(), 0.0
+        loop, due, soon = asyncio.get_running_loop(), 0.0, 0.0
         while True:
             try:
                 await self.turn_breaker(feed)
                 await self.tell_clock(feed)
             except StoreUnavailable as error:
                 log.critical("the breaker of %s cannot be stored: %s", venue, error)
-            if feed.connected and (not feed.compared or loop.time() >= due):
+            asked = feed.compare_due and loop.time() >= soon
+            is_due = not feed.compared or asked or loop.time() >= due
+            if feed.connected and is_due:
                 try:
                     await self.look(venue)
                     due = loop.time() + self._config.reconcile_every.total_seconds()
+                    soon = loop.time() + AT_MOST_EVERY
                 except (VenueUnavailable, StoreUnavailable) as error:
                     log.warning("%s could not be compared with our rows: %s", venue, error)
+                    feed.compare_due = True
                     await asyncio.sleep(_STEP)
             await asyncio.sleep(_STEP / 4)
 
@@ -124,7 +138,11 @@ class Reconciler:
         feed.breaker = to
 
     async def tell_clock(self, feed: Feed) -> None:
-        """Say that our clock and a venue's differ, once for each difference that was measured."""
+        """Say that our clock and a venue's differ, once for each difference that was measured; and
+        when nothing goes there for that, and goes there again.
+        """
+        if feed.venue.clock_refused is not feed.clock_stopped:
+            await self._tell_clock_stop(feed, stopped=not feed.clock_stopped)
         ahead = feed.venue.clock_ahead
         if abs(ahead) <= CLOCKS_DIFFER or abs(ahead - feed.clock_told) <= CLOCKS_DIFFER:
             return
@@ -135,6 +153,16 @@ class Reconciler:
             )
         )
         feed.clock_told = ahead
+
+    async def _tell_clock_stop(self, feed: Feed, *, stopped: bool) -> None:
+        kind = EventKind.VENUE_CLOCK_STOP if stopped else EventKind.VENUE_CLOCK_OVER
+        name, seconds = feed.venue.name, round(feed.venue.clock_ahead.total_seconds(), 1)
+        await self._store.write(
+            lambda tx: tx.journal.add(kind, tx.now, venue=name, seconds_ahead=seconds)
+        )
+        feed.clock_stopped = stopped
+        if stopped:
+            feed.clock_told = feed.venue.clock_ahead
 
     def _look_at_all(self, tx: Transaction, venue: str) -> None:
         """What rests or is in doubt there was looked for ever more slowly: look now."""
@@ -148,6 +176,7 @@ class Reconciler:
         Raises:
             VenueUnavailable: the list could not be read; nothing is concluded from that.
         """
+        self._market.feed(venue).compare_due = False
         symbols = await self._store.read(lambda tx: tx.orders.symbols(venue))
         asked_at = await self._store.read(lambda tx: tx.now)
         shown = await self._venues[venue].open_orders(symbols)
@@ -159,6 +188,8 @@ class Reconciler:
             found = compare(tx.orders.by_client_ids(venue, ids), live, shown, asked_at)
             self._correct(tx, venue, found)
             tell_found(tx, self._market.feed(venue), resting=len(found.external))
+            seen = Comparison(venue=venue, at=asked_at, strangers=len(found.strangers))
+            tx.comparisons.put(seen)
             return found
 
         found = await self._store.write(work)
@@ -179,7 +210,7 @@ class Reconciler:
             risen = booking.book(tx, order.id, report, ())
             if risen.state is OrderState.WORKING and risen.cancel_reason is not None:
                 booking.request_cancel(tx, risen, actor="desk", reason=risen.cancel_reason)
-        for order in found.vanished:
+        for order in (*found.vanished, *found.grown):
             tx.orders.change(order, order.evolve(next_look_at=tx.now))
         if found.strangers:
             _stop_for(tx, venue, found.strangers)
@@ -203,7 +234,7 @@ def _stop_for(tx: Transaction, venue: str, strangers: Sequence[Report]) -> None:
     reason = (
         f"{venue} shows orders that a Countersign placed and this database does not know: {shown}"
     )
-    stopping.halt(tx, by="desk", name="the desk", reason=reason)
+    stopping.halt(tx, by=stopping.STRANGERS, name="the desk", reason=reason)
 
 
 _TURNS = {

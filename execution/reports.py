@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 
-from execution import orders
+from execution import orders, stopping
+from execution.breaker import BreakerState
+from execution.equity import Standing, Stop, day_start
 from execution.events import Event, EventKind
 from execution.market import Market
 from execution.record import Record
-from execution.stopping import HALTED
 from execution.store import Transaction
+from execution.store.pairs import PairBlock
 from execution.symbols import assets
 from execution.trading import Trading
 from execution.types import (
@@ -107,6 +109,12 @@ class StatusView(Record):
     undelivered: int
     duplicates: int
     uptime: timedelta
+    standing: Standing | None = None
+    """The last reading of the accounts, its day only if that is today."""
+    stops: Sequence[Stop] = ()
+    """The rules that stopped entries."""
+    blocked: Sequence[PairBlock] = ()
+    """The pairs in which entries wait for an owner."""
 
 
 def ticket_views(
@@ -169,10 +177,10 @@ def gravest(market: Market) -> Mode:
     return max(modes, key=lambda mode: mode.gravity, default=Mode.PAPER)
 
 
-def positions(tx: Transaction, market: Market, day_start: datetime) -> list[PositionView]:
+def positions(tx: Transaction, market: Market, since: datetime) -> list[PositionView]:
     """Every open position with the price it is compared with."""
     today: dict[tuple[str, str], Decimal] = {}
-    for realized in tx.positions.realized_since(day_start):
+    for realized in tx.positions.realized_since(since):
         key = (realized.fill.venue, realized.fill.symbol)
         today[key] = today.get(key, ZERO) + realized.net(market.price)
     views = []
@@ -221,7 +229,7 @@ def status(
     *,
     version: str,
     started_at: datetime,
-    day_start: datetime,
+    zone: tzinfo,
     undelivered: int,
 ) -> StatusView:
     """The truth at this moment."""
@@ -234,11 +242,20 @@ def status(
         open=len(tx.orders.in_state(*orders.LIVE)),
         unknown=len(tx.orders.in_state(*orders.UNKNOWN)),
         working=on_their_way(tx, market),
-        positions=positions(tx, market, day_start),
+        positions=positions(tx, market, day_start(tx.now, zone)),
         undelivered=undelivered,
         duplicates=tx.journal.count(EventKind.SIGNAL_REPEATED),
         uptime=tx.now - started_at,
+        standing=standing(tx, zone),
+        stops=tx.accounts.stops(),
+        blocked=tx.pairs.all(),
     )
+
+
+def standing(tx: Transaction, zone: tzinfo) -> Standing | None:
+    """The last reading of the accounts, its day only if that is today."""
+    found = tx.accounts.standing()
+    return None if found is None else found.on(tx.now.astimezone(zone).date())
 
 
 def on_their_way(tx: Transaction, market: Market) -> list[TicketView]:
@@ -249,6 +266,35 @@ def on_their_way(tx: Transaction, market: Market) -> list[TicketView]:
         if ticket is not None:
             found[ticket.id] = ticket
     return ticket_views(tx, list(found.values()), exchanges(market))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResumeView(Record):
+    """What a resume would restart, and what it would not."""
+
+    status: StatusView
+    entries: int
+    """Orders of ours that may still add exposure."""
+    kept: Sequence[Order]
+    """Stops that protect an open position."""
+    breakers: Mapping[str, BreakerState]
+    """Of each venue that takes no order because of it."""
+    unclear: Sequence[str]
+    """Why it is not possible yet, a sentence each."""
+
+
+def resume(tx: Transaction, market: Market, now: StatusView) -> ResumeView:
+    """What a resume would come to, as the desk stands `now`."""
+    breakers = {venue: tx.breakers.of(venue).state for venue in market.feeds()}
+    return ResumeView(
+        status=now,
+        entries=len(stopping.open_entries(tx)),
+        kept=stopping.protecting(tx),
+        breakers={
+            venue: state for venue, state in breakers.items() if state is not BreakerState.CLOSED
+        },
+        unclear=stopping.unexplained(tx, market.feeds()),
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -265,6 +311,12 @@ class DayView(Record):
     """What was realised the accounting day before, by quote currency."""
     today: Mapping[str, Decimal]
     """What was realised since this one began."""
+    standing: Standing | None = None
+    """The last reading of the accounts, its day only if that is today."""
+    stops: Sequence[Stop] = ()
+    """The rules that stopped entries."""
+    blocked: Sequence[PairBlock] = ()
+    """The pairs in which entries wait for an owner."""
 
 
 def day(tx: Transaction, market: Market, zone: tzinfo) -> DayView:
@@ -284,6 +336,9 @@ def day(tx: Transaction, market: Market, zone: tzinfo) -> DayView:
         positions=positions(tx, market, start),
         yesterday=results[0],
         today=results[1],
+        standing=standing(tx, zone),
+        stops=tx.accounts.stops(),
+        blocked=tx.pairs.all(),
     )
 
 
@@ -296,16 +351,20 @@ class SweepView(Record):
     """Orders of ours that it asked to cancel, those in doubt included."""
     ended: int
     """How many of them are known to have ended."""
+    kept: Sequence[Order]
+    """Stops of ours that stay, since they protect an open position."""
 
 
 def sweeps(tx: Transaction, market: Market) -> list[SweepView]:
     """How far the present halt has come, venue by venue."""
     halt = tx.trading().halt
     assert halt is not None, "only a halt is swept"
+    kept = stopping.protecting(tx)
     # What is live counts from the first moment, also before its cancel is asked for.
-    swept = {order.id: order for order in tx.orders.in_state(*orders.LIVE, OrderState.STUCK)}
+    live = tx.orders.in_state(*orders.LIVE, OrderState.STUCK)
+    swept = {order.id: order for order in live if order not in kept}
     for order in tx.orders.canceled_since(halt.at):
-        if order.cancel_reason == HALTED and order.sent_at is not None:
+        if order.cancel_reason == stopping.HALTED and order.sent_at is not None:
             swept[order.id] = order
     asked = list(swept.values())
     return [
@@ -313,11 +372,7 @@ def sweeps(tx: Transaction, market: Market) -> list[SweepView]:
             venue=view,
             orders=sum(1 for o in asked if o.venue == view.name),
             ended=sum(1 for o in asked if o.venue == view.name and o.state in orders.ENDED),
+            kept=[o for o in kept if o.venue == view.name],
         )
         for view in venue_views(tx, market)
     ]
-
-
-def day_start(now: datetime, zone: tzinfo) -> datetime:
-    """When the accounting day of this moment began."""
-    return now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)

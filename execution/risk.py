@@ -6,11 +6,12 @@ stands in the way of an order that only makes a position smaller, but those of t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 
+from execution.equity import Standing, Stop, StopKind
 from execution.figures import beside, duration, figure, percent
 from execution.hours import DAYS, Hours
 from execution.record import Record
@@ -30,6 +31,8 @@ class Limits(Record):
     max_open_orders: int | None = None
     max_open_positions: int | None = None
     max_orders_per_minute: int | None = None
+    max_daily_loss: Decimal | None = None
+    max_drawdown: Decimal | None = None
     max_price_deviation: Decimal | None = None
     max_spread: Decimal | None = None
     min_quote_reserve: Decimal | None = None
@@ -70,6 +73,8 @@ class Snapshot(Record):
     """Why the venue cannot be used, as people are told; None: it can."""
     symbol_in_doubt: bool = False
     """An order of ours in this symbol at this venue is in doubt or stuck."""
+    pair_blocked: str | None = None
+    """Why entries in this symbol wait for an owner at this venue; None: they do not."""
     position_value: Decimal = ZERO
     """|position| of this base asset over all venues, in `general.currency`."""
     entries_value: Decimal = ZERO
@@ -84,6 +89,10 @@ class Snapshot(Record):
     """Quote currency the venue calls free; None: not known."""
     reserved_quote: Decimal = ZERO
     """Quote currency of our approved buys that `free_quote` still counts as free."""
+    standing: Standing | None = None
+    """The last reading of the accounts, its day only if that is today; None: there is none."""
+    stops: Mapping[StopKind, Stop] = field(default_factory=dict)
+    """What stopped entries and was not lifted."""
     last_loss_at: datetime | None = None
     """When an order last reduced or closed a position at a loss, whole desk."""
     arrival: Arrival | None = None
@@ -177,11 +186,13 @@ def known_symbol(terms: Terms, snapshot: Snapshot, _: Limits) -> Refusal | None:
 
 
 def unknown_outcome(terms: Terms, snapshot: Snapshot, _: Limits) -> Refusal | None:
-    """No order of ours in that symbol is in doubt at that account."""
-    if not snapshot.symbol_in_doubt:
+    """No order of ours in that symbol is in doubt at that account; entries also need certain fills."""
+    blocked = None if terms.reduces else snapshot.pair_blocked
+    if not snapshot.symbol_in_doubt and blocked is None:
         return None
-    text = f"{terms.symbol} at {terms.venue} waits for an order in doubt."
-    return Refusal(code="UNKNOWN_OUTCOME", text=text)
+    lifted = f"takes no entry until an owner lifts it: {blocked}"
+    why = "waits for an order in doubt." if snapshot.symbol_in_doubt else lifted
+    return Refusal(code="UNKNOWN_OUTCOME", text=f"{terms.symbol} at {terms.venue} {why}")
 
 
 def within_venue_limits(terms: Terms, snapshot: Snapshot, _: Limits) -> Refusal | None:
@@ -279,6 +290,50 @@ def _full(code: str, what: str, count: int, limit: int | None) -> Refusal | None
     if limit is None or count < limit:
         return None
     return Refusal(code=code, text=f"{what}: {count} of {limit}.")
+
+
+def max_daily_loss(_: Terms, snapshot: Snapshot, limits: Limits) -> Refusal | None:
+    """The day has not lost too much. What stopped entries stops them until the next day."""
+    limit, standing = limits.max_daily_loss, snapshot.standing
+    stop = snapshot.stops.get(StopKind.DAILY_LOSS)
+    if limit is None:
+        return None
+    if stop is not None:
+        at = stop.since.astimezone(limits.zone)
+        stood = f"The day stood at {figure(beside(stop.figure, -stop.bound))} at {at:%H:%M}"
+        text = f"{stood}, below {figure(-stop.bound)}. Entries wait for the next day."
+    elif standing is None or standing.day is None:
+        text = _not_known("The day's result", "price", standing.unpriced if standing else ())
+    elif standing.day.total < -limit:
+        stands = figure(beside(standing.day.total, -limit))
+        text = f"The day stands at {stands}, below {figure(-limit)}."
+    else:
+        return None
+    return Refusal(code="MAX_DAILY_LOSS", text=text)
+
+
+def max_drawdown(_: Terms, snapshot: Snapshot, limits: Limits) -> Refusal | None:
+    """Equity is not too far below its highest. What stopped entries stops them until it is reset."""
+    limit, standing = limits.max_drawdown, snapshot.standing
+    stop = snapshot.stops.get(StopKind.DRAWDOWN)
+    if limit is None:
+        return None
+    if stop is not None:
+        fell = f"Equity was {percent(beside(stop.figure, stop.bound))} below its highest"
+        text = f"{fell}, over {percent(stop.bound)}. Entries wait for /limits reset drawdown."
+    elif standing is None or standing.drawdown is None:
+        text = _not_known("Equity", "reading", standing.unread if standing else ())
+    elif standing.drawdown > limit:
+        below = f"Equity is {percent(beside(standing.drawdown, limit))} below its highest"
+        text = f"{below}; the limit is {percent(limit)}."
+    else:
+        return None
+    return Refusal(code="MAX_DRAWDOWN", text=text)
+
+
+def _not_known(what: str, lacking: str, of: Sequence[str]) -> str:
+    why = f"there is no {lacking} of {', '.join(of)} yet" if of else "it was not read yet"
+    return f"{what} is not known: {why}."
 
 
 def max_price_deviation(terms: Terms, snapshot: Snapshot, limits: Limits) -> Refusal | None:
@@ -380,6 +435,8 @@ ENTRIES: Mapping[str, Rule] = {
     "max_open_orders": max_open_orders,
     "max_open_positions": max_open_positions,
     "max_orders_per_minute": max_orders_per_minute,
+    "max_daily_loss": max_daily_loss,
+    "max_drawdown": max_drawdown,
     "max_price_deviation": max_price_deviation,
     "max_spread": max_spread,
     "min_quote_reserve": min_quote_reserve,

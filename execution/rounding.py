@@ -1,7 +1,7 @@
 """Exact arithmetic, and rounding to a venue's steps: never past what was approved.
 
-Pure. Sizing, pricing, positions and risk calculate through it. It must never lean on decimal's
-global context, because ccxt changes that one for the whole process.
+Pure. Sizing, pricing, positions and risk calculate through it, and so does every transaction. It must
+never lean on decimal's global context, because ccxt changes that one for the whole process.
 """
 
 from __future__ import annotations

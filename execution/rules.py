@@ -72,7 +72,7 @@ def note(tx: Transaction, policy: Policy) -> bool:
     text = policy_text(policy)
     digest = hashlib.sha256(text.encode()).hexdigest()
     last = tx.journal.last(EventKind.POLICY_CHANGED)
-    if last is not None and last.data["digest"] == digest:
+    if last is not None and last.data.get("digest") == digest:
         return False
     changes = {} if last is None else differences(json.loads(last.data["policy"]), json.loads(text))
     tx.journal.add(EventKind.POLICY_CHANGED, tx.now, digest=digest, policy=text, **changes)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 
-from execution import orders, risk, rules
+from execution import limits, orders, risk, rules
 from execution.config import Config
+from execution.equity import Standing, Stop, StopKind
 from execution.market import Feed, Market
 from execution.positions import Position, is_dust, losing_exits
 from execution.pricing import drift, past_own_stop_or_target
@@ -63,6 +64,10 @@ class Used(Record):
     orders_last_minute: int
     last_loss_at: datetime | None
     """When an order last lost, if that is not longer ago than the cooldown."""
+    standing: Standing | None = None
+    """The last reading of the accounts, its day only if that is today."""
+    stops: Sequence[Stop] = ()
+    """The rules that stopped entries."""
 
 
 @dataclass
@@ -73,6 +78,11 @@ class Moment:
     market: Market
     config: Config
     without: str | None = None
+
+    @cached_property
+    def limits(self) -> risk.Limits:
+        """The limits in force: the settings', and what was changed in the chat."""
+        return limits.in_force(self.tx, self.config.limits)
 
     def facts(self, venue: str, instrument: Instrument, quote: Quote) -> SizingFacts:
         """What sizing wants to know."""
@@ -118,6 +128,7 @@ class Moment:
             rate=self.market.rate(venue, quote_asset),
             venue_down=_down(feed),
             symbol_in_doubt=self._in_doubt(venue, symbol),
+            pair_blocked=self._blocked_pair(venue, symbol),
             position_value=self._position_value(base),
             entries_value=self._entries_value(base),
             open_entries=self._open_entries,
@@ -125,6 +136,8 @@ class Moment:
             entries_last_minute=self._entries_last_minute(),
             free_quote=(ZERO if money is None else money.free) if known else None,
             reserved_quote=self._reserved_quote(venue, quote_asset),
+            standing=self._standing,
+            stops={stop.kind: stop for stop in self._stops},
             last_loss_at=self._last_loss(),
             arrival=arrival,
         )
@@ -142,6 +155,8 @@ class Moment:
             open_positions=len(self._held_or_entered),
             orders_last_minute=self._entries_last_minute(),
             last_loss_at=self._last_loss(),
+            standing=self._standing,
+            stops=self._stops,
         )
 
     def blocked(self, terms: Terms, ticket: Ticket) -> Refusal | None:
@@ -155,6 +170,10 @@ class Moment:
             for order, _ in self._open_orders
             if order.state in orders.UNKNOWN
         )
+
+    def _blocked_pair(self, venue: str, symbol: str) -> str | None:
+        block = self.tx.pairs.of(venue, symbol)
+        return None if block is None else block.reason
 
     def _reserved_quote(self, venue: str, asset: str) -> Decimal:
         """Quote currency of buys the venue has not taken out of what it calls free."""
@@ -171,7 +190,24 @@ class Moment:
             for t in self._approved
             if t.venue == venue and t.side is Side.BUY and assets(t.symbol)[1] == asset
         )
-        return sum(sent, ZERO) + sum(waiting, ZERO)
+        unseen = self._spent_since_told(venue, asset)
+        return sum(sent, ZERO) + sum(waiting, ZERO) + unseen
+
+    def _spent_since_told(self, venue: str, asset: str) -> Decimal:
+        """Quote currency of buys that the venue took after it was asked what is free."""
+        told = self.market.feed(venue).balances_at
+        if told is None or self.limits.min_quote_reserve is None:
+            return ZERO
+        spent = ZERO
+        for order in self.tx.orders.taken_since(venue, told):
+            if order.side is Side.SELL or assets(order.symbol)[1] != asset:
+                continue
+            if order.state in orders.ENDED:
+                fills = self.tx.fills.of_order(order.id)
+                spent += sum((fill.amount * fill.price for fill in fills), ZERO)
+            elif order.state in _RESTING:
+                spent += order.amount * order.price
+        return spent
 
     @property
     def _open_entries(self) -> int:
@@ -207,14 +243,14 @@ class Moment:
     def _entries_last_minute(self) -> int:
         """Entries of the last minute, those about to be sent too."""
         approved = len(self._approved_entries)
-        if self.config.limits.max_orders_per_minute is None:
+        if self.limits.max_orders_per_minute is None:
             return approved  # what was sent is counted only where a limit asks for it
         since = self.tx.now - timedelta(minutes=1)
         return self.tx.orders.entries_since(since, without=self.without) + approved
 
     def _last_loss(self) -> datetime | None:
         """When an order last lost, if that is not longer ago than the cooldown."""
-        cooldown = self.config.limits.cooldown_after_loss
+        cooldown = self.limits.cooldown_after_loss
         if cooldown is None:
             return None
         recent = self.tx.positions.realized_since(self.tx.now - cooldown)
@@ -237,10 +273,29 @@ class Moment:
         return instrument is not None and is_dust(amount, instrument)
 
     @cached_property
+    def _standing(self) -> Standing | None:
+        """The last reading of the accounts; read only where a limit asks for it."""
+        if self.limits.max_daily_loss is None and self.limits.max_drawdown is None:
+            return None
+        standing = self.tx.accounts.standing()
+        return None if standing is None else standing.on(self._today)
+
+    @cached_property
+    def _stops(self) -> Sequence[Stop]:
+        """What stopped entries; a day's loss no longer than its day."""
+        if self._standing is None:
+            return ()
+        stops = self.tx.accounts.stops()
+        return [one for one in stops if one.kind is StopKind.DRAWDOWN or one.day == self._today]
+
+    @property
+    def _today(self) -> date:
+        return self.tx.now.astimezone(self.config.zone).date()
+
+    @cached_property
     def _positions(self) -> Sequence[Position]:
         """Every open position; read only where a limit asks for them."""
-        limits = self.config.limits
-        if limits.max_position_notional is None and limits.max_open_positions is None:
+        if self.limits.max_position_notional is None and self.limits.max_open_positions is None:
             return ()
         return self.tx.positions.open()
 
@@ -281,7 +336,7 @@ def recheck(ticket: Ticket, moment: Moment) -> Recheck:
     sized = resized(terms, terms.amount, moment.facts(terms.venue, instrument, quote))
     if not isinstance(sized, Terms):
         return Recheck(refusals=tuple(sized), quote=quote)
-    refusals = risk.check(sized, moment.snapshot(sized), moment.config.limits).refusals
+    refusals = risk.check(sized, moment.snapshot(sized), moment.limits).refusals
     if refusals:
         return Recheck(refusals=refusals, quote=quote)
     if _drifted(terms, quote, moment.config):
@@ -307,7 +362,7 @@ def recheck_rest(ticket: Ticket, rest: Decimal, moment: Moment) -> Quote | str |
     sized = resized(terms, rest, moment.facts(terms.venue, instrument, quote))
     if not isinstance(sized, Terms):
         return sized[0].text
-    refusals = risk.check(sized, moment.snapshot(sized), moment.config.limits).refusals
+    refusals = risk.check(sized, moment.snapshot(sized), moment.limits).refusals
     if refusals:
         return refusals[0].text
     if _drifted(terms, quote, moment.config) or _past_its_exits(terms, quote):
@@ -364,7 +419,11 @@ def _does_something_else(approved: Terms, now: Terms) -> str | None:
 
 def _down(feed: Feed) -> str | None:
     """Why no order may go to a venue; None when one may."""
-    name = feed.venue.name
+    name, ahead = feed.venue.name, feed.venue.clock_ahead.total_seconds()
+    if feed.venue.clock_refused:
+        way = "ahead of" if ahead > 0 else "behind"
+        off = f"this machine's is {abs(ahead):.1f} s {way} its own"
+        return f"{name} refuses our clock, corrected or not; {off}."
     if not feed.connected:
         return f"{name} is not connected: {feed.reason}"
     if not feed.ready:

@@ -6,7 +6,7 @@ frozen records of `types.py`.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,11 +14,13 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Column,
+    Date,
     Index,
     Integer,
     LargeBinary,
     MetaData,
     String,
+    Text,
     UniqueConstraint,
     text,
 )
@@ -26,6 +28,7 @@ from sqlmodel import Field, SQLModel
 
 from execution.breaker import BreakerState
 from execution.columns import ID, Money, Span, Utc, choice
+from execution.equity import StopKind
 from execution.types import (
     Mode,
     OrderState,
@@ -280,6 +283,41 @@ class BreakerRow(SQLModel, table=True):
     reason: str | None = Field(default=None, sa_column=Column(String(500)))
 
 
+class ComparisonRow(SQLModel, table=True):
+    """When each venue was last compared with our rows, and what it showed."""
+
+    __tablename__ = "comparisons"
+
+    venue: str = Field(sa_column=Column(String(32), primary_key=True))
+    at: datetime = Field(sa_column=Column(Utc, nullable=False))
+    strangers: int = Field(sa_column=Column(Integer, nullable=False))
+
+
+class PairBlockRow(SQLModel, table=True):
+    """A pair at a venue in which entries are refused until an owner lets them go again."""
+
+    __tablename__ = "pair_blocks"
+
+    venue: str = Field(sa_column=Column(String(32), primary_key=True))
+    symbol: str = Field(sa_column=Column(String(64), primary_key=True))
+    entry: int = Field(sa_column=Column(BigInteger, nullable=False))
+    ticket: str = Field(sa_column=Column(ID, nullable=False))
+    at: datetime = Field(sa_column=Column(Utc, nullable=False))
+    reason: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class LimitRow(SQLModel, table=True):
+    """A limit that an owner changed in the chat; no row for one that is as the settings say."""
+
+    __tablename__ = "limits"
+
+    key: str = Field(sa_column=Column(String(32), primary_key=True))
+    value: str = Field(sa_column=Column(Text, nullable=False))
+    by: str = Field(sa_column=Column(String(64), nullable=False))
+    name: str = Field(sa_column=Column(String(128), nullable=False))
+    at: datetime = Field(sa_column=Column(Utc, nullable=False))
+
+
 class PostRow(SQLModel, table=True):
     """A message shown to an audience about a subject, so that it can be edited later.
 
@@ -336,3 +374,66 @@ class MetaRow(SQLModel, table=True):
 
     key: str = Field(sa_column=Column(String(64), primary_key=True))
     value: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class AccountRow(SQLModel, table=True):
+    """What each venue's account held at its last reading, and what of that is not our own doing."""
+
+    __tablename__ = "accounts"
+
+    venue: str = Field(sa_column=Column(String(32), primary_key=True))
+    at: datetime = Field(sa_column=Column(Utc, nullable=False))
+    held: dict[str, str] = Field(sa_column=Column(JSON, nullable=False))
+    moved: dict[str, str] = Field(sa_column=Column(JSON, nullable=False))
+    prices: dict[str, dict[str, Any]] = Field(sa_column=Column(JSON, nullable=False))
+    outside: dict[str, str] | None = Field(default=None, sa_column=Column(JSON))
+
+
+class MovedRow(SQLModel, table=True):
+    """How much of an asset our own fills brought to a venue's account, less what they took."""
+
+    __tablename__ = "moved"
+
+    venue: str = Field(sa_column=Column(String(32), primary_key=True))
+    asset: str = Field(sa_column=Column(String(32), primary_key=True))
+    amount: Decimal = Field(sa_column=Column(Money, nullable=False))
+
+
+class DayPriceRow(SQLModel, table=True):
+    """The price of a market when the accounting day began; one that was held then has one."""
+
+    __tablename__ = "day_prices"
+
+    venue: str = Field(sa_column=Column(String(32), primary_key=True))
+    symbol: str = Field(sa_column=Column(String(64), primary_key=True))
+    day: date = Field(sa_column=Column(Date, nullable=False))
+    price: Decimal = Field(sa_column=Column(Money, nullable=False))
+
+
+class StandingRow(SQLModel, table=True):
+    """How the whole desk stood at the last reading: one row."""
+
+    __tablename__ = "standing"
+
+    id: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    at: datetime = Field(sa_column=Column(Utc, nullable=False))
+    day: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
+    unpriced: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    day_before: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
+    equity: Decimal | None = Field(default=None, sa_column=Column(Money))
+    mark: Decimal | None = Field(default=None, sa_column=Column(Money))
+    prices_at: datetime | None = Field(default=None, sa_column=Column(Utc))
+    unread: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    without_price: list[str] = Field(sa_column=Column(JSON, nullable=False))
+
+
+class StopRow(SQLModel, table=True):
+    """A rule that refuses what adds exposure until its day is over, or until it is reset."""
+
+    __tablename__ = "stops"
+
+    kind: StopKind = Field(sa_column=Column(choice(StopKind), primary_key=True))
+    since: datetime = Field(sa_column=Column(Utc, nullable=False))
+    day: date = Field(sa_column=Column(Date, nullable=False))
+    figure: Decimal = Field(sa_column=Column(Money, nullable=False))
+    bound: Decimal = Field(sa_column=Column(Money, nullable=False))

@@ -6,6 +6,9 @@ makes no order of it (`executor/opening.py`).
 
 from __future__ import annotations
 
+from collections.abc import Set
+
+from execution import limits
 from execution.config import TEST, Config
 from execution.market import Market
 from execution.store import Transaction
@@ -15,24 +18,24 @@ from execution.types import Side, Signal, Size, SizeKind
 
 def signal(tx: Transaction, market: Market, config: Config) -> Signal:
     """A buy at the default venue, of the size that orders have there when nobody says one."""
-    largest = Size(kind=SizeKind.NOTIONAL, value=config.limits.max_order_notional, in_currency=True)
+    in_force = limits.in_force(tx, config.limits)
+    most = in_force.max_order_notional
     return Signal(
         id=tx.new_id(),
         source=TEST,
         received_at=tx.now,
-        symbol=_symbol(market, config),
+        symbol=_symbol(market, config, in_force.symbols),
         side=Side.BUY,
-        size=config.default_size or largest,
+        size=config.default_size or Size(kind=SizeKind.NOTIONAL, value=most, in_currency=True),
         test=True,
     )
 
 
-def _symbol(market: Market, config: Config) -> str:
+def _symbol(market: Market, config: Config, allowed: Set[str] | None) -> str:
     """The market people know best, of those that may be traded."""
     feed = market.feeds().get(config.default_venue or "")
     there = set() if feed is None else set(feed.venue.instruments())
     known = f"BTC/{config.currency}"
-    allowed = config.limits.symbols
     candidates = there if allowed is None else there & allowed or allowed
     ranked = sorted(candidates, key=lambda s: (s != known, assets(s)[1] != config.currency, s))
     return ranked[0] if ranked else known

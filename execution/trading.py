@@ -39,6 +39,9 @@ class Trading(Record):
 ACTIVE_FROM_THE_START = Trading(state=TradingState.ACTIVE, generation=0)
 
 
+NOT_DONE = "The halt is not done yet: something of ours may still be open."
+
+
 def lets_through(trading: Trading, *, reduces: bool) -> bool:
     """Whether an order may go out in this state; pause still lets exposure shrink."""
     if trading.state is TradingState.ACTIVE:
@@ -53,11 +56,22 @@ def halted(trading: Trading, halt: Halt) -> Trading:
     return Trading(state=TradingState.HALTED, generation=trading.generation + 1, halt=halt)
 
 
+def paused(trading: Trading, halt: Halt) -> Trading:
+    """The state after a pause; what is paused or halted already stays as it is."""
+    if trading.state is not TradingState.ACTIVE:
+        return trading
+    return Trading(state=TradingState.PAUSED, generation=trading.generation + 1, halt=halt)
+
+
+def standing_halt(trading: Trading) -> Halt | None:
+    """The halt that is in force; a pause is none."""
+    return trading.halt if trading.state is TradingState.HALTED else None
+
+
 def to_be_proved(trading: Trading) -> Halt | None:
     """The halt that has not been proved at the exchange yet; a pause needs no proof."""
-    if trading.state is not TradingState.HALTED or trading.halt is None:
-        return None
-    return trading.halt if trading.halt.verified_at is None else None
+    halt = standing_halt(trading)
+    return None if halt is None or halt.verified_at is not None else halt
 
 
 def verified(trading: Trading, at: datetime) -> Trading:
@@ -80,33 +94,51 @@ def resumed(trading: Trading) -> Trading:
     """
     if trading.state is TradingState.ACTIVE:
         raise NotPossible("Trading is already active.")
-    if trading.halt is not None and trading.halt.verified_at is None:
-        raise NotPossible("The halt is not done yet: something of ours may still be open.")
+    if to_be_proved(trading) is not None:
+        raise NotPossible(NOT_DONE)
     return Trading(state=TradingState.ACTIVE, generation=trading.generation + 1)
 
 
-class Brake:
-    """The halt in memory, read by the sender right before the first byte.
+_GRAVITY = {TradingState.ACTIVE: 0, TradingState.PAUSED: 1, TradingState.HALTED: 2}
 
-    Pulled in the same step as the request to halt, before anything is committed, so that no order
-    slips out while the commit is on its way; one that fails leaves it pulled. Otherwise it follows
-    what is stored, so that a halt or a resume through another process counts here too.
+
+class Brake:
+    """The halt or pause in memory, read by the sender right before the first byte.
+
+    Pulled in the same step as the request, before anything is committed, so that no order slips out
+    while the commit is on its way; one that fails leaves it pulled. Otherwise it follows what is
+    stored, so that a halt or a resume through another process counts here too.
     """
 
     def __init__(self) -> None:
-        self.pulled = False
-        self._committing = 0
+        self._stored = ACTIVE_FROM_THE_START
+        self._asked: set[TradingState] = set()
+        """What was asked for and is not stored yet."""
 
-    def pull(self) -> None:
+    @property
+    def state(self) -> TradingState:
+        """What is in force: as stored, or what is graver and on its way."""
+        return max([self._stored.state, *self._asked], key=_GRAVITY.__getitem__)
+
+    @property
+    def pulled(self) -> bool:
+        """Whether nothing goes out."""
+        return self.state is TradingState.HALTED
+
+    def holds_back(self, *, reduces: bool) -> bool:
+        """Whether an order that is about to leave must not; one that only reduces may go on."""
+        return self.state is not TradingState.ACTIVE and not reduces
+
+    def pull(self, state: TradingState = TradingState.HALTED) -> None:
         """Stop now; the commit is on its way."""
-        self.pulled = True
-        self._committing += 1
+        self._asked.add(state)
 
-    def committed(self) -> None:
-        """A halt is stored, and with it the ones whose commit failed earlier."""
-        self._committing = 0
+    def committed(self, trading: Trading) -> None:
+        """This is stored, and with it the ones that failed earlier; a halt stands for a pause too."""
+        self._asked -= {one for one in self._asked if _GRAVITY[one] <= _GRAVITY[trading.state]}
+        self.follow(trading)
 
-    def follow(self, state: TradingState) -> None:
-        """Take over what is stored, unless a halt of ours is not stored yet."""
-        if self._committing == 0:
-            self.pulled = state is TradingState.HALTED
+    def follow(self, trading: Trading) -> None:
+        """Take over what is stored, unless it was read before what is known here."""
+        if trading.generation >= self._stored.generation:
+            self._stored = trading

@@ -10,17 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from random import Random
-from shutil import copyfile
 from typing import Any, TypeVar
 
 from bot import house, parts
@@ -33,7 +30,6 @@ from bot.telegram.front import Front
 from execution import booking
 from execution.halt_file import HaltFile
 from execution.market import Market
-from execution.migrations import upgrade
 from execution.receiving import SignalKey
 from execution.store import Store, Transaction
 from execution.store.chat import Button
@@ -51,6 +47,8 @@ from execution.types import (
 from execution.venues.paper import PaperVenue
 from execution.venues.scripted import ScriptedMarket
 from tests.clock import Clock
+from tests.databases import new_database
+from tests.virtual_time import skipping
 from tests.waiting import until
 
 T = TypeVar("T")
@@ -198,7 +196,7 @@ class FrontDesk:
     # What runs
 
     async def start(self, *names: str, heard: bool = True) -> None:
-        """Let these run: trading, intake, notifier. When this returns trading is ready and, unless `heard` is off,
+        """Let these run: trading, intake, notifier, panel. When this returns trading is ready and, unless `heard` is off,
         the chat is listened to."""
         for name in names:
             tasks = self._tasks[name] = []
@@ -206,6 +204,8 @@ class FrontDesk:
                 await self._start_trading(tasks)
             elif name == "notifier":
                 tasks.append(asyncio.create_task(self.chat.notifier.run()))
+            elif name == "panel":
+                tasks.append(asyncio.create_task(self.chat.panel.run()))
             else:
                 # The first poll does not wait; the second one does.
                 polls = self.playground.count("getUpdates") + 2
@@ -381,14 +381,6 @@ class FrontDesk:
         return [message for message in self.playground.messages if message.sender.id == bot]
 
 
-@cache
-def _empty_database() -> Path:
-    """A database at the newest schema, to copy: making one takes longer than most tests."""
-    path = Path(tempfile.mkdtemp(prefix="countersign-tests-")) / "empty.db"
-    upgrade(f"sqlite:///{path}")
-    return path
-
-
 @asynccontextmanager
 async def front_desk(
     folder: Path,
@@ -399,12 +391,13 @@ async def front_desk(
 ) -> AsyncIterator[FrontDesk]:
     """A desk in this folder. Without `prices` the exchange has no bars, so that nothing is drawn."""
     async with AsyncExitStack() as stack:
+        stack.enter_context(skipping())
         playground = Playground(
             folder / "playground.db", token=TOKEN, chat_id=GROUP, people=PEOPLE, clock=Clock()
         )
         stack.push_async_callback(playground.close)
         url = await stack.enter_async_context(serve(playground))
-        copyfile(_empty_database(), folder / "countersign.db")
+        new_database(folder / "countersign.db")
         where = {"COUNTERSIGN_TELEGRAM__API_URL": url}
         settings = settings_in(folder, toml=toml, environ=where | dict(environ or {}))
         desk = FrontDesk(folder, settings, playground, prices or NoCandles())

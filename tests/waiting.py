@@ -9,10 +9,10 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-_STEP_S = 0.01
 
-
-async def until(predicate: Callable[[], T | Awaitable[T]], *, timeout_s: float = 5.0) -> T:
+async def until(
+    predicate: Callable[[], T | Awaitable[T]], *, timeout_s: float = 5.0, every_s: float = 0.01
+) -> T:
     """What the predicate says as soon as that is truthy; it may be a coroutine function.
 
     Raises:
@@ -27,4 +27,4 @@ async def until(predicate: Callable[[], T | Awaitable[T]], *, timeout_s: float =
             return value
         if loop.time() >= deadline:
             raise TimeoutError(f"not within {timeout_s} s; the last answer was {value!r}")
-        await asyncio.sleep(_STEP_S)
+        await asyncio.sleep(every_s)

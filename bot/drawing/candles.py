@@ -207,6 +207,7 @@ def _title(sheet: Sheet, picture: CandlePicture) -> None:
     symbol = figures.outside(picture.symbol, 20)
     bold: Font = {"fontsize": 23 if len(symbol) <= 12 else 18, "fontweight": "bold"}
     sheet.title(
+        *([("TEST", style.INK, bold)] if picture.test else []),
         (picture.side.value.upper(), style.UP if picture.side is Side.BUY else style.DOWN, bold),
         (symbol, style.INK, bold),
         (picture.interval, style.FAINT, {"fontsize": 19}),

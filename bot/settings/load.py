@@ -23,7 +23,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import EnvSettingsSource
 
 from bot.settings.root import FILE, Settings
-from bot.settings.sections import SettingsError
+from bot.settings.sections import Risk, SettingsError
 
 PREFIX = "COUNTERSIGN_"
 CONFIG = "COUNTERSIGN_CONFIG"
@@ -127,6 +127,39 @@ def load_approval(path: Path, base: Settings) -> Settings:
         return Settings(**given)
     except ValidationError as error:
         raise SettingsError(_explain(error, given, table, {}, path)) from None
+
+
+def load_limit(key: str, typed: str) -> Risk:
+    """A `[risk]` with this key alone, as somebody typed it: lists in words or as JSON, quotes or none.
+
+    Raises:
+        SettingsError: it cannot be read.
+    """
+    try:
+        return Risk(**{key: _typed(key, typed.strip())})
+    except ValidationError as error:
+        detail = error.errors(include_url=False, include_input=False)[0]
+        raise SettingsError(f"The limit {_key(detail)}: {_meaning(detail, key)}") from None
+
+
+def _typed(key: str, text: str) -> object:
+    annotation = Risk.model_fields[key].annotation
+    is_list = any(get_origin(kind) is tuple for kind in _kinds(annotation))
+    if not is_list:
+        return text.strip("\"'\u201c\u201d")
+    if not text.startswith("["):
+        return re.split(r"[\s,]+", text)
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _kinds(annotation: Any) -> Iterator[Any]:
+    """A type and all that it is made of."""
+    yield annotation
+    for inner in get_args(annotation):
+        yield from _kinds(inner)
 
 
 def _read_toml(path: Path, *, required: bool) -> dict[str, Any]:

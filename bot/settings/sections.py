@@ -39,6 +39,7 @@ from bot.settings.values import (
     Name,
     PathOrNone,
     SecretOrNone,
+    SecretUrlOrNone,
     Share,
     SignalRate,
     SizeOrNone,
@@ -284,8 +285,8 @@ class Risk(Section):
     max_open_orders: Count | None = None
     max_open_positions: Count | None = None
     max_orders_per_minute: Count | None = None
-    max_daily_loss: Unbuilt = None
-    max_drawdown: Unbuilt = None
+    max_daily_loss: Money | None = None
+    max_drawdown: Share | None = None
     max_price_deviation: Share | None = None
     max_spread: Share | None = None
     min_quote_reserve: Money | None = None
@@ -411,4 +412,4 @@ class Execution(Section):
 class Watchdog(Section):
     """Who is told that we are alive."""
 
-    heartbeat_url: Unbuilt = None
+    heartbeat_url: SecretUrlOrNone = None

@@ -20,7 +20,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, SecretS
 
 from execution import hours
 from execution.types import ZERO, Size, SizeKind
+from execution.venues.connections import known_exchanges
 
+PAPER = "paper"
 SECONDS = {"s": 1, "m": 60, "h": 3600}
 NOT_BUILT = "not built yet in this version; remove it"
 LARGEST_EXPONENT = 18  # of money, either way: 1e18 is more than any desk has
@@ -141,6 +143,14 @@ def read_url(value: object) -> str:
     return url
 
 
+def read_secret_url(value: object) -> object:
+    """An http address that may hold a secret, in its path or its query; empty for none."""
+    url = _text(value)
+    if url and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?(\?[^\s#]*)?", url):
+        raise ValueError('not an address; write it whole, "https://watchdog.example.com/ping/..."')
+    return url or None
+
+
 def read_path(value: object) -> Path | None:
     """A file, `~` understood; empty for none."""
     return Path(_text(value)).expanduser() if _text(value) else None
@@ -176,6 +186,15 @@ def matching(pattern: str, text: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def known_exchange(value: str) -> str:
+    """An exchange that ccxt has, or paper."""
+    known = known_exchanges() | {PAPER}
+    if value not in known:
+        (nearest,) = difflib.get_close_matches(value, sorted(known), n=1, cutoff=0.0)
+        raise ValueError(f'no exchange has this id; the nearest is "{nearest}"')
+    return value
+
+
 # What the fields of `sections.py` are made of.
 Name = Annotated[
     str,
@@ -184,7 +203,7 @@ Name = Annotated[
         "not a name; small letters, digits and _, a letter first, at most 32 characters",
     ),
 ]
-ExchangeId = Annotated[str, matching(r"[a-z0-9_]{1,40}", 'not an exchange id; write "binance"')]
+ExchangeId = Annotated[str, AfterValidator(known_exchange)]
 Symbol = Annotated[str, matching(r"[^\s/:]+/[^\s/:]+(:[^\s/:]+)?", 'not a pair; write "BTC/USDT"')]
 Currency = Annotated[str, matching(r"[^\s/:]{1,20}", 'not a currency; write "USDT"')]
 Whole = Annotated[int, BeforeValidator(read_number)]
@@ -196,6 +215,7 @@ Clock = Annotated[time, BeforeValidator(read_clock)]
 Zone = Annotated[ZoneInfo, BeforeValidator(read_zone)]
 Url = Annotated[str, BeforeValidator(read_url)]
 SecretOrNone = Annotated[SecretStr | None, BeforeValidator(read_secret)]
+SecretUrlOrNone = Annotated[SecretStr | None, BeforeValidator(read_secret_url)]
 SignalRate = Annotated[InstanceOf[Rate], BeforeValidator(read_rate)]
 Hours = Annotated[InstanceOf[hours.Hours], BeforeValidator(read_hours)]
 SizeOrNone = Annotated[InstanceOf[Size] | None, BeforeValidator(read_size)]

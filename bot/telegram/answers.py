@@ -7,9 +7,11 @@ changed since, not allowed, halted. The handlers show it; it never decides anyth
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from bot.telegram import figures, lines
 from bot.telegram.faces import POPUP_LIMIT, Look
+from bot.telegram.kill_button import FirstTap
 from execution.approval import Role
 from execution.outcome import Answer, Outcome
 from execution.types import TicketState, VoteKind
@@ -35,21 +37,33 @@ def forbidden(needs: Role, has: Role | None) -> str:
     return "You can look, not approve." if needs is Role.APPROVER else f"Only for {needs}s."
 
 
-BROKEN = "Something went wrong here; it is in the log. Look at the card before you tap again."
+FAULT = "Something went wrong here; it is in the log."
+BROKEN = f"{FAULT} Look at the card before you tap again."
+
+
+CONFIRM_NOW = "Tap Confirm kill within 10 s. /kill halts at once."
+KILLED = "Halted: no new orders. The checklist follows."
+
+
+def of_another(name: str) -> str:
+    """The pop-up for whoever taps Kill while somebody else is asked to confirm it."""
+    who = figures.outside(name, lines.NAME)
+    return f"{who} tapped Kill and is asked to confirm it. /kill halts at once."
+
+
+def not_confirmed(first: FirstTap | None, now: datetime) -> str:
+    """The pop-up for a tap on Confirm kill that counts for nothing."""
+    if first is None:
+        return "Nobody tapped Kill since the last start or halt: tap it first. /kill halts at once."
+    if first.holds(now):
+        return of_another(first.person.name)
+    return "The 10 s to confirm are over: tap Kill again. /kill halts at once."
 
 
 def not_stored(reason: str) -> str:
     """The pop-up for a tap while nothing can be written down."""
     text = f"Not stored yet, nothing was sent. It counts as soon as it is. {reason}"
     return figures.cut_utf16(text, POPUP_LIMIT)
-
-
-def halt_not_stored(reason: str) -> str:
-    """The answer to a /kill while nothing can be written down."""
-    return (
-        f"NOT STORED: {reason} No new order leaves this process, but a restart would not know of the "
-        "halt, and nothing is canceled yet. It is tried again; cancel at the exchange by hand"
-    )
 
 
 def _approved(answer: Answer, look: Look) -> str:
@@ -120,6 +134,10 @@ def _halted(answer: Answer, look: Look) -> str:
     return f"Halted by {_name(answer)}{_at(answer, look)}."
 
 
+def _paused(answer: Answer, look: Look) -> str:
+    return f"Paused by {_name(answer)}{_at(answer, look)}. It stays until an owner resumes or it expires."
+
+
 def _canceled(answer: Answer, look: Look) -> str:
     if answer.ticket is not None and answer.ticket.state is TicketState.CANCELED:
         return "Canceled. Nothing was sent."
@@ -169,6 +187,7 @@ _TAPPED: Mapping[Outcome, Callable[[Answer, Look], str]] = {
     Outcome.EXPIRED: _expired,
     Outcome.SUPERSEDED: _superseded,
     Outcome.HALTED: _halted,
+    Outcome.PAUSED: _paused,
     Outcome.CANCELED: _canceled,
     Outcome.PROPOSED: _proposed,
     Outcome.LOOKING: _looking,

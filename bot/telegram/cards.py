@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from bot.telegram import figures, lines
@@ -16,6 +17,7 @@ from execution.booking import TESTED
 from execution.orders import ENDED, LIVE, TIMED_OUT, UNKNOWN, next_leg
 from execution.record import Record
 from execution.reports import TicketView
+from execution.stopping import PAUSED
 from execution.types import (
     OnTimeout,
     Order,
@@ -81,7 +83,8 @@ def story(view: TicketView, look: Look) -> Story:
 def _where(view: TicketView, look: Look, short: str) -> str:
     ticket = view.ticket
     revision = f"revision {ticket.revision}" if ticket.revision > 1 else ""
-    price = lines.capital(lines.price_terms(ticket.terms, look)) if ticket.terms else ""
+    terms, made = ticket.terms, ticket.created_at
+    price = "" if terms is None else lines.capital(lines.price_terms(terms, look, made=made))
     where = " · ".join(part for part in (lines.place(view), short, revision) if part)
     return f"{where}\n{price}".rstrip()
 
@@ -147,7 +150,12 @@ def needed(view: TicketView, look: Look) -> str:
         need += f" besides {proposer or 'somebody'}, who proposed it"
     if ticket.expires_at is None:
         return need
-    return f"{need} · until {figures.clock_time(ticket.expires_at, look.zone)}"
+    return f"{need} · until {_of_ticket(ticket.expires_at, ticket, look)}"
+
+
+def _of_ticket(at: datetime, ticket: Ticket, look: Look) -> str:
+    """A moment in the life of a ticket, with its day where that is a long one."""
+    return figures.moment(at, look.zone, seen=ticket.created_at)
 
 
 def _decision(terms: Terms, look: Look) -> tuple[tuple[Button, ...], ...]:
@@ -167,7 +175,7 @@ def _decision(terms: Terms, look: Look) -> tuple[tuple[Button, ...], ...]:
 
 _WHY = Button(label="Why", action=Action.WHY)
 DETAILS = Button(label="Details", action=Action.WHY)
-_PROPOSE_AGAIN = Button(label="Propose again", action=Action.PROPOSE)
+PROPOSE_AGAIN = Button(label="Propose again", action=Action.PROPOSE)
 
 # --- on its way ----------------------------------------------------------------------------------
 
@@ -227,7 +235,7 @@ def _so_far(view: TicketView, order: Order) -> str:
 def _rest_until(view: TicketView, order: Order, look: Look) -> str:
     if order.cancel_after is None:
         return ""
-    terms, at = view.ticket.terms, figures.clock_time(order.cancel_after, look.zone)
+    terms, at = view.ticket.terms, _of_ticket(order.cancel_after, view.ticket, look)
     if terms is None or not _has_next(view, order):
         return f"What is left is canceled at {at}"
     if terms.on_timeout is OnTimeout.REPRICE:
@@ -309,9 +317,10 @@ def _canceled(view: TicketView, look: Look) -> Story:
     if view.ticket.reason == TESTED:
         return Story(news=f" · {TESTED}", lines=("The whole path works, up to the exchange.",))
     if all(one.state is OrderState.DENIED for one in view.orders):
-        return Story(news=" · canceled, nothing was sent", lines=(reason,))
+        held = ((PROPOSE_AGAIN,),) if view.ticket.reason == PAUSED else ()
+        return Story(news=" · canceled, nothing was sent", lines=(reason,), buttons=held)
     return Story(
-        news=" · canceled, nothing filled", lines=(reason,), buttons=((DETAILS, _PROPOSE_AGAIN),)
+        news=" · canceled, nothing filled", lines=(reason,), buttons=((DETAILS, PROPOSE_AGAIN),)
     )
 
 
@@ -321,15 +330,15 @@ def _expired(view: TicketView, look: Look) -> Story:
         return Story(
             news=" · expired, nothing filled",
             lines=("Its time in force ended at the exchange.",),
-            buttons=((DETAILS, _PROPOSE_AGAIN),),
+            buttons=((DETAILS, PROPOSE_AGAIN),),
         )
-    until = f" by {figures.clock_time(ticket.expires_at, look.zone)}" if ticket.expires_at else ""
+    until = f" by {_of_ticket(ticket.expires_at, ticket, look)}" if ticket.expires_at else ""
     votes = lines.counted(view, VoteKind.APPROVE)
     told = f"Only {len(votes)} of {ticket.required} approvals" if votes else "Nobody answered"
     return Story(
         news=" · expired, nothing was sent",
         lines=(f"{told}{until}.",),
-        buttons=((_PROPOSE_AGAIN,),),
+        buttons=((PROPOSE_AGAIN,),),
     )
 
 
@@ -344,8 +353,13 @@ def _refused(view: TicketView, look: Look) -> Story:
     return Story(
         news=lines.worth(view, look),
         lines=(*lines.refusals(view.ticket.refusals), "Nothing was sent."),
-        buttons=((_WHY,),),
+        buttons=((_WHY, PROPOSE_AGAIN) if only_paused(view.ticket) else (_WHY,),),
     )
+
+
+def only_paused(ticket: Ticket) -> bool:
+    """Whether it was refused for nothing but a pause: after the resume it may pass."""
+    return {refusal.code for refusal in ticket.refusals} == {PAUSED.upper()}
 
 
 def _failed(view: TicketView, look: Look) -> Story:
@@ -361,7 +375,7 @@ def _failed(view: TicketView, look: Look) -> Story:
         news, told = f": {exchange} refused it", f"{reason} Nothing is open.".lstrip()
     else:
         news, told = " · not sent", f"{reason} Nothing was sent.".lstrip()
-    return Story(news=news, lines=(told,), buttons=((DETAILS, _PROPOSE_AGAIN),))
+    return Story(news=news, lines=(told,), buttons=((DETAILS, PROPOSE_AGAIN),))
 
 
 _UNDECIDED = {TicketState.NEW, TicketState.REJECTED, TicketState.EXPIRED, TicketState.REFUSED}

@@ -12,6 +12,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 
+import httpx
 from telegram import (
     BotCommandScope,
     ForceReply,
@@ -57,6 +58,10 @@ class Paused(Later):
         super().__init__("Telegram asked for a pause.", seconds=seconds)
 
 
+class Away(Later):
+    """There is no connection to Telegram: it knows nothing of this call."""
+
+
 class Full(Later):
     """There is no room for it yet within Telegram's limits; nothing was asked."""
 
@@ -77,8 +82,14 @@ class Gone(Refused):
     """The message to edit is not there any more."""
 
 
-_GONE = ("message to edit not found", "message can't be edited", "message_id_invalid")
+_GONE = (
+    "message to edit not found",
+    "message can't be edited",
+    "message to pin not found",
+    "message_id_invalid",
+)
 _SAME = "message is not modified"
+_NO_PICTURES = "rights to send photos"
 _CLOSED = (
     "chat not found",
     "not enough rights",
@@ -214,6 +225,27 @@ class TelegramChat:
             edit = partial(self.bot.edit_message_text, **how)
         await self._in_pace(at.place, urgency, edit)
 
+    async def pin(self, at: Sent) -> None:
+        """Pin a message without a sound.
+
+        Raises:
+            Refused: the bot may not pin there.
+        """
+        pin = partial(self.bot.pin_chat_message, at.place, at.number, disable_notification=True)
+        try:
+            await self._in_pace(at.place, Urgency.EDIT, pin)
+        except Later as later:
+            if isinstance(later.__cause__, BadRequest | Forbidden):
+                raise Refused(str(later.__cause__)) from later
+            raise
+
+    async def remove(self, at: Sent) -> None:
+        """Delete a message; one that is too old for that is at least not pinned any more."""
+        try:
+            await _ask(partial(self.bot.delete_message, at.place, at.number))
+        except Refused:
+            await _ask(partial(self.bot.unpin_chat_message, at.place, at.number))
+
     async def answer(self, query_id: str, text: str, *, alert: bool = False) -> None:
         """Answer a tap with the small pop-up; too late an answer is dropped by Telegram."""
         answer = partial(self.bot.answer_callback_query, query_id)
@@ -241,8 +273,12 @@ class TelegramChat:
         if wait > 0:
             raise Full("No room for another message yet.", seconds=wait)
         try:
-            with self._pace.sending(place):
-                return await _ask(call)
+            with self._pace.sending(place) as sending:
+                try:
+                    return await _ask(call)
+                except Away:
+                    sending.arrived = False
+                    raise
         except Paused as pause:
             self._pace.hold(pause.seconds)
             raise
@@ -270,13 +306,15 @@ async def _ask(call: Callable[[], Awaitable[T]]) -> T | None:
             raise Gone(str(error)) from error
         if _SAME in text:
             return None
-        if any(part in text for part in _CLOSED):
+        if any(part in text for part in _CLOSED) and _NO_PICTURES not in text:
             raise Later(f"Telegram refuses the chat: {error}.", seconds=_FORBIDDEN_PAUSE) from error
         raise Refused(str(error)) from error
     except InvalidToken as error:
         raise Later("Telegram refuses the bot's token.", seconds=30) from error
     except TelegramError as error:
-        raise Later(f"Telegram does not answer: {type(error).__name__}.", seconds=_PAUSE) from error
+        never = isinstance(error.__cause__, httpx.ConnectError | httpx.ConnectTimeout)
+        reason = f"Telegram does not answer: {type(error).__name__}."
+        raise (Away if never else Later)(reason, seconds=_PAUSE) from error
 
 
 def asked_pause(error: RetryAfter) -> float:

@@ -13,16 +13,17 @@ from hashlib import sha256
 from bot.sources.fields import BadField, positive
 from bot.sources.signal import read_signal
 from bot.sources.text import read_text
-from bot.telegram import answers, doubts, lines, pages, replies
+from bot.telegram import answers, changing, doubts, limiting, lines, pages, pausing, replies
 from bot.telegram.faces import Face
 from bot.telegram.front import Asked, Front, Reply
 from bot.telegram.limits import limits as limits_face
 from bot.telegram.trail import pages as pages_of
+from execution.approval import Role
 from execution.config import BY_HAND
-from execution.errors import Told
+from execution.errors import StoreUnavailable, Told
 from execution.outcome import Answer, Outcome
 from execution.receiving import SignalKey
-from execution.types import Side, Ticket
+from execution.types import Side, Ticket, TradingState
 
 Handler = Callable[[Front, Asked], Awaitable[Reply | None]]
 
@@ -40,7 +41,16 @@ async def status(front: Front, asked: Asked) -> Reply:
 async def status_face(front: Front) -> Face:
     """The status message; its Refresh button edits it in place."""
     view, short = await front.status(), await front.shorten()
-    return replies.status(view, front.look, now=front.clock(), short=short)
+    halt = front.desk.unsaved_halt
+    unsaved = None if halt is None else halt.name
+    return replies.status(
+        view,
+        front.look,
+        now=front.clock(),
+        short=short,
+        unsaved=unsaved,
+        not_pinned=front.panel.not_pinned,
+    )
 
 
 async def help_(front: Front, asked: Asked) -> Reply:
@@ -56,15 +66,15 @@ async def whoami(front: Front, asked: Asked) -> Reply:
 
 async def kill(front: Front, asked: Asked) -> Reply | None:
     """Halt at once. The notifier's checklist is the answer; a second kill is told of the first."""
-    before = await front.store.read(lambda tx: tx.trading())
+    began = front.clock()  # nothing is read first: it could fail, or wait
     flatten = asked.words[:1] == ("flatten",)
     reason = " ".join(asked.words[flatten:])
     after = await front.desk.halt(person=asked.who.person, reason=reason)
     if flatten:
         text = "Halted. Flattening is not built yet in this version: positions stay open."
         return Reply(face=replies.told(front.mode, text))
-    if before.generation != after.generation or after.halt is None:
-        return None
+    if after.halt is None or after.halt.at >= began:
+        return None if asked.at_home else Reply(face=replies.halted_elsewhere(front.mode))
     halted = Answer(outcome=Outcome.HALTED, name=after.halt.name, at=after.halt.at)
     text = answers.tapped(halted, front.look, may_look=True)
     return Reply(face=replies.told(front.mode, text))
@@ -72,9 +82,21 @@ async def kill(front: Front, asked: Asked) -> Reply | None:
 
 async def resume(front: Front, asked: Asked) -> Reply:
     """What will and will not restart, with one button that does it."""
-    view = await front.status()
-    subject = f"resume:{view.trading.generation}"
-    return Reply(face=replies.resume_plan(view, front.look), subject=subject)
+    plan = await front.plan()
+    face = pausing.resume(plan, front.config.sources, front.look, now=front.clock())
+    return Reply(face=face, subject=f"resume:{plan.status.trading.generation}")
+
+
+async def pause(front: Front, asked: Asked) -> Reply | None:
+    """Nothing more adds exposure; the notifier's message is the answer to the first one."""
+    began = front.clock()
+    reason = " ".join(asked.words)
+    after = await front.desk.pause(person=asked.who.person, reason=reason)
+    stop = after.halt
+    if stop is not None and after.state is TradingState.PAUSED and stop.at >= began:
+        return None if asked.at_home else Reply(face=pausing.paused_elsewhere(front.mode))
+    state = replies.standing(after, front.look, front.clock())
+    return Reply(face=replies.told(front.mode, f"{state}. Nothing changed."))
 
 
 async def adopt(front: Front, asked: Asked) -> Reply:
@@ -136,12 +158,15 @@ async def test(front: Front, asked: Asked) -> Reply | None:
     return None
 
 
-async def limits(front: Front, asked: Asked) -> Reply:
-    """The desk's own limits, and how much of each is used."""
+async def limits(front: Front, asked: Asked) -> Reply | None:
+    """The desk's own limits, and how much of each is used; or a change of one."""
     if asked.words:
-        return Reply(face=replies.wrong_usage(front.mode, "limits", asked.who.role))
-    now, used = await front.used()
-    return Reply(face=limits_face(front.mode, front.config, used, now=now))
+        return await changing.change(front, asked)
+    now = await front.limits()
+    in_force = front.config.evolve(limits=now.limits)
+    face = limits_face(front.mode, in_force, now.used, now=now.at)
+    marks = limiting.marks(now.changed, front.config, front.look, seen=now.at)
+    return Reply(face=face.evolve(text="\n".join([face.text, *marks])))
 
 
 async def audit(front: Front, asked: Asked) -> Reply:
@@ -195,32 +220,53 @@ HANDLERS: dict[str, Handler] = {
     "sell": proposing(Side.SELL),
     "cancel": cancel,
     "kill": kill,
+    "pause": pause,
     "resume": resume,
     "adopt": adopt,
     "test": test,
     "whoami": whoami,
     "help": help_,
 }
-ANYWHERE = frozenset({"kill"})
+ANYWHERE = frozenset({"kill", "pause"})
 """Commands that also work in another topic of the chat and in a private chat with the bot."""
 _DECLARED = {command.name: command for command in replies.COMMANDS}
+_NARROWER: dict[tuple[str, ...], replies.Command] = {
+    (one.name, one.arguments.split()[0]): one for one in replies.NARROWER
+}
 assert set(_DECLARED) == set(HANDLERS), "every command is declared, and every declared one works"
 
 
-async def run(front: Front, name: str, asked: Asked, *, at_home: bool) -> Reply | None:
-    """Answer one command; None when nothing is to be said."""
+LOOKS = frozenset(
+    name for name, command in _DECLARED.items() if command.role in {None, Role.VIEWER}
+)
+"""Commands that change nothing: their answer is all they ask for."""
+
+
+async def run(front: Front, name: str, asked: Asked) -> Reply | None:
+    """Answer one command; None when nothing is to be said.
+
+    Raises:
+        StoreUnavailable: what it asks for is not stored; it must be asked again.
+    """
     role = asked.who.role
     if name == "start":
         name = "help"
     command = _DECLARED.get(name)
-    if not at_home and name not in ANYWHERE:
+    if asked.who.hidden:
+        return None if command is None else Reply(face=replies.hidden(front.mode))
+    if not asked.at_home and name not in ANYWHERE:
         return None if role is None else Reply(face=replies.elsewhere(front.mode))
     if command is None:
         return None if role is None else Reply(face=replies.unknown_command(front.mode, name, role))
+    command = _NARROWER.get((name, *asked.words[:1]), command)
     if command.role is not None and (role is None or not role.includes(command.role)):
         # A stranger learns nothing, not even that there is something to be had.
         return None if role is None else Reply(face=replies.not_for_you(front.mode, command, role))
     try:
         return await HANDLERS[name](front, asked)
     except Told as error:
+        return Reply(face=replies.told(front.mode, str(error)))
+    except StoreUnavailable as error:
+        if name not in LOOKS:
+            raise
         return Reply(face=replies.told(front.mode, str(error)))

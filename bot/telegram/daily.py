@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from bot.telegram import figures, lines, replies
+from bot.telegram import accounts, figures, lines, pairs, replies
 from bot.telegram.faces import Face, Look
 from execution.reports import DayView
 from execution.types import TradingState
@@ -21,9 +21,11 @@ HEAD_DIGITS = 16
 def concerns(view: DayView, undelivered: int) -> list[str]:
     """What is not clear; nothing on a good day. `undelivered` is of when the entry was written."""
     away = [f"{v.exchange} {v.name} does not answer" for v in view.venues if not v.connected]
-    state = view.trading.state
+    state, blocked = view.trading.state, figures.several(len(view.blocked), "pair")
     return [
         *([] if state is TradingState.ACTIVE else [f"trading is {state.value}"]),
+        *(["entries are stopped"] if view.stops else []),
+        *([f"no entries in {blocked}"] if view.blocked else []),
         *([f"{figures.several(view.unknown, 'order')} unknown"] if view.unknown else []),
         *away,
         *([f"{figures.several(undelivered, 'message')} waited"] if undelivered else []),
@@ -48,14 +50,31 @@ def daily(
         text=lines.joined(
             [
                 f"<b>{lines.badge(view.mode)} · {figures.day(at, look.zone)}: {state}</b>",
-                f"Realised the day before: {_result(view.yesterday)} · "
-                f"today so far: {_result(view.today)}",
+                _yesterday(view, look),
+                _today(view, look, at),
+                *accounts.stopped(view.stops, look),
+                *pairs.rows(view.blocked),
             ],
             replies.rows(working or ["Nothing of ours rests"], "orders"),
             _held([replies.position_row(position) for position in view.positions]),
             [f"Journal head <code>{entry}:{mac[:HEAD_DIGITS]}</code>"],
         )
     )
+
+
+def _yesterday(view: DayView, look: Look) -> str:
+    """What the day before came to; only what was realised, where nobody read it at its end."""
+    known = None if view.standing is None else view.standing.day_before
+    if known is None:
+        return f"Realised the day before: {_result(view.yesterday)}"
+    return f"The day before {accounts.result(known, look)}"
+
+
+def _today(view: DayView, look: Look, at: datetime) -> str:
+    """The same of this day so far."""
+    if view.standing is None or view.standing.day is None:
+        return f"Realised today so far: {_result(view.today)}"
+    return accounts.today(view.standing, look, now=at)
 
 
 def _held(positions: Sequence[str]) -> list[str]:

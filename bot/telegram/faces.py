@@ -36,6 +36,13 @@ class Action(StrEnum):
     """The same again as a new ticket; `value`, where given, is its size in `general.currency`."""
     REFRESH_STATUS = "refresh_status"
     CONFIRM_RESUME = "confirm_resume"
+    CANCEL_ENTRIES = "cancel_entries"
+    CONFIRM_LIMIT = "confirm_limit"
+    """Its subject names the entry of the journal that asks for the change."""
+    RESET_DRAWDOWN = "reset_drawdown"
+    RELEASE_PAIR = "release_pair"
+    CONFIRM_RELEASE = "confirm_release"
+    """The subject of both names the entry of the journal that blocked the pair."""
     LOOK_AGAIN = "look_again"
     MARK_ABSENT = "mark_absent"
     CONFIRM_ABSENT = "confirm_absent"
@@ -45,6 +52,12 @@ class Action(StrEnum):
     """Another page of a list, in place."""
     SHOW_CARD = "show_card"
     """A reply to a ticket's card, which leads there."""
+    KILL = "kill"
+    """The panel's: the first of two taps."""
+    CONFIRM_KILL = "confirm_kill"
+    REFRESH_PANEL = "refresh_panel"
+    SHOW_STATUS = "show_status"
+    """The status as a message of its own."""
 
 
 class ButtonStyle(StrEnum):

@@ -22,8 +22,13 @@ from execution.rounding import exactly, to_step
 NO_BREAK = "\u00a0"
 """Between a number and its unit, in what is sent."""
 _TWO_PLACES = Decimal("0.01")
+_PART = "·"
+_BLANKS = re.compile(rf"[^\S{THIN}]+|{THIN}{{2,}}")
+"""Any blanks but the one inside a figure, which keeps it on one line."""
 _BAR = 10
 _SHORT = 4
+_HALF_A_DAY = timedelta(hours=12)
+_DIGITS = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 _HELD_TOGETHER = re.compile(r"(?<=\d) (?=%|(?:ms|s|min|h|d)\b)|≈ (?:[^ \n]+ (?=[A-Z]))?")
 
 
@@ -78,6 +83,12 @@ def clock_time(at: datetime, zone: tzinfo) -> str:
     return at.astimezone(zone).strftime("%H:%M:%S")
 
 
+def moment(at: datetime, zone: tzinfo, *, seen: datetime) -> str:
+    """The same with its day, where who reads it (at `seen`) would take it for another: from half a day on."""
+    clock = clock_time(at, zone)
+    return clock if abs(at - seen) < _HALF_A_DAY else f"{day(at, zone)}, {clock}"
+
+
 def day(at: datetime, zone: tzinfo) -> str:
     """The day of a moment in that zone: `Fri 20 Nov 2026`."""
     return at.astimezone(zone).strftime("%a %-d %b %Y")
@@ -101,9 +112,14 @@ def progress(done: Decimal, whole: Decimal) -> str:
     return f"{'█' * full}{'░' * (_BAR - full)} {int(share * 100)} %"
 
 
-def several(count: int, noun: str) -> str:
-    """`1 order`, `4 orders`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def several(count: int, noun: str, plural: str | None = None) -> str:
+    """`1 order`, `4 orders`; `plural` where an s does not make it."""
+    return f"{count} {noun}" if count == 1 else f"{count} {plural or noun + 's'}"
+
+
+def read_aloud(text: str) -> str:
+    """Figures that the journal keeps as digits, as people read them: `0.5 at 60009.8`."""
+    return _DIGITS.sub(lambda found: figure(Decimal(found[0])), text)
 
 
 def listed(words: Sequence[str], *, last: str = "and") -> str:
@@ -148,11 +164,12 @@ def cut_utf16(text: str, limit: int) -> str:
 def outside(text: str, limit: int) -> str:
     """Text somebody else wrote, as one line that cannot bend ours: plain, not yet escaped.
 
-    Control and direction-changing characters are dropped, blanks are joined, the rest is cut. What is
-    written from right to left is isolated, so that the figures after it keep their order (UAX 9).
+    Control and direction-changing characters are dropped, blanks are joined, the rest is cut; the dot
+    that parts our own lines is ours alone, so that nobody adds a part. What is written from right to left is isolated, so that the figures after it keep their order (UAX 9).
     """
-    visible = "".join(" " if c.isspace() else c for c in text if c.isspace() or _is_shown(c))
-    line = " ".join(visible.split())
+    visible = "".join(c for c in text if c.isspace() or _is_shown(c))
+    words = _BLANKS.sub(" ", visible).strip().split(" ")
+    line = " ".join(word for word in words if word != _PART)
     if any(unicodedata.bidirectional(c) in {"R", "AL"} for c in line):
         return f"\u2068{cut_utf16(line, limit - 2)}\u2069"
     return cut_utf16(line, limit)

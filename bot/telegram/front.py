@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.notifier import undelivered
@@ -11,16 +11,30 @@ from bot.people import Somebody
 from bot.pictures import ResultPicture
 from bot.telegram import figures
 from bot.telegram.faces import Face, Look
+from bot.telegram.kill_button import PanelTaps
 from bot.telegram.tokens import Buttons
 from execution import reports
 from execution.approval import Role
 from execution.config import Config
 from execution.desk import Desk
 from execution.market import Market
-from execution.reports import StatusView, TicketView, Trail
+from execution.reports import ResumeView, StatusView, TicketView, Trail
+from execution.risk import Limits
 from execution.snapshots import Moment, Used
 from execution.store import Store, Transaction
+from execution.store.limits import ChangedLimit
 from execution.types import Mode, Ticket
+
+
+@dataclass(frozen=True)
+class LimitsNow:
+    """The limits in force, and what counts towards them."""
+
+    at: datetime
+    limits: Limits
+    used: Used
+    changed: Mapping[str, ChangedLimit]
+    """Those that were changed in the chat, by key."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +51,7 @@ class Front:
     version: str
     started_at: datetime
     clock: Callable[[], datetime]
+    panel: PanelTaps = field(default_factory=PanelTaps)
 
     @property
     def mode(self) -> Mode:
@@ -45,24 +60,34 @@ class Front:
 
     async def status(self) -> StatusView:
         """The truth at this moment."""
+        return await self.store.read(self._status)
 
-        def read(tx: Transaction) -> StatusView:
-            return reports.status(
-                tx,
-                self.market,
-                version=self.version,
-                started_at=self.started_at,
-                day_start=reports.day_start(tx.now, self.look.zone),
-                undelivered=undelivered(tx),
-            )
+    def _status(self, tx: Transaction) -> StatusView:
+        return reports.status(
+            tx,
+            self.market,
+            version=self.version,
+            started_at=self.started_at,
+            zone=self.look.zone,
+            undelivered=undelivered(tx),
+        )
+
+    async def plan(self) -> ResumeView:
+        """What a resume would come to at this moment."""
+
+        def read(tx: Transaction) -> ResumeView:
+            return reports.resume(tx, self.market, self._status(tx))
 
         return await self.store.read(read)
 
-    async def used(self) -> tuple[datetime, Used]:
-        """How much of the desk's limits is used at this moment."""
+    async def limits(self) -> LimitsNow:
+        """The desk's limits at this moment, and how much of them is used."""
 
-        def read(tx: Transaction) -> tuple[datetime, Used]:
-            return tx.now, Moment(tx=tx, market=self.market, config=self.config).used()
+        def read(tx: Transaction) -> LimitsNow:
+            moment = Moment(tx=tx, market=self.market, config=self.config)
+            return LimitsNow(
+                at=tx.now, limits=moment.limits, used=moment.used(), changed=tx.limits.all()
+            )
 
         return await self.store.read(read)
 
@@ -116,3 +141,5 @@ class Asked:
     words: tuple[str, ...]
     key: str = ""
     """The message that asks: the same one asks the same thing, however often it comes."""
+    at_home: bool = True
+    """Whether it was typed where the desk speaks."""

@@ -22,13 +22,14 @@ from bot.telegram.front import Front
 from bot.telegram.hearing import Hearing
 from bot.telegram.repeats import Repeats
 from bot.telegram.silence import Silence
-from bot.telegram.updates import HEARD, Updates, is_kill
+from bot.telegram.updates import HEARD, Updates, only_looks
 from execution.approval import Role
 from execution.errors import StoreUnavailable
 
 log = logging.getLogger(__name__)
 
-_BACKOFF = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+_BACKOFF = (1.0, 2.0, 4.0, 5.0)
+"""Seconds until it is tried again: no longer, since somebody may have typed `/kill` meanwhile."""
 _MOST = 100
 """Updates in one answer at most; that many may not be all there are."""
 _LOOK = 10
@@ -73,6 +74,8 @@ class Intake:
         self._offset = 0
         self._updates = Updates(chat=chat, front=front, charts=charts)
         self._repeats = Repeats(front.store)
+        self._overtook: set[int] = set()
+        """Every `/kill` that was taken before what came with it and is not at its own place yet."""
         self._silence = Silence(front.store, front.clock)
         self._in_turn = asyncio.Lock()
 
@@ -103,7 +106,7 @@ class Intake:
             StoreUnavailable: nothing was stored; Telegram must bring it again.
         """
         update = Update.de_json(dict(raw), self._bot)
-        if is_kill(update):
+        if self._updates.is_kill(update):
             await self._take_all([update])
             return
         async with self._in_turn:
@@ -190,19 +193,35 @@ class Intake:
     async def _take_all(self, updates: Sequence[Update]) -> None:
         """Every update in its order, but a `/kill` before all others; none that was taken before.
 
-        At its own place a `/kill` counts once more, so that nothing said before it undoes it.
+        At its own place a `/kill` counts once more, so that nothing said before it undoes it. Whoever
+        only asks how things stand does not wait for what cannot be stored.
         """
         new = [one for one in updates if not await self._repeats.holds(one.update_id)]
-        for update in new:
-            if is_kill(update):
-                await self._updates.take(update)
-        for update in new:
-            if not is_kill(update):
-                await self._updates.take(update)
-            elif update is not new[0]:
-                await self._updates.take(update, aloud=False)
-            self._repeats.note(update.update_id)
-            self._updates.later(self._repeats.keep(update.update_id))
+        try:
+            for update in filter(self._updates.is_kill, new):
+                if update.update_id not in self._overtook:
+                    await self._take(update)
+                    self._overtook.add(update.update_id)
+            for update in new:
+                again = update.update_id in self._overtook
+                if not again or update is not new[0]:
+                    await self._take(update, aloud=not again)
+                self._was_taken(update)
+        except StoreUnavailable:
+            for update in filter(only_looks, new):
+                if not await self._repeats.holds(update.update_id):
+                    await self._take(update)
+                    self._was_taken(update)
+            raise
+
+    async def _take(self, update: Update, *, aloud: bool = True) -> None:
+        if not await self._updates.take(update, aloud=aloud):
+            self._hearing.lost()  # it may have been a Reject: a veto window begins anew
+
+    def _was_taken(self, update: Update) -> None:
+        self._overtook.discard(update.update_id)
+        self._repeats.note(update.update_id)
+        self._updates.later(self._repeats.keep(update.update_id))
 
 
 def _pause(error: Exception, failures: int) -> float:

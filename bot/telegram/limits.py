@@ -9,9 +9,10 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from bot.telegram import figures, lines
+from bot.telegram import accounts, figures, lines
 from bot.telegram.faces import Face
 from execution.config import Config
+from execution.equity import StopKind
 from execution.risk import Limits
 from execution.snapshots import Used
 from execution.types import Mode
@@ -24,7 +25,10 @@ def limits(mode: Mode, config: Config, used: Used, *, now: datetime) -> Face:
     """Every limit of `[risk]`, by its name there."""
     house, unit = config.limits, config.currency
     said = (
-        _of_one_order(house, unit) | _of_the_desk(house, used, unit) | _of_times(house, used, now)
+        _of_one_order(house, unit)
+        | _of_the_desk(house, used, unit)
+        | _of_the_accounts(house, used, unit, now)
+        | _of_times(house, used, now)
     )
     rows = [f"<code>{name}</code> {text}" for name, text in said.items() if text is not None]
     off = [name for name, text in said.items() if text is None]
@@ -56,6 +60,18 @@ def _of_the_desk(house: Limits, used: Used, unit: str) -> dict[str, str | None]:
         "max_open_orders": _count(used.open_orders, house.max_open_orders),
         "max_open_positions": _count(used.open_positions, house.max_open_positions),
         "max_orders_per_minute": _count(used.orders_last_minute, house.max_orders_per_minute),
+    }
+
+
+def _of_the_accounts(house: Limits, used: Used, unit: str, now: datetime) -> dict[str, str | None]:
+    """What is measured by the last reading of all accounts, and whether it has stopped entries."""
+    loss, fall, read = house.max_daily_loss, house.max_drawdown, used.standing
+    stopped = {stop.kind: "<b>entries stopped</b> · " for stop in used.stops}
+    lost = "" if loss is None else accounts.loss_used(read, loss, unit, now=now)
+    fell = "" if fall is None else accounts.drawdown_used(read, fall, unit, now=now)
+    return {
+        "max_daily_loss": f"{stopped.get(StopKind.DAILY_LOSS, '')}{lost}" if lost else None,
+        "max_drawdown": f"{stopped.get(StopKind.DRAWDOWN, '')}{fell}" if fell else None,
     }
 
 

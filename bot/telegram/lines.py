@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Sequence
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from decimal import Decimal
 
 from bot.telegram import figures
@@ -106,12 +106,12 @@ def worth(view: TicketView, look: Look) -> str:
     return ""
 
 
-def price_terms(terms: Terms, look: Look) -> str:
-    """The price people approve and how long the order may rest."""
+def price_terms(terms: Terms, look: Look, *, made: datetime) -> str:
+    """The price people approve and how long the order may rest; `made` is when its ticket was."""
     text = at_worst(terms) if terms.price is None else f"limit {figures.price(terms.price)}"
     if terms.type is OrderType.MARKET:
         return f"market, {text}"
-    return text + _rests(terms, look.zone) + (", post-only" if terms.post_only else "")
+    return text + _rests(terms, look.zone, made) + (", post-only" if terms.post_only else "")
 
 
 def at_worst(terms: Terms) -> str:
@@ -119,9 +119,9 @@ def at_worst(terms: Terms) -> str:
     return f"{'at most' if terms.side is Side.BUY else 'at least'} {figures.price(terms.bound)}"
 
 
-def _rests(terms: Terms, zone: tzinfo) -> str:
+def _rests(terms: Terms, zone: tzinfo, made: datetime) -> str:
     if terms.good_till is not None:
-        return f", until {figures.clock_time(terms.good_till, zone)}"
+        return f", until {figures.moment(terms.good_till, zone, seen=made)}"
     if terms.rests_for is not None:
         return f", for {figures.duration(terms.rests_for)}{_then(terms)}"
     return {
@@ -228,19 +228,19 @@ def refusals(reasons: Sequence[Refusal]) -> list[str]:
     return lines
 
 
-def sentence(text: str | None) -> str:
+def sentence(text: str | None, room: int = SENTENCE) -> str:
     """A reason as a sentence of its own, escaped. Empty for none."""
-    return html.escape(closed(text), quote=False)
+    return html.escape(closed(text, room), quote=False)
 
 
-def closed(text: str | None) -> str:
+def closed(text: str | None, room: int = SENTENCE) -> str:
     """The same as plain text, for a pop-up: capital first, one full stop."""
-    return capital(ended(text))
+    return capital(ended(text, room))
 
 
-def ended(text: str | None) -> str:
+def ended(text: str | None, room: int = SENTENCE) -> str:
     """The same after a colon: its first word may be a venue's name."""
-    words = figures.outside(text or "", SENTENCE)
+    words = figures.outside(text or "", room)
     return words + ("" if not words or words.endswith((".", "?", "…")) else ".")
 
 

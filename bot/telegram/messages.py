@@ -16,14 +16,16 @@ from bot.telegram import cards, figures, lines
 from bot.telegram.faces import Action, Button, Face, Look
 from execution.record import Record
 from execution.reports import TicketView, VenueView
+from execution.stopping import STRANGERS
 from execution.trading import Halt
-from execution.types import Mode, Side, VoteKind
+from execution.types import Mode, Order, Side, VoteKind
 
 _SHOWN_CODES = 6
 _SHOWN_VENUES = 12
+_SHOWN_STOPS = 12
 _SHOWN_HOLDINGS = 6
-_DESK = "desk"
-"""Who halts, where it is the desk itself."""
+_MENTIONED = 20
+"""People mentioned in one message; Telegram rings only some of many."""
 LOOKS_FOR_PROOF = 2
 """Clean looks at a venue before a halt is called done there."""
 
@@ -43,6 +45,8 @@ class Sweep(Record):
     trouble: str | None = None
     """Why the venue does not answer; None when it does."""
     tries: int = 0
+    kept: Sequence[Order] = ()
+    """Stops that stay there, since they protect an open position."""
 
     @property
     def place(self) -> str:
@@ -83,6 +87,8 @@ def refusal(view: TicketView, look: Look) -> Face:
     if largest is not None and largest > 0 and len(ticket.refusals) == 1:
         label = f"Propose {figures.figure(largest)} {look.currency}"
         offer = (Button(label=label, action=Action.PROPOSE, value=largest),)
+    elif cards.only_paused(ticket):
+        offer = (cards.PROPOSE_AGAIN,)
     text = [
         f"<b>{lines.badge(ticket.mode)} · Refused: {lines.what(view)}{lines.worth(view, look)}</b>",
         f"{lines.place(view)} · {lines.source(view, look)}",
@@ -131,7 +137,8 @@ def overfilled(view: TicketView, filled: Decimal, *, short: str) -> Face:
 def conflict(view: TicketView, trade: str, booked: str, shown: str, *, short: str) -> Face:
     """The exchange shows a trade otherwise than it did when it was booked."""
     head = f"{lines.badge(view.ticket.mode)} · {short} {lines.what(view)}"
-    id, was, now = (figures.quoted(word, 2 * lines.NAME) for word in (trade, booked, shown))
+    told = (trade, figures.read_aloud(booked), figures.read_aloud(shown))
+    id, was, now = (figures.quoted(word, 2 * lines.NAME) for word in told)
     return Face(
         text=f"<b>{head}: {lines.exchange(view)} changed a trade</b>\n{lines.place(view)}\n"
         f"Trade {id} is booked as {was} and shown as {now} now. What is booked stays. Look at the "
@@ -144,13 +151,14 @@ def reminder(view: TicketView, look: Look, silent: Mapping[str, str | None], *, 
     ticket = view.ticket
     assert ticket.expires_at is not None, "what waits has a deadline"
     left = ticket.required - len(lines.counted(view, VoteKind.APPROVE))
-    until = figures.clock_time(ticket.expires_at, look.zone)
+    until = figures.moment(ticket.expires_at, look.zone, seen=ticket.created_at)
     head = (
         f"<b>{lines.badge(ticket.mode)} · {short} {lines.what(view)} waits, "
         f"{lines.approvals(left).lower()} needed · until {until}</b>"
     )
-    mentions = ", ".join(lines.mention(person, name) for person, name in silent.items())
-    return Face(text=lines.joined([head, lines.place(view), mentions]))
+    mentions = [lines.mention(person, name) for person, name in list(silent.items())[:_MENTIONED]]
+    more = f" and {len(silent) - _MENTIONED} more" if len(silent) > _MENTIONED else ""
+    return Face(text=lines.joined([head, lines.place(view), ", ".join(mentions) + more]))
 
 
 def price_moved(view: TicketView, look: Look, *, short: str) -> Face:
@@ -211,6 +219,24 @@ def clock_off(view: VenueView, seconds_ahead: Decimal) -> Face:
     )
 
 
+def clock_refused(view: VenueView, seconds_ahead: Decimal) -> Face:
+    """A venue takes nothing of ours for its time: no order goes there, and why."""
+    place = figures.quoted(f"{view.exchange} {view.name}", 2 * lines.NAME)
+    way = "ahead of" if seconds_ahead > 0 else "behind"
+    by = figures.figure(abs(seconds_ahead))
+    return Face(
+        text=f"<b>{lines.badge(view.mode)} · {place} refuses our clock. No order goes there</b>\n"
+        f"This machine's clock is {by} s {way} its own, and to correct for that did not help. Cancels "
+        "and look-ups go on. Set the clock right (NTP); orders go again once a request is taken."
+    )
+
+
+def clock_taken(view: VenueView) -> Face:
+    """A venue takes our requests again."""
+    place = figures.quoted(f"{view.exchange} {view.name}", 2 * lines.NAME)
+    return Face(text=f"<b>{lines.badge(view.mode)} · {place} takes our clock. Orders go again</b>")
+
+
 def halted(
     mode: Mode,
     halt: Halt,
@@ -224,11 +250,12 @@ def halted(
     at = figures.clock_time(halt.at, look.zone)
     headline = f"{lines.badge(mode)} · HALTED by {who} at {at}"
     voided = f"{figures.several(halt.voided, 'ticket')} voided"
-    checklist = [voided, *(_swept(sweep) for sweep in sweeps[:_SHOWN_VENUES])]
+    checklist = [voided, *(_swept(sweep) for sweep in sweeps[:_SHOWN_VENUES]), *_kept(sweeps)]
     if halt.verified_at is not None:
         done = figures.clock_time(halt.verified_at, look.zone)
         places = figures.listed([sweep.place for sweep in sweeps[:_SHOWN_VENUES]], last="or")
-        proof = f"{_nothing_left(halt)} rests at {places or 'any venue'}, looked twice."
+        but = " but what is kept" if any(sweep.kept for sweep in sweeps) else ""
+        proof = f"{_nothing_left(halt)} rests at {places or 'any venue'}{but}, looked twice."
         text = [
             f"<b>{headline}. Done at {done}.</b>",
             lines.sentence(halt.reason),
@@ -247,11 +274,12 @@ def halted(
 
 def _nothing_left(halt: Halt) -> str:
     """What was proved; the desk halts itself over orders that are not in its database."""
-    return "Nothing that this database knows of" if halt.by == _DESK else "Nothing of ours"
+    return "Nothing that this database knows of" if halt.by == STRANGERS else "Nothing of ours"
 
 
 def _before_resuming(halt: Halt) -> str:
-    return "The orders named above are left alone: look there first. " if halt.by == _DESK else ""
+    known = halt.by != STRANGERS
+    return "" if known else "The orders named above are left alone: look there first. "
 
 
 def not_done(mode: Mode, left: str) -> Face:
@@ -261,7 +289,9 @@ def not_done(mode: Mode, left: str) -> Face:
 
 
 def _door(by: str) -> str:
-    return {"tg": "chat", "cli": "command line", "api": "API"}.get(by.partition(":")[0], "desk")
+    return {"tg": "chat", "cli": "command line", "api": "API", "host": "the host"}.get(
+        by.partition(":")[0], "desk"
+    )
 
 
 def _swept(sweep: Sweep) -> str:
@@ -271,6 +301,18 @@ def _swept(sweep: Sweep) -> str:
     if sweep.orders == 0:
         return f"{sweep.place}: nothing to cancel"
     return f"{sweep.place}: {sweep.ended} of {figures.several(sweep.orders, 'order')} closed"
+
+
+def _kept(sweeps: Sequence[Sweep]) -> list[str]:
+    """The stops that stay, each by what it protects."""
+    stops = [(sweep, order) for sweep in sweeps for order in sweep.kept]
+    told = [
+        f"Kept: stop {order.side} {figures.figure(order.amount)} {figures.quoted(order.symbol, lines.NAME)}"
+        f" at {figures.figure(order.price)}, {sweep.place}"
+        for sweep, order in stops[:_SHOWN_STOPS]
+    ]
+    more = len(stops) - _SHOWN_STOPS
+    return [*told, f"Kept: {more} more stops"] if more > 0 else told
 
 
 def _not_done(sweeps: Sequence[Sweep], next_try: timedelta | None) -> str:

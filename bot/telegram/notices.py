@@ -27,7 +27,7 @@ def moved(mode: Mode, was: str, to: str) -> Face:
 
 def heard_again(mode: Mode, reason: str, since: datetime, at: datetime, look: Look) -> Face:
     """Taps and commands waited for a while."""
-    began = figures.clock_time(since, look.zone)
+    began = figures.moment(since, look.zone, seen=at)
     return Face(
         text=f"<b>{lines.badge(mode)} · Not heard from {began} for "
         f"{figures.duration(at - since)}</b>\n"

@@ -10,6 +10,7 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -17,8 +18,10 @@ from typing import NamedTuple
 class Urgency(IntEnum):
     """What is asked for, by how much of each limit it may use, in percent."""
 
+    PANEL = 40
     EDIT = 60
     NEWS = 90
+    REPLY = 95
     HALT = 100
 
 
@@ -37,6 +40,14 @@ _ALL = 0
 """Where everything is counted; no chat has this id."""
 _UNDER_WAY = 0.05
 """Seconds until it is asked again while what fills a limit has no answer yet."""
+
+
+@dataclass
+class Sending:
+    """One call."""
+
+    arrived: bool = True
+    """Not where no connection was made: after an outage nothing waits for what was tried during it."""
 
 
 class Pace:
@@ -62,17 +73,19 @@ class Pace:
         self._held_until = max(self._held_until, asyncio.get_running_loop().time() + seconds)
 
     @contextmanager
-    def sending(self, place: int) -> Iterator[None]:
-        """Around one call: it counts while it is under way, and from its end on."""
+    def sending(self, place: int) -> Iterator[Sending]:
+        """Around one call: it counts while it is under way, and from its end on if it arrived."""
         for key in (_ALL, place):
             self._under_way[key] += 1
+        call = Sending()
         try:
-            yield
+            yield call
         finally:
             now = asyncio.get_running_loop().time()
             for key in (_ALL, place):
                 self._under_way[key] -= 1
-                self._ended.setdefault(key, deque()).append(now)
+                if call.arrived:
+                    self._ended.setdefault(key, deque()).append(now)
 
     def _full_for(self, key: int, limit: Limit, urgency: Urgency, now: float) -> float:
         """Seconds until fewer stand in this limit's window than this urgency may fill."""
@@ -80,7 +93,7 @@ class Pace:
         while ended and now - ended[0] >= EACH_GROUP.seconds:
             ended.popleft()
         within = [at for at in ended if now - at < limit.seconds]
-        may = -(-limit.most * urgency // 100)
+        may = limit.most * urgency // 100
         too_many = len(within) + self._under_way[key] - may
         if too_many < 0:
             return 0.0

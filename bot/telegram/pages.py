@@ -14,6 +14,7 @@ from bot.telegram import lists
 from bot.telegram.front import Front, Reply
 from bot.telegram.lists import PAGE, Paged
 from execution import reports
+from execution.equity import day_start
 from execution.reports import PositionView, TicketView
 from execution.results import Results, results
 from execution.store import Transaction
@@ -67,7 +68,7 @@ async def _history(front: Front, before: str) -> Reply:
 
 async def _positions(front: Front, where: str) -> Reply:
     def read(tx: Transaction) -> Sequence[PositionView]:
-        start = reports.day_start(tx.now, front.look.zone)
+        start = day_start(tx.now, front.look.zone)
         return reports.positions(tx, front.market, start)
 
     return Reply(face=lists.held(front.mode, await front.store.read(read)), subject="positions:")
@@ -77,7 +78,7 @@ async def _pnl(front: Front, span: str) -> Reply:
     days = int(span)
 
     def read(tx: Transaction) -> Results:
-        today = reports.day_start(tx.now, front.look.zone)
+        today = day_start(tx.now, front.look.zone)
         first = today.date() - timedelta(days=days - 1)
         return results(
             tx.positions.realized_since(today - timedelta(days=days)),

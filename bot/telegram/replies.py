@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from difflib import get_close_matches
 
-from bot.telegram import figures, lines
-from bot.telegram.faces import Action, Button, ButtonStyle, Face, Look
+from bot.telegram import accounts, figures, lines, pairs
+from bot.telegram.faces import POPUP_LIMIT, Action, Button, Face, Look
 from execution.approval import Role
 from execution.positions import Position
 from execution.record import Record
@@ -89,7 +89,13 @@ COMMANDS = (
         does="halt at once and cancel every open order of ours",
         role=Role.APPROVER,
     ),
-    Command(name="resume", arguments="", does="trade again after a halt", role=Role.OWNER),
+    Command(
+        name="pause",
+        arguments="[reason]",
+        does="no new orders that add exposure; exits go on",
+        role=Role.APPROVER,
+    ),
+    Command(name="resume", arguments="", does="trade again after a halt or pause", role=Role.OWNER),
     Command(
         name="adopt",
         arguments="<symbol> <amount> <average>",
@@ -105,25 +111,45 @@ COMMANDS = (
     Command(name="whoami", arguments="", does="your id and role", role=None),
     Command(name="help", arguments="", does="this list", role=None),
 )
+NARROWER = (
+    Command(
+        name="limits",
+        arguments="set <key> <value>",
+        does="change a limit, or switch it off",
+        role=Role.OWNER,
+    ),
+    Command(
+        name="limits",
+        arguments="reset <key>",
+        does="back to the settings; drawdown: count it from now on",
+        role=Role.OWNER,
+    ),
+)
+"""Uses of a command that need more than the command itself."""
 _MAY = {
     Role.OWNER: "decides, halts and resumes",
-    Role.APPROVER: "decides and halts",
+    Role.APPROVER: "decides, pauses and halts",
     Role.VIEWER: "looks, decides nothing",
 }
 
 
+_PLACES = {command.name: place for place, command in enumerate(COMMANDS)}
+
+
 def commands_for(role: Role | None) -> tuple[Command, ...]:
     """What somebody with this role may use, in the order of the menu."""
-    return tuple(
-        command
-        for command in COMMANDS
-        if command.role is None or (role is not None and role.includes(command.role))
-    )
+    return tuple(command for command in COMMANDS if _may(role, command))
+
+
+def _may(role: Role | None, command: Command) -> bool:
+    return command.role is None or (role is not None and role.includes(command.role))
 
 
 def help_text(mode: Mode, role: Role | None) -> Face:
     """The commands this person may use."""
-    rows = [f"{_typed(command)}: {command.does}" for command in commands_for(role)]
+    allowed = [*commands_for(role), *(one for one in NARROWER if _may(role, one))]
+    allowed.sort(key=lambda one: _PLACES[one.name])
+    rows = [f"{_typed(command)}: {command.does}" for command in allowed]
     return Face(text="\n".join([f"<b>{lines.badge(mode)} · What you can type</b>", *rows]))
 
 
@@ -137,22 +163,43 @@ def whoami(mode: Mode, user_id: int, name: str, role: Role | None) -> Face:
     )
 
 
-def status(view: StatusView, look: Look, *, now: datetime, short: Callable[[str], str]) -> Face:
-    """The truth at this moment, with a button that asks for it again."""
+def status(
+    view: StatusView,
+    look: Look,
+    *,
+    now: datetime,
+    short: Callable[[str], str],
+    unsaved: str | None = None,
+    not_pinned: str | None = None,
+) -> Face:
+    """The truth at this moment, with a button that asks for it again.
+
+    `unsaved` is who halted, where that could not be stored yet; `not_pinned` why the panel is not.
+    """
+    trading = standing(view.trading, look, now)
+    if unsaved is not None:
+        trading = f"HALTED by {figures.quoted(unsaved, lines.NAME)}, NOT STORED"
     waiting = f"Waiting for you {view.pending} · orders open {view.open} · unknown {view.unknown}"
     at = figures.clock_time(now, look.zone)
     text = lines.joined(
         [
-            f"<b>{lines.badge(view.mode)} · {_trading(view.trading, look)} · "
-            f"up {figures.duration(view.uptime)}</b>",
+            f"<b>{lines.badge(view.mode)} · {trading} · up {figures.duration(view.uptime)}</b>",
             *rows([_venue(venue, view.mode, now) for venue in view.venues], "venues"),
         ],
         [waiting, *rows([working_row(ticket, short) for ticket in view.working], "orders")],
-        rows([position_row(position) for position in view.positions], "positions"),
-        [f"Messages not delivered {view.undelivered} · as of {at}"],
+        [
+            *rows([position_row(position) for position in view.positions], "positions"),
+            accounts.today(view.standing, look, now=now),
+            *accounts.stopped(view.stops, look),
+            *pairs.rows(view.blocked),
+        ],
+        [
+            "" if not_pinned is None else lines.sentence(f"The panel is not pinned: {not_pinned}"),
+            f"Messages not delivered {view.undelivered} · as of {at}",
+        ],
     )
     refresh = Button(label="Refresh", action=Action.REFRESH_STATUS)
-    return Face(text=text, buttons=((refresh,),))
+    return Face(text=text, buttons=((refresh,), *pairs.buttons(view.blocked)))
 
 
 def rows(all_rows: Sequence[str], noun: str) -> list[str]:
@@ -161,16 +208,18 @@ def rows(all_rows: Sequence[str], noun: str) -> list[str]:
     return [*all_rows[:_SHOWN], *([f"and {left} more {noun}"] if left > 0 else [])]
 
 
-def _trading(trading: Trading, look: Look) -> str:
+def standing(trading: Trading, look: Look, now: datetime) -> str:
+    """Trading, paused or halted, by whom and since when."""
     halt = trading.halt
     if trading.state is TradingState.ACTIVE or halt is None:
         return "trading" if trading.state is TradingState.ACTIVE else trading.state.value.upper()
-    who = f"by {figures.quoted(halt.name, lines.NAME)} at {figures.clock_time(halt.at, look.zone)}"
+    at = figures.moment(halt.at, look.zone, seen=now)
+    who = f"by {figures.quoted(halt.name, lines.NAME)} at {at}"
     if trading.state is TradingState.PAUSED:
         return f"PAUSED {who}"
     if halt.verified_at is None:
         return f"HALTED {who}, NOT DONE"
-    return f"HALTED {who}, done at {figures.clock_time(halt.verified_at, look.zone)}"
+    return f"HALTED {who}, done at {figures.moment(halt.verified_at, look.zone, seen=now)}"
 
 
 def _venue(venue: VenueView, gravest: Mode, now: datetime) -> str:
@@ -215,43 +264,6 @@ def position_row(view: PositionView) -> str:
     return f"{text}, now {figures.price(view.mark)} ({gain}{seen}) · {venue}"
 
 
-def plan_lines(view: StatusView) -> list[str]:
-    """What resuming restarts and what it does not, a sentence each; plain text."""
-    unknown = figures.several(view.unknown, "order")
-    away = [v for v in view.venues[:_SHOWN] if not v.connected]
-    return [
-        "New signals become tickets again, and approved ones are sent.",
-        "Voided tickets and canceled orders stay as they are.",
-        *([f"{unknown} in doubt: their symbols stay closed."] if view.unknown else []),
-        *(f"{v.exchange} {v.name} is not connected." for v in away),
-        *(
-            f"{figures.several(v.strangers, 'order')} at {v.exchange} {v.name} not known to this "
-            "database: left alone."
-            for v in view.venues[:_SHOWN]
-            if v.strangers
-        ),
-    ]
-
-
-def resume_plan(view: StatusView, look: Look) -> Face:
-    """The plan, with the one button that carries it out."""
-    text = [
-        f"<b>{lines.badge(view.mode)} · {_trading(view.trading, look)}. Resume?</b>",
-        *(figures.quoted(line, 2 * lines.SENTENCE) for line in plan_lines(view)),
-    ]
-    confirm = Button(
-        label="Confirm resume", action=Action.CONFIRM_RESUME, style=ButtonStyle.PRIMARY
-    )
-    return Face(text=lines.joined(text), buttons=((confirm,),))
-
-
-def resumed(mode: Mode, name: str, at: datetime, look: Look) -> Face:
-    """Trading again, and by whom."""
-    who = figures.quoted(name, lines.NAME)
-    when = figures.clock_time(at, look.zone)
-    return Face(text=f"<b>{lines.badge(mode)} · Resumed by {who} at {when}. Trading again.</b>")
-
-
 def adopted(mode: Mode, exchange: str, position: Position, average: Decimal) -> Face:
     """What is a position now: all of it, with what was bought at `average`."""
     pair, venue = (figures.quoted(name, lines.NAME) for name in (position.symbol, position.venue))
@@ -270,12 +282,13 @@ def canceling(view: TicketView, *, short: str) -> Face:
 
 def here_it_is(view: TicketView, *, short: str) -> Face:
     """Said in reply to a card, so that it is found again."""
-    return Face(text=f"{lines.badge(view.ticket.mode)} · {short} {lines.what(view)} is here.")
+    head = f"{lines.badge(view.ticket.mode)} · {short} {lines.what(view)}"
+    return Face(text=f"{head} is here. {lines.place(view)}")
 
 
 def told(mode: Mode, sentence: str) -> Face:
     """Why a command changed nothing, in the words of the error."""
-    return Face(text=f"{lines.badge(mode)} · {lines.sentence(sentence)}")
+    return Face(text=f"{lines.badge(mode)} · {lines.sentence(sentence, POPUP_LIMIT)}")
 
 
 def wrong_usage(mode: Mode, name: str, role: Role | None, wrong: str = "") -> Face:
@@ -284,13 +297,18 @@ def wrong_usage(mode: Mode, name: str, role: Role | None, wrong: str = "") -> Fa
     The name is one of `COMMANDS`.
     """
     command = next(c for c in commands_for(role) if c.name == name)
+    return misused(mode, command, wrong)
+
+
+def misused(mode: Mode, command: Command, wrong: str = "") -> Face:
+    """The same of a command that is known."""
     said = f"{lines.sentence(wrong)} Type" if wrong else "Type"
     return Face(text=f"{lines.badge(mode)} · {said} {_typed(command)}: {command.does}.")
 
 
 def edited(view: TicketView, came_of_it: str, *, short: str) -> Face:
     """What came of a change that somebody typed."""
-    said = f"{lines.badge(view.ticket.mode)} · {lines.sentence(came_of_it)}"
+    said = f"{lines.badge(view.ticket.mode)} · {lines.sentence(came_of_it, POPUP_LIMIT)}"
     return Face(text=f"{said}\n{short} {lines.what(view)} · {lines.place(view)}")
 
 
@@ -305,9 +323,13 @@ def not_a_change(mode: Mode, wrong: str) -> Face:
 
 def not_for_you(mode: Mode, command: Command, role: Role) -> Face:
     """A command this person's role does not reach."""
+    typed = (
+        f"/{command.name} {command.arguments.split()[0]}"
+        if command in NARROWER
+        else (f"/{command.name}")
+    )
     return Face(
-        text=f"{lines.badge(mode)} · /{command.name} needs the role {command.role}; "
-        f"yours is {role}."
+        text=f"{lines.badge(mode)} · {typed} needs the role {command.role}; yours is {role}."
     )
 
 
@@ -329,10 +351,36 @@ def unknown_command(mode: Mode, typed: str, role: Role | None) -> Face:
     return Face(text=f"{lines.badge(mode)} · There is no /{said}. {fix}")
 
 
-def elsewhere(mode: Mode) -> Face:
-    """A command typed in a private chat or another topic, where only /kill works."""
+def halted_elsewhere(mode: Mode) -> Face:
+    """A /kill from a private chat or another topic: where its checklist stands."""
     return Face(
-        text=f"{lines.badge(mode)} · That works in the desk's own chat only; /kill works here too."
+        text=f"{lines.badge(mode)} · Halted: no new orders. The checklist is in the desk's own chat."
+    )
+
+
+def halt_not_stored(mode: Mode, reason: str, *, kept: bool) -> Face:
+    """The answer to a /kill while nothing can be stored; `kept` is whether it outlives a restart."""
+    restart = "A restart keeps it" if kept else "A restart would not know of it"
+    return Face(
+        text=f"<b>{lines.badge(mode)} · NOT STORED: halted, but nothing is canceled yet.</b>\n"
+        f"{lines.sentence(reason)}\n"
+        f"No new order leaves this process. {restart}. It is tried again.\n"
+        "Cancel at the exchange by hand."
+    )
+
+
+def hidden(mode: Mode) -> Face:
+    """A command by somebody who writes as the group or as a channel."""
+    return Face(
+        text=f"{lines.badge(mode)} · Nothing was done: whoever writes as the group or as a channel "
+        "is nobody here. Write as yourself."
+    )
+
+
+def elsewhere(mode: Mode) -> Face:
+    """A command typed in a private chat or another topic, where only a stop works."""
+    return Face(
+        text=f"{lines.badge(mode)} · That works in the desk's own chat only; /kill and /pause work here too."
     )
 
 

@@ -7,20 +7,25 @@ means nothing; what it means is a stored row, never anything in the tap.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from bot.news import AUDIENCE
 from bot.people import Somebody
-from bot.telegram import answers, commands, details, doubts, lines, pages, replies
-from bot.telegram.faces import Action
+from bot.telegram import answers, commands, details, doubts, figures, lines, pages, pairs, replies
+from bot.telegram.faces import POPUP_LIMIT, Action
 from bot.telegram.front import Front, Reply
+from bot.telegram.kill_button import FirstTap
 from execution import editing
 from execution.approval import Role
-from execution.errors import Told
+from execution.errors import StoreUnavailable, Told
+from execution.limits import ConfirmLimit
 from execution.outcome import Answer, Outcome
+from execution.pairs import LIFTED, blocked_by
 from execution.reports import TicketView
 from execution.store.chat import Button
+from execution.trading import standing_halt
 from execution.types import TicketState, VoteKind
 
 
@@ -31,6 +36,8 @@ class Tapped:
     popup: str = ""
     alert: bool = False
     reply: Reply | None = None
+    on_panel: bool = False
+    """Whether the message that was tapped passes for the panel."""
 
 
 Handler = Callable[[Front, Button, Somebody], Awaitable[Tapped]]
@@ -144,6 +151,42 @@ async def _resume(front: Front, button: Button, who: Somebody) -> Tapped:
     return Tapped(popup="Trading again.")
 
 
+async def _cancel_entries(front: Front, button: Button, who: Somebody) -> Tapped:
+    count = await front.desk.cancel_entries(person=who.person)
+    if not count:
+        return Tapped(popup="No entry of ours rests any more.", alert=True)
+    entries = figures.several(count, "entry", "entries")
+    return Tapped(popup=f"Canceling {entries}. The cards say when it is done.")
+
+
+async def _confirm_limit(front: Front, button: Button, who: Somebody) -> Tapped:
+    question = ConfirmLimit(question=int(_about(button)))
+    made = await front.desk.change_limit(question, person=who.person)
+    return Tapped(popup=f"{made.key} is changed.")
+
+
+async def _reset_drawdown(front: Front, button: Button, who: Somebody) -> Tapped:
+    await front.desk.reset_drawdown(person=who.person)
+    return Tapped(popup="The drawdown counts from now on.")
+
+
+async def _release_pair(front: Front, button: Button, who: Somebody) -> Tapped:
+    """The first tap: the same message with the button that confirms it."""
+    entry = int(_about(button))
+    block = await front.store.read(lambda tx: blocked_by(tx, entry))
+    view = None if block is None else await front.view(block.ticket)
+    if block is None or view is None:
+        return Tapped(popup=LIFTED, alert=True)
+    short, mode = (await front.shorten())(block.ticket), view.ticket.mode
+    face = pairs.blocked(mode, view.exchange, block, short=short, confirming=True)
+    return Tapped(reply=Reply(face=face, subject=button.subject, edits=True))
+
+
+async def _confirm_release(front: Front, button: Button, who: Somebody) -> Tapped:
+    await front.desk.release_pair(int(_about(button)), person=who.person)
+    return Tapped(popup="Entries in this pair go again.")
+
+
 async def _look_again(front: Front, button: Button, who: Somebody) -> Tapped:
     view = await front.view(_about(button))
     order = None if view is None else lines.unproved(view)
@@ -201,6 +244,55 @@ async def _show_card(front: Front, button: Button, who: Somebody) -> Tapped:
     return Tapped(reply=Reply(face=face, to=card.number))
 
 
+async def _kill(front: Front, button: Button, who: Somebody) -> Tapped:
+    """The first tap: the same button becomes `Confirm kill`, for whoever tapped it."""
+    halted = await _halted(front)
+    if halted is None:
+        return _told_of_the_panel(front.panel.kill(who.person, front.clock()), who)
+    return Tapped(popup=halted, alert=True, on_panel=True)
+
+
+def _told_of_the_panel(first: FirstTap, who: Somebody) -> Tapped:
+    if first.person.id != who.person.id:
+        return Tapped(popup=answers.of_another(first.person.name), alert=True, on_panel=True)
+    return Tapped(popup=answers.CONFIRM_NOW, on_panel=True)
+
+
+async def _confirm_kill(front: Front, button: Button, who: Somebody) -> Tapped:
+    """What /kill does. Brought again, because it could not be stored, it is not too late."""
+    now, first = front.clock(), front.panel.first
+    mine = first is not None and first.person.id == who.person.id and first.holds(now)
+    if not mine and front.desk.unsaved_halt is None:
+        why = await _halted(front) or answers.not_confirmed(first, now)
+        return Tapped(popup=why, alert=True, on_panel=True)
+    try:
+        await front.desk.halt(person=who.person, reason="")
+    except StoreUnavailable as error:
+        raise StoreUnavailable(f"No new order leaves meanwhile. {error}") from error
+    front.panel.halted()
+    return Tapped(popup=answers.KILLED, on_panel=True)
+
+
+async def _halted(front: Front) -> str | None:
+    """The pop-up that names the halt in force; None while there is none, or nothing can be read."""
+    with suppress(StoreUnavailable):
+        halt = standing_halt(await front.store.read(lambda tx: tx.trading()))
+        if halt is not None:
+            answer = Answer(outcome=Outcome.HALTED, name=halt.name, at=halt.at)
+            return answers.tapped(answer, front.look, may_look=True)
+    return None
+
+
+async def _refresh_panel(front: Front, button: Button, who: Somebody) -> Tapped:
+    front.panel.refresh()
+    return Tapped(on_panel=True)
+
+
+async def _show_status(front: Front, button: Button, who: Somebody) -> Tapped:
+    reply = Reply(face=await commands.status_face(front), subject="status")
+    return Tapped(reply=reply, on_panel=True)
+
+
 def _over(view: TicketView | None) -> Answer:
     """What a button is about is known by now, or gone."""
     if view is None:
@@ -219,26 +311,36 @@ HANDLERS: dict[Action, tuple[Role, Handler]] = {
     Action.PROPOSE: (Role.APPROVER, _propose),
     Action.REFRESH_STATUS: (Role.VIEWER, _refresh),
     Action.CONFIRM_RESUME: (Role.OWNER, _resume),
+    Action.CANCEL_ENTRIES: (Role.APPROVER, _cancel_entries),
+    Action.CONFIRM_LIMIT: (Role.OWNER, _confirm_limit),
+    Action.RESET_DRAWDOWN: (Role.OWNER, _reset_drawdown),
+    Action.RELEASE_PAIR: (Role.OWNER, _release_pair),
+    Action.CONFIRM_RELEASE: (Role.OWNER, _confirm_release),
     Action.LOOK_AGAIN: (Role.APPROVER, _look_again),
     Action.MARK_ABSENT: (Role.OWNER, _mark_absent),
     Action.CONFIRM_ABSENT: (Role.OWNER, _confirm_absent),
     Action.NAME_ID: (Role.OWNER, _name_id),
     Action.PAGE: (Role.VIEWER, _page),
     Action.SHOW_CARD: (Role.VIEWER, _show_card),
+    Action.KILL: (Role.APPROVER, _kill),
+    Action.CONFIRM_KILL: (Role.APPROVER, _confirm_kill),
+    Action.REFRESH_PANEL: (Role.VIEWER, _refresh_panel),
+    Action.SHOW_STATUS: (Role.VIEWER, _show_status),
 }
 assert set(HANDLERS) == set(Action), "every action declares who may, and every one works"
 
 
 async def run(front: Front, token: str, place: int, who: Somebody) -> Tapped:
     """What a tap on a button with this token, in this chat, by this person comes to."""
+    if who.role is None:
+        return Tapped(popup=answers.forbidden(Role.VIEWER, None), alert=True)
     button = await front.buttons.meaning(token)
     if button is None or button.place != str(place):
         return _answered(front, Answer(outcome=Outcome.UNKNOWN), who)
     needs, handler = HANDLERS[Action(button.action)]
-    if who.role is None or not who.role.includes(needs):
-        text = answers.forbidden(needs, who.role)
-        return Tapped(popup=text, alert=True)
+    if not who.role.includes(needs):
+        return Tapped(popup=answers.forbidden(needs, who.role), alert=True)
     try:
         return await handler(front, button, who)
     except Told as error:
-        return Tapped(popup=str(error), alert=True)
+        return Tapped(popup=figures.cut_utf16(str(error), POPUP_LIMIT), alert=True)

@@ -7,6 +7,7 @@ they speak of; what an entry says that is new here is told in the journal's own 
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
 from decimal import Decimal
@@ -24,6 +25,8 @@ _MOST_PAGES = 5
 _UNFOLDED = 20
 """Lines that are shown without folding them."""
 _DATA = 64
+_NUMBER = re.compile(r"\(([0-9.]+)\)|[0-9.]+")
+"""A figure of a change; in brackets the share that a target is for."""
 
 
 def pages(trail: Trail, look: Look, *, short: str) -> list[Face]:
@@ -175,11 +178,25 @@ def _ticket_approved(trail: Trail, event: Event) -> str:
 
 
 def _revised(trail: Trail, event: Event) -> str:
-    changed = [f"{what} {event.data[what]}" for what in CHANGEABLE if what in event.data]
+    changed = [
+        f"{what} {_read_aloud(what, event.data[what])}" for what in CHANGEABLE if what in event.data
+    ]
     if changed:
         told = figures.outside(", ".join(changed), lines.SENTENCE)
         return f"{_who(trail, event)} changed {told}: revision {event.data['revision']}"
     return _with_reason(f"Asked again as revision {event.data['revision']}", event)
+
+
+def _read_aloud(what: str, change: str) -> str:
+    """`60012.4 to 59900 (0.5)` with its figures as people read them; `what` says what they are."""
+
+    def written(found: re.Match[str]) -> str:
+        if found[1]:
+            return f"({figures.share_words(Decimal(found[1]))})"
+        value = Decimal(found[0])
+        return figures.figure(value) if what == "size" else figures.price(value)
+
+    return _NUMBER.sub(written, change)
 
 
 def _proposed(trail: Trail, event: Event) -> str:
@@ -268,12 +285,17 @@ def _fill(trail: Trail, event: Event) -> str:
 
 
 def _fill_conflict(trail: Trail, event: Event) -> str:
-    booked, shown = event.data["booked"], event.data["shown"]
+    booked, shown = (figures.read_aloud(event.data[key]) for key in ("booked", "shown"))
     return f"Trade {_word(event.data['trade'])} is booked as {booked}, now shown as {shown}"
 
 
 def _overfill(trail: Trail, event: Event) -> str:
     return f"More is filled than was ordered: {_number(event, 'by')}"
+
+
+def _pair_blocked(trail: Trail, event: Event) -> str:
+    pair, venue = _word(event.data["symbol"]), _word(event.data["venue"])
+    return _with_reason(f"Entries in {pair} at {venue} wait for an owner", event)
 
 
 WORDS: Mapping[EventKind, Callable[[Trail, Event], str]] = {
@@ -315,4 +337,6 @@ WORDS: Mapping[EventKind, Callable[[Trail, Event], str]] = {
     EventKind.FILL: _fill,
     EventKind.FILL_CONFLICT: _fill_conflict,
     EventKind.OVERFILL: _overfill,
+    EventKind.PAIR_BLOCKED: _pair_blocked,
+    EventKind.PAIR_RELEASED: _by("lets entries in its pair go again"),
 }

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from execution import approval, booking, rules
+from execution import approval, booking, limits, rules
 from execution.config import Config
 from execution.errors import Corrupt, StoreUnavailable, VenueUnavailable
 from execution.executor import carrying_on, following, opening, screening, sending
@@ -40,6 +40,8 @@ REST = 5.0
 """Seconds before work that failed is tried again."""
 QUIET = timedelta(seconds=3)
 """To a venue silent for this long nothing is sent: it would only fail, as often as may be tried."""
+SIGNALS_AT_ONCE = 50
+"""Signals a turn begins with; the next turn takes those behind them, so that none holds up others."""
 LAST_WORDS = 5.0
 """Seconds that orders being sent are given to end when the process is asked to stop."""
 
@@ -90,6 +92,8 @@ class Executor:
         """Ids of orders that a live task of ours is sending."""
         self._deliveries: set[asyncio.Task[object]] = set()
         self._resting: dict[str, float] = {}
+        self._signals_after = ""
+        """The signal behind which the next turn goes on; from the first one, where it is empty."""
         self._sent_at = -AFTER_ORDERS
         """When the last order went out, by the loop's clock."""
         self._stopping = False
@@ -102,7 +106,7 @@ class Executor:
         What was `sending` may or may not have arrived: it is in doubt. All that may be at a venue is
         looked at. A ticket whose venue is gone from the settings, or is now another mode than the
         card said, can no longer be approved; where the rules have changed, one that meets another is
-        asked again.
+        asked again. Limits that are not as the settings say are named in the log.
         """
 
         def work(tx: Transaction) -> None:
@@ -119,6 +123,11 @@ class Executor:
                     booking.follow_rules(tx, ticket, self._config.policy)
 
         await self._store.write(work)
+        for one in await self._store.read(lambda tx: limits.differing(tx, self._config.limits)):
+            was, now = limits.dump(one.before), limits.dump(one.after)
+            log.warning(
+                "%s is %s since %s changed it; the settings say %s", one.key, now, one.name, was
+            )
 
     def _no_longer(self, ticket: Ticket) -> str | None:
         """Why a ticket of an earlier run cannot go on; None while it can."""
@@ -174,11 +183,11 @@ class Executor:
         await asyncio.sleep(self._sent_at + AFTER_ORDERS - asyncio.get_running_loop().time())
         # An approved ticket waits for nothing else: its order goes out before all is looked at.
         approved, state = await self._store.read(
-            lambda tx: (tx.tickets.in_state(TicketState.APPROVED), tx.trading().state)
+            lambda tx: (tx.tickets.in_state(TicketState.APPROVED), tx.trading())
         )
         self._brake.follow(state)
         for ticket in approved:
-            if self._ready(ticket.venue) and not self._brake.pulled:
+            if self._may_go(ticket):
                 self._start(f"ticket:{ticket.id}", self._open(ticket))
         if self._tasks.keys() & {f"ticket:{ticket.id}" for ticket in approved}:
             await asyncio.sleep(AFTER_ORDERS)
@@ -191,6 +200,8 @@ class Executor:
                 await self._store.write(sending.interrupted(order.id))
         for signal in waiting.signals:
             self._start(f"signal:{signal.id}", self._screen(signal))
+        more = len(waiting.signals) == SIGNALS_AT_ONCE
+        self._signals_after = waiting.signals[-1].id if more else ""
         self._send_what_may_go(waiting)
         for order in waiting.due:
             if order.venue in self._venues and self._market.feed(order.venue).loaded:
@@ -227,7 +238,7 @@ class Executor:
         for order in (*live, *planned):
             watched.setdefault(order.venue, set()).add(order.symbol)
         return Waiting(
-            signals=list(tx.signals.waiting()),
+            signals=list(tx.signals.waiting(SIGNALS_AT_ONCE, after=self._signals_after)),
             approved=list(approved),
             planned=[order for order in planned if following.due(order, tx)],
             sending=list(tx.orders.in_state(OrderState.SENDING)),
@@ -247,6 +258,12 @@ class Executor:
         feed = self._market.feed(venue)
         return feed.ready and feed.silent < QUIET
 
+    def _may_go(self, ticket: Ticket) -> bool:
+        """Whether an approved ticket's order may leave now; what a pause holds back it also refuses."""
+        reduces = ticket.terms is not None and ticket.terms.reduces
+        held = self._brake.pulled or self._brake.holds_back(reduces=reduces)
+        return not held and self._ready(ticket.venue)
+
     def _start(self, key: str, work: Coroutine[object, object, None]) -> asyncio.Task[None] | None:
         """Run one piece of work, unless it is running already or we are stopping."""
         now = asyncio.get_running_loop().time()
@@ -261,6 +278,7 @@ class Executor:
 
     def _ended(self, key: str, task: asyncio.Task[None]) -> None:
         del self._tasks[key]
+        self._resting.pop(f"cancel:{key.removeprefix('order:')}", None)
         if not task.cancelled() and (error := task.exception()) is not None:
             # The row is as it was before the failed transaction: the next turn tries again.
             level = logging.CRITICAL if isinstance(error, Corrupt) else logging.ERROR
@@ -269,11 +287,16 @@ class Executor:
             self._resting[key] = task.get_loop().time() + REST
 
     def _start_look(self, order: Order, now: datetime) -> None:
-        """Take an order's next step; its cancel does not wait for a look that is still under way."""
-        key = f"order:{order.id}"
-        if key in self._tasks and following.to_be_canceled(order):
-            self._start(f"cancel:{order.id}", self._cancel(order))
-        self._start(key, self._follow(order, now))
+        """Take an order's next step; its cancel does not wait for a look that is still under way.
+
+        Unless that has just sent one itself.
+        """
+        key, cancel = f"order:{order.id}", f"cancel:{order.id}"
+        cancels = following.to_be_canceled(order)
+        if key in self._tasks and cancels:
+            self._start(cancel, self._cancel(order))
+        elif self._start(key, self._follow(order, now)) is not None and cancels:
+            self._resting[cancel] = asyncio.get_running_loop().time() + CALM
 
     async def _screen(self, signal: Signal) -> None:
         await screening.Screening(
@@ -302,7 +325,7 @@ class Executor:
             answers[:] = [answer]
             if answer.outcome is not Outcome.APPROVED or answer.ticket is None:
                 return None
-            if self._brake.pulled or not self._ready(answer.ticket.venue):
+            if not self._may_go(answer.ticket):
                 return None  # it stays approved: a turn will find it
             return self._plan(answer.ticket, answer.quote)(tx)
 
@@ -335,7 +358,9 @@ class Executor:
 
     async def _send(self, planned: Order) -> None:
         """An order that was planned and never left: it goes out under the same id."""
-        await self._deliver(opening.planned_before(planned.id, self._config))
+        venue = self._venues[planned.venue]
+        plan = opening.planned_before(planned.id, venue, self._market, self._config)
+        await self._deliver(plan)
 
     async def _deliver(
         self,

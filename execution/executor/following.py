@@ -6,6 +6,7 @@ column, so that a restart carries on where this left off.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -112,12 +113,22 @@ def to_be_canceled(order: Order) -> bool:
 
 
 async def cancel(order: Order, venue: Venue, store: Store) -> None:
-    """Send a cancel; its outcome is whatever the next look shows."""
-    if order.state is OrderState.WORKING:
-        await store.write(_canceling(order.id))
-    # Filled, gone or not answered: looking tells which, and asking again is harmless.
-    with suppress(OrderUnknown, VenueUnavailable):
-        await venue.cancel(key_of(order))
+    """Send a cancel; its outcome is whatever the next look shows.
+
+    It does not wait for the database: a cancel nobody knows of does no harm.
+    """
+
+    async def ask() -> None:
+        # Filled, gone or not answered: looking tells which, and asking again is harmless.
+        with suppress(OrderUnknown, VenueUnavailable):
+            await venue.cancel(key_of(order))
+
+    asking = asyncio.create_task(ask())
+    try:
+        if order.state is OrderState.WORKING:
+            await store.write(_canceling(order.id), first=True)
+    finally:
+        await asking
 
 
 async def _missing_trades(

@@ -14,9 +14,10 @@ from execution import approval, booking, orders, rules
 from execution.config import Config
 from execution.errors import Corrupt
 from execution.events import EventKind
+from execution.executor import sending
 from execution.market import Market
 from execution.pricing import send_price
-from execution.snapshots import Moment, Recheck, price_again, recheck
+from execution.snapshots import Moment, Recheck, price_again, recheck, recheck_rest
 from execution.store import Transaction
 from execution.types import (
     Order,
@@ -135,14 +136,26 @@ def add_order(
     return order
 
 
-def planned_before(order_id: str, config: Config) -> Callable[[Transaction], Order | None]:
-    """An order that was planned and never left; denied when it is not what people approve of today."""
+def planned_before(
+    order_id: str, venue: Venue, market: Market, config: Config
+) -> Callable[[Transaction], Order | None]:
+    """An order that was planned and never left; denied when it is not what people approve of today,
+    or a rule objects by now. None, too, while no price is fresh enough to ask the rules by.
+    """
 
     def work(tx: Transaction) -> Order | None:
         order = tx.orders.get(order_id)
         if order.state is not OrderState.PLANNED:
             return None
-        objection = _not_what_was_approved(tx, order, config)
+        ticket = tx.tickets.get(order.ticket)
+        assert ticket is not None, "an order has a ticket"
+        objection = _not_what_was_approved(tx, ticket, order, config)
+        if objection is None and not sending.held_back(tx, order, venue):
+            moment = Moment(tx=tx, market=market, config=config)
+            found = recheck_rest(ticket, order.amount, moment)
+            if found is None:
+                return None
+            objection = found if isinstance(found, str) else None
         if objection is None:
             return order
         booking.move_order(tx, order, OrderState.DENIED, reason=objection)
@@ -151,9 +164,9 @@ def planned_before(order_id: str, config: Config) -> Callable[[Transaction], Ord
     return work
 
 
-def _not_what_was_approved(tx: Transaction, order: Order, config: Config) -> str | None:
-    ticket = tx.tickets.get(order.ticket)
-    assert ticket is not None, "an order has a ticket"
+def _not_what_was_approved(
+    tx: Transaction, ticket: Ticket, order: Order, config: Config
+) -> str | None:
     try:
         terms = approval.checked_fingerprint(ticket, config.policy)
     except Corrupt as error:

@@ -115,7 +115,7 @@ class Screening:
                 return
             last = self._last_like_it(tx, symbol, made.side)
             arrival = risk.Arrival(fired_at=self.signal.fired_at, last_like_it=last)
-            checked = risk.check(made, moment.snapshot(made, arrival), self.config.limits)
+            checked = risk.check(made, moment.snapshot(made, arrival), moment.limits)
             rule = self._rule(tx, made)
             if (blocked := rules.blocked(rule)) is not None:
                 self._refused(about, (blocked, *checked.refusals), venue, made)(tx)

@@ -29,12 +29,9 @@ def commit_sending(tx: Transaction, order: Order, venue: Venue) -> Order | None:
     """The last change before the send; None when it may not be sent any more."""
     if order.state is not OrderState.PLANNED:
         return None
-    state = tx.trading()
-    canceled = order.cancel_reason
-    if not lets_through(state, reduces=order.reduces):
-        canceled = canceled or str(state.state)
-    if canceled is not None:
-        booking.move_order(tx, order, OrderState.DENIED, reason=canceled, cancel_reason=canceled)
+    stopped = _stopped(tx, order)
+    if stopped is not None:
+        booking.request_cancel(tx, order, actor="desk", reason=stopped)
         return None
     stale = no_longer_approved(tx, order, venue)
     if stale is not None:
@@ -49,6 +46,18 @@ def commit_sending(tx: Transaction, order: Order, venue: Venue) -> Order | None:
         fence_at=tx.now + venue.fence + FENCE_MARGIN,
         next_look_at=None,
     )
+
+
+def _stopped(tx: Transaction, order: Order) -> str | None:
+    """Who or what stopped a planned order: somebody canceled it, or the desk is paused or halted."""
+    state = tx.trading()
+    held = None if lets_through(state, reduces=order.reduces) else str(state.state)
+    return order.cancel_reason or held
+
+
+def held_back(tx: Transaction, order: Order, venue: Venue) -> bool:
+    """Whether `commit_sending` would hold back this planned order, and say why."""
+    return _stopped(tx, order) is not None or no_longer_approved(tx, order, venue) is not None
 
 
 def no_longer_approved(tx: Transaction, order: Order, venue: Venue) -> str | None:
@@ -105,8 +114,8 @@ async def send(
     order: Order, venue: Venue, brake: Brake, config: Config, jitter: Random
 ) -> Recorded:
     """Send once; returns what to record of it. Nothing but the venue is awaited here."""
-    if brake.pulled and not order.reduces:
-        return not_sent(order, "halted", again_in=timedelta(0))
+    if brake.holds_back(reduces=order.reduces):
+        return not_sent(order, str(brake.state), again_in=timedelta(0))
     try:
         report = await venue.send(
             NewOrder(
@@ -189,7 +198,7 @@ def in_doubt(order: Order, reason: str) -> Recorded:
 def not_sent(order: Order, reason: str, *, again_in: timedelta) -> Recorded:
     """It never left: the same id may go out again after a pause, while its approval holds.
 
-    Unless somebody canceled it meanwhile: then it ends here.
+    Unless somebody canceled it meanwhile, or the desk was stopped: then it ends here.
     """
 
     def work(tx: Transaction) -> Order:
@@ -203,9 +212,10 @@ def not_sent(order: Order, reason: str, *, again_in: timedelta) -> Recorded:
             reason=reason,
             next_look_at=min(tx.now + again_in, max(too_late, tx.now)),
         )
-        if planned.cancel_reason is None:
+        stopped = _stopped(tx, planned)
+        if stopped is None:
             return planned
-        return booking.request_cancel(tx, planned, actor="desk", reason=planned.cancel_reason)
+        return booking.request_cancel(tx, planned, actor="desk", reason=stopped)
 
     return work
 

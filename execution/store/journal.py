@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Integer, bindparam, func, insert, select, update
 
+from execution.errors import Corrupt
 from execution.events import Event, EventKind
 from execution.store.records import Codec, columns_of, rows_where, swap
 from execution.tables import EventRow, HeadRow, PostRow
@@ -111,6 +112,10 @@ class Journal:
         self._entries = []
         return True
 
+    def touch(self) -> None:
+        """Write the head as it is: whether that can be committed is all that comes of it."""
+        self._connection.execute(_WRITE_HEAD.values(seq=_HEAD.c.seq))
+
     def head(self) -> tuple[int, str]:
         """Sequence number and MAC of the newest entry."""
         return self._head or self._read_head()
@@ -158,11 +163,30 @@ class Journal:
         previous, expected = GENESIS, 1
         query = select(_EVENTS.table).order_by(_EVENTS.table.c.seq)
         for row in self._connection.execute(query).mappings():
-            if row["seq"] != expected or row["mac"] != link(self._key, previous, row):
+            if not self._follows(row, expected - 1, previous):
                 yield int(row["seq"])
             previous, expected = row["mac"], row["seq"] + 1
         if (expected - 1, previous) != self._read_head():
             yield expected
+
+    def check(self, seq: int, mac: str, limit: int) -> tuple[int, str]:
+        """How far the chain holds after this entry: the number and MAC of the last of at most so many.
+
+        Raises:
+            Corrupt: an entry is not as it was written, or entries are missing at the end.
+        """
+        rows = self._connection.execute(_AFTER, {"seq": seq, "limit": limit}).mappings().all()
+        for row in rows:
+            if not self._follows(row, seq, mac):
+                raise Corrupt(f"entry {seq + 1} of the journal is not as it was written")
+            seq, mac = row["seq"], row["mac"]
+        if len(rows) < limit and (seq, mac) != self._read_head():
+            raise Corrupt(f"the journal ends at entry {seq}, which is not its head")
+        return seq, mac
+
+    def _follows(self, row: Mapping[Any, Any], seq: int, mac: str) -> bool:
+        """Whether an entry is as it was written after the one of this number and MAC."""
+        return bool(row["seq"] == seq + 1 and row["mac"] == link(self._key, mac, row))
 
     def _read_head(self) -> tuple[int, str]:
         row = self._connection.execute(_READ_HEAD).one()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, exists, func, insert, select
@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, exists, func, insert, select
 from execution.columns import Utc
 from execution.errors import Corrupt
 from execution.orders import ENTRY
+from execution.store.accounts import Accounts
 from execution.store.positions import BY_TIME, FILLS, Positions
 from execution.store.records import Codec, columns_of, rows_in, rows_where, swap
 from execution.tables import OrderRow, TicketRow
@@ -28,6 +29,16 @@ _ENTRIES_SINCE = select(func.count()).where(
     _ORDERS.table.c.reduces.is_(False),
     _ORDERS.table.c.ticket != bindparam("without"),
 )
+_COUNT = select(func.count()).where(
+    _ORDERS.table.c.state == bindparam("state"), _ORDERS.table.c.venue == bindparam("venue")
+)
+_TAKEN_SINCE = select(_ORDERS.table).where(
+    _ORDERS.table.c.sent_at > bindparam("sent", type_=Utc),
+    _ORDERS.table.c.venue == bindparam("venue"),
+    _ORDERS.table.c.acknowledged_at >= bindparam("moment", type_=Utc),
+)
+_ANSWERED_WITHIN = timedelta(minutes=1)
+"""No order is taken later after it was sent; the index knows when it was sent."""
 _SYMBOL_AFTER = select(func.min(_ORDERS.table.c.symbol)).where(
     _ORDERS.table.c.venue == bindparam("venue"), _ORDERS.table.c.symbol > bindparam("symbol")
 )
@@ -50,6 +61,11 @@ _CANCELED_SINCE = (
     select(_ORDERS.table)
     .where(_ORDERS.table.c.cancel_requested_at >= bindparam("moment", type_=Utc))
     .order_by(_ORDERS.table.c.cancel_requested_at, _ORDERS.table.c.id)
+)
+_TAKEN_OVER = (
+    select(FILLS.table)
+    .where(FILLS.table.c.order.is_(None), FILLS.table.c.at >= bindparam("since", type_=Utc))
+    .order_by(*BY_TIME)
 )
 _FILLS_OF = rows_where(FILLS.table, order="order").order_by(*BY_TIME)
 
@@ -103,6 +119,11 @@ class Orders:
         rows = self._connection.execute(rows_in(_ORDERS.table, "state", states, "id"))
         return [_ORDERS.record(row) for row in rows.mappings()]
 
+    def count(self, venue: str, state: OrderState) -> int:
+        """How many orders stand so at a venue."""
+        about = {"venue": venue, "state": state}
+        return int(self._connection.execute(_COUNT, about).scalar_one())
+
     def asked_about(self, now: datetime) -> Sequence[Order]:
         """Ended orders whose next look is due: their trades may still come."""
         rows = self._connection.execute(_ASKED_ABOUT, {"now": now})
@@ -153,6 +174,12 @@ class Orders:
         about = {"moment": moment, "without": without or ""}
         return int(self._connection.execute(_ENTRIES_SINCE, about).scalar_one())
 
+    def taken_since(self, venue: str, moment: datetime) -> Sequence[Order]:
+        """Orders that the venue took after this moment, as far as it said so at once."""
+        about = {"venue": venue, "moment": moment, "sent": moment - _ANSWERED_WITHIN}
+        rows = self._connection.execute(_TAKEN_SINCE, about).mappings()
+        return [_ORDERS.record(row) for row in rows]
+
     def newest(self, *, limit: int, before: str | None = None, **equal: str) -> Sequence[Order]:
         """A page of orders, newest first, optionally only those with these column values."""
         query = _page(select(_ORDERS.table), _ORDERS.table, before, equal)
@@ -161,16 +188,18 @@ class Orders:
 
 
 class Fills:
-    """Every trade of ours; append-only. Positions change with it."""
+    """Every trade of ours; append-only. Positions, and what it moved at the venue, change with it."""
 
-    def __init__(self, connection: Connection, positions: Positions) -> None:
+    def __init__(self, connection: Connection, positions: Positions, accounts: Accounts) -> None:
         self._connection = connection
         self._positions = positions
+        self._accounts = accounts
 
     def add(self, fill: Fill) -> None:
         """Store a fill; its key (venue, symbol, trade id) allows it once."""
         self._connection.execute(_ADD_FILL, FILLS.values(fill))
         self._positions.fold_from(fill)
+        self._accounts.count(fill)
 
     def known(self, venue: str, symbol: str, trade_ids: Iterable[str]) -> dict[str, Fill]:
         """Fills already booked among these trade ids."""
@@ -191,10 +220,17 @@ class Fills:
         self._connection.execute(table.delete().where(table.c.id.in_([fill.id for fill in gone])))
         self._positions.forget(gone)
         self._positions.fold_from(gone[0])
+        for fill in gone:
+            self._accounts.discount(fill)
 
     def of_order(self, order: str) -> Sequence[Fill]:
         """The fills of one order, oldest first."""
         rows = self._connection.execute(_FILLS_OF, {"order": order})
+        return [FILLS.record(row) for row in rows.mappings()]
+
+    def taken_over(self, since: datetime) -> Sequence[Fill]:
+        """What an owner took over since then: fills without an order, oldest first."""
+        rows = self._connection.execute(_TAKEN_OVER, {"since": since})
         return [FILLS.record(row) for row in rows.mappings()]
 
     def of_tickets(self, tickets: Iterable[str]) -> dict[str, list[Fill]]:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, Table, bindparam, delete, select, tuple_
-from sqlalchemy.dialects.sqlite import Insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import Connection, bindparam, delete, select, tuple_
 
 from execution.columns import Utc
+from execution.equity import Came
 from execution.positions import Position, Realized, fold
-from execution.store.records import Codec, columns_of, rows_where
+from execution.store.records import Codec, columns_of, put, rows_where
 from execution.tables import FillRow, PositionRow, ResultRow
 from execution.types import Fill
 
@@ -48,17 +48,13 @@ _WITH_RESULTS = select(FILLS.table, _RESULTS).outerjoin(
     _RESULTS, _RESULTS.c.fill == FILLS.table.c.id
 )
 _SINCE = _WITH_RESULTS.where(FILLS.table.c.at >= bindparam("moment", type_=Utc)).order_by(*BY_TIME)
+_CAME_SINCE = (
+    select(*_MARKET, _RESULTS.c.result, _RESULTS.c.fees)
+    .join(_RESULTS, _RESULTS.c.fill == FILLS.table.c.id)
+    .where(FILLS.table.c.at >= bindparam("moment", type_=Utc))
+)
 _ALL_OF_MARKET = _WITH_RESULTS.where(*_OF_MARKET).order_by(*BY_TIME)
-
-
-def _put(table: Table) -> Insert:
-    """Store a row, in the place of one with the same key."""
-    row = sqlite_insert(table)
-    values = {c.name: row.excluded[c.name] for c in table.columns if not c.primary_key}
-    return row.on_conflict_do_update(index_elements=table.primary_key.columns, set_=values)
-
-
-_PUT_RESULT, _PUT_POSITION = _put(_RESULTS), _put(_POSITIONS.table)
+_PUT_RESULT, _PUT_POSITION = put(_RESULTS), put(_POSITIONS.table)
 _OPEN = select(_POSITIONS.table).order_by(_POSITIONS.table.c.venue, _POSITIONS.table.c.symbol)
 _POSITION = rows_where(_POSITIONS.table, venue="venue", symbol="symbol")
 _DROP_POSITION = delete(_POSITIONS.table).where(
@@ -82,10 +78,25 @@ class Positions:
         """Everything that is held, by venue and symbol."""
         return [_POSITIONS.record(row) for row in self._connection.execute(_OPEN).mappings()]
 
+    def before(self, moment: datetime, markets: Iterable[tuple[str, str]]) -> list[Position]:
+        """What was held of these markets right before a moment."""
+        found = []
+        for venue, symbol in markets:
+            here = {"venue": venue, "symbol": symbol, "at": moment, "id": ""}
+            held = _HELD.validate_python(self._connection.execute(_HELD_BEFORE, here).scalar())
+            found += [] if held is None else [held]
+        return found
+
     def realized_since(self, moment: datetime) -> Sequence[Realized]:
         """What each fill since then came to, oldest first."""
         rows = self._connection.execute(_SINCE, {"moment": moment})
         return [_realized(row) for row in rows.mappings()]
+
+    def came_since(self, moment: datetime) -> Iterator[Came]:
+        """The same for a sum, in any order: a day may have thousands, and it is added up often."""
+        for row in self._connection.execute(_CAME_SINCE, {"moment": moment}):
+            fees = {asset: Decimal(fee) for asset, fee in row.fees.items()}
+            yield Came(row.venue, row.symbol, row.result, fees)
 
     def realized_by(self, orders: Iterable[str]) -> Sequence[Realized]:
         """What each fill of these orders came to, oldest first."""

@@ -12,6 +12,8 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
 from sqlalchemy import JSON, Select, Table, Update, bindparam, literal, select, update
+from sqlalchemy.dialects.sqlite import Insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import SQLModel
 
 R = TypeVar("R")
@@ -76,3 +78,10 @@ def rows_in(table: Table, column: str, values: tuple[str, ...], order: str) -> S
 def swap(table: Table, *columns: str) -> Update:
     """Compare-and-swap: an update where each column still has the value given as `was_<column>`."""
     return update(table).where(*(table.c[name] == bindparam(f"was_{name}") for name in columns))
+
+
+def put(table: Table) -> Insert:
+    """Store a row, in the place of one with the same key."""
+    row = sqlite_insert(table)
+    values = {c.name: row.excluded[c.name] for c in table.columns if not c.primary_key}
+    return row.on_conflict_do_update(index_elements=table.primary_key.columns, set_=values)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
+from decimal import localcontext
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -20,6 +21,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from execution.errors import Corrupt, StoreUnavailable
+from execution.rounding import CONTEXT
 from execution.store.transaction import Transaction
 
 T = TypeVar("T")
@@ -79,6 +81,8 @@ class Store:
         self._bells: list[Callable[[], None]] = []
         self.trouble: str | None = None
         """Why the last commit was not stored; None once one was."""
+        self.failures = 0
+        """How many commits were not stored so far."""
 
     async def write(self, work: Callable[[Transaction], T], *, first: bool = False) -> T:
         """Run work in one transaction and commit it; all of it is stored, or nothing.
@@ -157,6 +161,7 @@ class Store:
             else:
                 if isinstance(error, StoreUnavailable | Corrupt):
                     self.trouble = str(error)
+                    self.failures += 1
                 for asked in works:
                     asked.error = error
         for asked in works:
@@ -189,9 +194,9 @@ class Store:
 
 @contextmanager
 def _transaction(engine: Engine) -> Iterator[Connection]:
-    """A transaction, and the database's errors as ours."""
+    """A transaction in exact arithmetic, and the database's errors as ours."""
     try:
-        with engine.begin() as connection:
+        with localcontext(CONTEXT), engine.begin() as connection:
             yield connection
     except (OperationalError, PoolTimeout) as error:
         reason = str(getattr(error, "orig", None) or error)

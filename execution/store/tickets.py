@@ -26,7 +26,7 @@ _KEYS = columns_of(SignalKeyRow)
 
 _WAITING = (
     select(_SIGNALS.c.body)
-    .where(_SIGNALS.c.ticket.is_(None))
+    .where(_SIGNALS.c.ticket.is_(None), _SIGNALS.c.id > bindparam("after"))
     .order_by(_SIGNALS.c.id)
     .limit(bindparam("limit", type_=Integer))
 )
@@ -122,9 +122,9 @@ class Signals:
         query = select(_SIGNALS.c.id).where(_SIGNALS.c.id == id, _SIGNALS.c.ticket.is_(None))
         return self._connection.execute(query).first() is not None
 
-    def waiting(self, limit: int = 50) -> Sequence[Signal]:
-        """Signals no ticket was made of yet, oldest first."""
-        rows = self._connection.execute(_WAITING, {"limit": limit})
+    def waiting(self, limit: int = 50, *, after: str = "") -> Sequence[Signal]:
+        """Signals no ticket was made of yet, oldest first, from the one after this id on."""
+        rows = self._connection.execute(_WAITING, {"limit": limit, "after": after})
         return [_SIGNAL.validate_python(row.body) for row in rows]
 
 

@@ -10,10 +10,14 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, insert, select, update
 
 from execution.errors import Corrupt
+from execution.store.accounts import Accounts
 from execution.store.breakers import Breakers
 from execution.store.chat import Chat
+from execution.store.comparisons import Comparisons
 from execution.store.journal import Journal
+from execution.store.limits import ChangedLimits
 from execution.store.orders import Fills, Orders
+from execution.store.pairs import PairBlocks
 from execution.store.positions import Positions
 from execution.store.records import columns_of
 from execution.store.tickets import Signals, Tickets
@@ -62,7 +66,7 @@ class Transaction:
     @cached_property
     def fills(self) -> Fills:
         """Fills."""
-        return Fills(self._connection, self.positions)
+        return Fills(self._connection, self.positions, self.accounts)
 
     @cached_property
     def positions(self) -> Positions:
@@ -70,9 +74,29 @@ class Transaction:
         return Positions(self._connection)
 
     @cached_property
+    def accounts(self) -> Accounts:
+        """What accounts hold, how the desk stands, what stopped it."""
+        return Accounts(self._connection)
+
+    @cached_property
     def breakers(self) -> Breakers:
         """Which venues orders may go to."""
         return Breakers(self._connection)
+
+    @cached_property
+    def comparisons(self) -> Comparisons:
+        """When each venue was last compared with our rows."""
+        return Comparisons(self._connection)
+
+    @cached_property
+    def pairs(self) -> PairBlocks:
+        """Pairs in which entries wait for an owner."""
+        return PairBlocks(self._connection)
+
+    @cached_property
+    def limits(self) -> ChangedLimits:
+        """Limits changed in the chat."""
+        return ChangedLimits(self._connection)
 
     @cached_property
     def chat(self) -> Chat:
@@ -108,6 +132,17 @@ class Transaction:
         if result.rowcount != 1:
             raise Corrupt("the trading state was changed by somebody else")
         self._trading = after
+
+    def account_of(self, venue: str, is_now: str) -> str:
+        """Whose orders and positions stand under a venue's name: `is_now` as long as there are none."""
+        key = f"account:{venue}"
+        was = self.fact(key, is_now.encode).decode()
+        held = any(position.venue == venue for position in self.positions.open())
+        if was == is_now or held or self.orders.symbols(venue):
+            return was
+        changed = update(_META).where(_META.c.key == key).values(value=is_now.encode())
+        self._connection.execute(changed)
+        return is_now
 
     def fact(self, key: str, otherwise: Callable[[], bytes]) -> bytes:
         """A fact about this installation, made the first time it is asked for."""

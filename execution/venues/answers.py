@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from execution.errors import (
@@ -58,6 +59,8 @@ class Wire:
 
     exchange: str
     secrets: tuple[str, ...]
+    may_leave: Callable[[], None] = lambda: None
+    """Asked right before each request, which may have waited long for its turn; raises to hold it back."""
     requests: int = 0
     status: int | None = None
     """HTTP status of the last complete answer; None when there was none."""
@@ -88,6 +91,14 @@ class Wire:
     def throttled(self) -> bool:
         """Whether the exchange had too much of us: 429 slows an address down, 418 bans it."""
         return self.status in (418, 429)
+
+    def answered_at(self) -> datetime | None:
+        """The time of the answer by the exchange's clock, to the second, where it says so."""
+        told = {name.lower(): value for name, value in self.headers.items()}.get("date", "")
+        try:
+            return parsedate_to_datetime(told).astimezone(UTC)
+        except ValueError:
+            return None
 
     def retry_after(self) -> timedelta | None:
         """How long the exchange asks for silence, in seconds, where it says so."""

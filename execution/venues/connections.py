@@ -35,6 +35,8 @@ TIMEOUT = timedelta(seconds=10)
 """No call lasts longer, unless the settings say otherwise (`ccxt.timeout`, milliseconds)."""
 SHORT_SILENCE, LONG_SILENCE = timedelta(seconds=1), timedelta(seconds=60)
 """How long an exchange that had too much of us is left alone when it does not say how long."""
+CORRECTIONS = 2
+"""How often the clock is set anew before a time that is refused all the same counts as beyond it."""
 _REFUSED_SETTINGS = {
     "maxRetriesOnFailure": "an order is never sent twice",
     "verbose": "it prints keys and signatures",
@@ -81,6 +83,7 @@ class _Watched:
         self, url: str, method: str = "GET", headers: object = None, body: object = None
     ) -> Any:
         wire = _wire.get()
+        wire.may_leave()
         wire.requests += 1
         wire.status, wire.headers, wire.body = None, {}, ""
         answer = await super().fetch(url, method, headers, body)  # type: ignore[misc]  # ccxt's
@@ -134,6 +137,8 @@ class Connections:
         self._reads: Any = None
         self._ready = False
         self._clock_is_off = False
+        self._times_refused = 0
+        """Requests in a row that were refused for their time, each with the clock set anew."""
         self.clock_ahead = timedelta(0)
         """How far our clock was ahead of the exchange's when it was measured last."""
         self._silent_until: datetime | None = None
@@ -149,9 +154,7 @@ class Connections:
             ValueError: a setting cannot work, such as `sandbox` where the exchange has none.
             VenueUnavailable: the exchange cannot be reached, or refuses the key; try later.
         """
-        silence = self._silence()
-        if silence is not None:
-            raise VenueUnavailable(self._asked_for(silence), retry_after=silence)
+        self._heed(VenueUnavailable)
         if self._orders is None:
             kind = await asyncio.to_thread(_exchange_class, self._exchange)
             self._orders, self._reads = self._new(kind), self._new(kind)
@@ -167,6 +170,12 @@ class Connections:
         self._ready = True
         return reads
 
+    @property
+    def clock_refused(self) -> bool:
+        """Whether our time is refused in spite of corrections, or twice where there is no time to ask for."""
+        corrections = 0 if self._reads is None else CORRECTIONS * bool(self._reads.has["fetchTime"])
+        return self._times_refused > max(1, corrections)
+
     async def close(self) -> None:
         """Close every socket. What is closed may be opened again."""
         closing = [one.close() for one in (self._orders, self._reads) if one is not None]
@@ -174,25 +183,24 @@ class Connections:
         self._ready = False
         await asyncio.gather(*closing)
 
-    async def read(self, ask: Ask[T]) -> T:
-        """Ask on the connection for reads, with a true clock.
+    async def read(self, ask: Ask[T], *, signed: bool = True) -> T:
+        """Ask on the connection for reads, with a true clock; an answer to what is `signed` accepts it.
 
         Raises:
             OrderUnknown: the exchange does not know the order asked for.
             VenueUnavailable: no answer, or it has asked for silence (418 and 429).
         """
-        reads, silence = self._reads, self._silence()
+        reads, heed = self._reads, partial(self._heed, VenueUnavailable)
         if not self._ready:
             raise VenueUnavailable(f"{self._exchange} is not open yet")
-        if silence is not None:
-            raise VenueUnavailable(self._asked_for(silence), retry_after=silence)
+        heed()
 
         async def with_true_clock() -> T:
             if self._clock_is_off:
                 await self._set_clock(reads)
             return await ask(reads)
 
-        return await self._ask(with_true_clock, asking_failed)
+        return await self._ask(with_true_clock, asking_failed, heed=heed, signed=signed)
 
     async def send(self, ask: Ask[T]) -> T:
         """Send an order on the connection for orders.
@@ -200,14 +208,18 @@ class Connections:
         Raises:
             VenueRefused, NotSent, OutcomeUnknown: as `Venue.send`.
         """
-        orders, silence = self._orders, self._silence()
+        orders = self._orders
         if not self._ready:
             raise NotSent(f"{self._exchange} is not open yet")
-        if silence is not None:
-            raise NotSent(self._asked_for(silence), retry_after=silence)
+        self._heed(NotSent)
         if self._clock_is_off:
             raise NotSent(f"{self._exchange} refused our clock; the next read sets it")
-        return await self._ask(lambda: ask(orders), sending_failed)
+
+        def heed() -> None:
+            if not _wire.get().requests:  # else the order may have left
+                self._heed(NotSent)
+
+        return await self._ask(lambda: ask(orders), sending_failed, heed=heed)
 
     async def cancel(self, ask: Ask[T]) -> T:
         """Cancel on the connection for orders, whatever silence was asked for.
@@ -220,9 +232,17 @@ class Connections:
             raise VenueUnavailable(f"{self._exchange} is not open yet")
         return await self._ask(lambda: ask(orders), asking_failed)
 
-    async def _ask(self, call: Callable[[], Awaitable[T]], failed: Failed) -> T:
+    async def _ask(
+        self,
+        call: Callable[[], Awaitable[T]],
+        failed: Failed,
+        *,
+        heed: Callable[[], None] = lambda: None,
+        signed: bool = True,
+    ) -> T:
         """Make a call and turn whatever goes wrong into one of our errors, without its secrets."""
-        wire = Wire(exchange=self._exchange, secrets=tuple(self._credentials.values()))
+        secrets = tuple(self._credentials.values())
+        wire = Wire(exchange=self._exchange, secrets=secrets, may_leave=heed)
         token = _wire.set(wire)
         try:
             answer = await call()
@@ -230,9 +250,12 @@ class Connections:
             raise
         except Exception as error:  # noqa: BLE001  # ccxt parses untyped data: whatever breaks there
             problem = failed(error, wire, self._quirks)  # after an order left is an unknown outcome
-            self._clock_is_off |= clock_is_off(error, wire, self._quirks)
+            if clock_is_off(error, wire, self._quirks):
+                self._time_refused(wire)
         else:
             self._throttled = 0
+            if signed:
+                self._times_refused = 0
             return answer
         finally:
             _wire.reset(token)
@@ -250,15 +273,29 @@ class Connections:
             self.clock_ahead = self._clock() - theirs
         self._clock_is_off = False
 
+    def _time_refused(self, wire: Wire) -> None:
+        """Note that a request was refused for its time; until the clock is set anew that counts once."""
+        if self._clock_is_off:
+            return
+        self._clock_is_off = True
+        self._times_refused += 1
+        theirs = wire.answered_at()
+        if theirs is not None and not self._reads.has["fetchTime"]:
+            self.clock_ahead = self._clock() - theirs
+
     def _keep_silent(self, asked: timedelta | None) -> None:
         """Nothing but cancels for as long as asked; unasked for a second, then twice as long each time."""
         self._throttled += 1
         silence = asked or min(SHORT_SILENCE * 2 ** (self._throttled - 1), LONG_SILENCE)
         self._silent_until = max(self._clock() + silence, self._silent_until or self._clock())
 
-    def _asked_for(self, silence: timedelta) -> str:
-        seconds = -(-silence // timedelta(seconds=1))
-        return f"{self._exchange} asked for silence, {seconds} s of it are left"
+    def _heed(self, error: type[VenueError]) -> None:
+        """Raise this while the exchange wants to hear nothing but cancels."""
+        silence = self._silence()
+        if silence is not None:
+            seconds = -(-silence // timedelta(seconds=1))
+            told = f"{self._exchange} asked for silence, {seconds} s of it are left"
+            raise error(told, retry_after=silence)
 
     def _silence(self) -> timedelta | None:
         """How much longer the exchange wants to hear nothing but cancels."""

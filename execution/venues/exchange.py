@@ -82,6 +82,11 @@ class ExchangeVenue:
         """How far our clock was ahead of the exchange's when it was measured last; corrected for."""
         return self._connections.clock_ahead
 
+    @property
+    def clock_refused(self) -> bool:
+        """Whether it refuses our requests for their time, though the clock was corrected."""
+        return self._connections.clock_refused
+
     def client_order_id(self, unique: bytes) -> str:
         """Sixteen bytes as this exchange's client order id, without loss.
 
@@ -121,7 +126,7 @@ class ExchangeVenue:
                 ticker = await reads.fetch_ticker(symbol)
             return answers.quote(ticker, symbol, self._clock())
 
-        return await self._connections.read(ask)
+        return await self._connections.read(ask, signed=False)
 
     async def candles(self, symbol: str, interval: str, count: int) -> Sequence[Candle]:
         """The newest `count` bars, oldest first; the last one may be unfinished."""
@@ -130,7 +135,7 @@ class ExchangeVenue:
             rows = await reads.fetch_ohlcv(symbol, interval, limit=count)
             return [answers.candle(row) for row in rows]
 
-        return await self._connections.read(ask)
+        return await self._connections.read(ask, signed=False)
 
     async def balances(self) -> Mapping[str, Balance]:
         """Every asset the account has any of."""
@@ -239,6 +244,8 @@ class ExchangeVenue:
         found: Sequence[Trade] | None = None
         with suppress(OrderUnknown):  # some know the trades of an order longer than the order
             found = await self._connections.read(ask)
+        if any(one.venue_order_id != venue_order_id for one in found or ()):
+            raise VenueUnavailable(f"{self.exchange} answered about another order")
         if found is None:
             mine = await self._my_trades(key.symbol, self._look_back(key))
             found = [one for one in mine if one.venue_order_id == venue_order_id]

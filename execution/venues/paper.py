@@ -87,6 +87,7 @@ class PaperVenue:
     fence = timedelta(seconds=5)
     visibility_grace: timedelta | None = timedelta(seconds=2)
     clock_ahead = timedelta(0)
+    clock_refused = False
 
     def __init__(
         self,

@@ -122,6 +122,10 @@ class Venue(Protocol):
     def clock_ahead(self) -> timedelta:
         """How far our clock was ahead of the venue's when it was measured last; corrected for."""
 
+    @property
+    def clock_refused(self) -> bool:
+        """Whether it refuses our requests for their time, though the clock was corrected."""
+
     async def open(self) -> None:
         """Load markets, set the clock right, warm the connection. May be called again after failing.
 

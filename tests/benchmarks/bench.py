@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bot import parts
+from bot.parts import Ids, Trading, now
 from bot.playground import Playground, serve
+from bot.settings import load_settings
 from tests.benchmarks.children import Child
 from tests.benchmarks.exchange import Exchange
 from tests.flows.setup import GROUP, PEOPLE, TOKEN, House
+from tests.waiting import until
 
 SIZED = {"sizing.default": '{"notional": "100"}'}
 SETTLED = 0.7
@@ -75,3 +79,28 @@ async def bare_order(desk: Desk, ccxt: Child) -> float:
     await after_idling()
     called: float = await ccxt.ask()
     return await desk.exchange.arrival(number) - called
+
+
+@asynccontextmanager
+async def trading(desk: Desk, changes: Mapping[str, str]) -> AsyncIterator[Trading]:
+    """The trading side of the product in this process, connected and reconciled."""
+    settings = load_settings(desk.toml, desk.environ(changes), desk.folder)
+    side = parts.trading(settings, Ids(), started_at=now())
+    await side.executor.recover()
+    work = (
+        side.executor.run(),
+        side.market.run("main"),
+        side.reconciler.run("main"),
+        side.prover.run(),
+    )
+    tasks = [asyncio.create_task(one) for one in work]
+    feed = side.market.feed("main")
+    try:
+        await until(lambda: feed.connected and feed.reconciled_at is not None, timeout_s=60)
+        yield side
+    finally:
+        await side.executor.stop()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await side.close()

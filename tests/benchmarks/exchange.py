@@ -1,4 +1,4 @@
-"""The loopback Binance as a process of its own that tells when the bytes of each order arrived.
+"""The loopback Binance as a process of its own that tells when the bytes of each order or cancel arrived.
 
 `exchange` starts it and gives the bench what the product's settings need to reach it. Times are
 `time.monotonic()`, which all processes of a machine share.
@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from tests.benchmarks.children import Child, answer, child
-from tests.doubles.binance import BinanceServer
+from tests.doubles.binance import BinanceServer, Fault
 from tests.waiting import until
 
 MARKETS = 3000
@@ -40,12 +40,31 @@ class Exchange:
 
     async def orders(self) -> int:
         """How many orders have arrived so far."""
-        return len(await self._process.ask(0))
+        return len(await self._arrivals("POST order", 0))
 
     async def arrival(self, number: int) -> float:
         """When the order of this number (from 0) arrived, as soon as it has."""
-        times: list[float] = await self._process.ask(number + 1)
-        return times[number]
+        return (await self._arrivals("POST order", number + 1))[number]
+
+    async def cancels(self, at_least: int) -> list[float]:
+        """When each cancel arrived, once there are so many."""
+        return await self._arrivals("DELETE order", at_least)
+
+    async def hang(self, *endpoints: str) -> None:
+        """From now on requests like `"GET order"` are never answered."""
+        await self._process.ask({"hang": endpoints})
+
+    async def far_away(self, seconds: float) -> None:
+        """From now on every answer takes so long."""
+        await self._process.ask({"latency": seconds})
+
+    async def release(self) -> None:
+        """What hangs is dropped, and nothing hangs any more."""
+        await self._process.ask({"hang": ()})
+
+    async def _arrivals(self, endpoint: str, at_least: int) -> list[float]:
+        times: list[float] = await self._process.ask({"of": endpoint, "at_least": at_least})
+        return times
 
 
 @asynccontextmanager
@@ -61,11 +80,21 @@ async def _serve(markets: int) -> None:
         server.account.deposit("USDT", "100000000")
         hello = {"url": server.url, "api_key": server.api_key, "secret": server.secret}
 
-        async def arrivals(wanted: int) -> list[float]:
-            await until(lambda: len(server.asked("POST order")) >= wanted, timeout_s=20)
-            return [request.at for request in server.asked("POST order")]
+        async def asked(question: dict[str, Any]) -> list[float]:
+            if "latency" in question:
+                server.latency = question["latency"]
+                return []
+            if "hang" in question:
+                server.forget_faults()
+                server.release()
+                for endpoint in question["hang"]:
+                    server.fail(endpoint, Fault(kind="hang"), times=1000)
+                return []
+            endpoint, wanted = question["of"], question["at_least"]
+            await until(lambda: len(server.asked(endpoint)) >= wanted, timeout_s=60)
+            return [request.at for request in server.asked(endpoint)]
 
-        await answer(hello, arrivals)
+        await answer(hello, asked)
 
 
 if __name__ == "__main__":

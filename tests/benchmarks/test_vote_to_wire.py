@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
 
-from bot import parts
 from bot.parts import Ids, Trading, now
-from bot.settings import load_settings
 from bot.sources.signal import read_signal
 from execution.desk import Person
 from execution.outcome import Outcome
 from execution.receiving import SignalKey
 from execution.types import Ticket, TicketState, VoteKind
-from tests.benchmarks.bench import SIZED, Desk, after_idling, bare_order
+from tests.benchmarks.bench import SIZED, Desk, after_idling, bare_order, trading
 from tests.benchmarks.children import child
 from tests.benchmarks.figures import show
 from tests.flows.setup import APPROVER
@@ -28,26 +25,6 @@ ROUNDS = 60
 ANA = Person(id=f"tg:{APPROVER}", name="Ana")
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(600)]
-
-
-@asynccontextmanager
-async def trading(desk: Desk) -> AsyncIterator[Trading]:
-    """The trading side of the product in this process, connected and reconciled."""
-    settings = load_settings(desk.toml, desk.environ(SIZED), desk.folder)
-    side = parts.trading(settings, Ids(), started_at=now())
-    await side.executor.recover()
-    work = (side.executor.run(), side.market.run("main"), side.reconciler.run("main"))
-    tasks = [asyncio.create_task(one) for one in work]
-    feed = side.market.feed("main")
-    try:
-        await until(lambda: feed.connected and feed.reconciled_at is not None, timeout_s=60)
-        yield side
-    finally:
-        await side.executor.stop()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await side.close()
 
 
 async def pending(side: Trading) -> Ticket:
@@ -85,7 +62,7 @@ async def test_vote_to_wire(desk: Desk) -> None:
         "vote to wire": [],
         "vote to wire, right after balance and open orders were read": [],
     }
-    async with child("bare_order", *desk.exchange.keys) as ccxt, trading(desk) as side:
+    async with child("bare_order", *desk.exchange.keys) as ccxt, trading(desk, SIZED) as side:
         venue = side.venues["main"]
 
         async def reads() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import httpx
@@ -10,6 +10,12 @@ import pytest
 
 from tests.bot.control import CONTROL, client_of
 from tests.desk import FrontDesk, front_desk
+from tests.virtual_time import SkippingLoop
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, type[SkippingLoop]]:
+    """On which loop the tests of this folder run."""
+    return {"skipping": SkippingLoop}
 
 
 @pytest.fixture

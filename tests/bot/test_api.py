@@ -10,6 +10,8 @@ import httpx
 import pytest
 
 from execution.desk import Person
+from execution.equity import DayResult, Standing, Stop, StopKind
+from execution.store import Transaction
 from execution.types import OrderState, TicketState
 from execution.venues.books import Books
 from tests.bot.control import Json, answer, problem_of
@@ -28,7 +30,7 @@ async def test_status_has_the_documented_shape(desk: FrontDesk, http: httpx.Asyn
     status = await answer(http, "status")
     assert list(status) == [
         "version", "mode", "trading", "halt", "venues", "tickets", "orders", "positions",
-        "undelivered", "duplicates", "uptime_s", "telegram",
+        "undelivered", "duplicates", "uptime_s", "pause", "day_result", "drawdown", "stops", "telegram",
     ]  # fmt: skip
     assert (status["mode"], status["trading"], status["halt"]) == ("paper", "active", None)
     (venue,) = status["venues"]
@@ -48,6 +50,44 @@ async def test_status_has_the_documented_shape(desk: FrontDesk, http: httpx.Asyn
     assert len(status["positions"]) == 1
     assert (status["duplicates"], status["uptime_s"]) == (0, 1.5)
     assert status["undelivered"] > 0, "no notifier runs here"
+
+
+async def test_what_was_read_of_the_accounts_stands_in_the_status(
+    desk: FrontDesk, http: httpx.AsyncClient
+) -> None:
+    before = await answer(http, "status")
+    assert (before["day_result"], before["drawdown"], before["stops"]) == (None, None, [])
+    at, today = desk.clock(), desk.clock().date()
+    day = DayResult(
+        day=today, realized=D(-6), unrealized=D("-50.5"), apart={"EUR": D(-1)}, prices_at=at
+    )
+    standing = Standing(at=at, day=day, equity=D(90), mark=D(100), prices_at=at)
+    stop = Stop(kind=StopKind.DRAWDOWN, since=at, day=today, figure=D("0.1"), bound=D("0.05"))
+
+    def work(tx: Transaction) -> None:
+        tx.accounts.stand(standing)
+        tx.accounts.stop(stop)
+
+    await desk.side.store.write(work)
+    status = await answer(http, "status")
+    moment = at.isoformat().replace("+00:00", "Z")
+    assert status["day_result"] == {
+        "day": today.isoformat(),
+        "total": "-56.5",
+        "realized": "-6",
+        "unrealized": "-50.5",
+        "apart": {"EUR": "-1"},
+        "prices_at": moment,
+    }
+    assert status["drawdown"] == {
+        "share": "0.1",
+        "equity": "90",
+        "mark": "100",
+        "prices_at": moment,
+    }
+    assert status["stops"] == [{"kind": "drawdown", "since": moment, "figure": "0.1"}]
+    desk.clock.advance(86400)
+    assert (await answer(http, "status"))["day_result"] is None, "it is of another day"
 
 
 async def test_ticket_has_the_documented_shape(desk: FrontDesk, http: httpx.AsyncClient) -> None:

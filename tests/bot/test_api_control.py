@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from bot.api import LARGEST_BODY
+from execution.desk import Person
 from execution.events import EventKind
 from execution.types import TicketState, TradingState
 from tests.bot.control import CONTROL, answer, client_of, problem_of
@@ -162,6 +163,31 @@ async def test_resume_answers_the_plan_once_the_halt_is_proved(
     assert desk.read(lambda tx: tx.trading()).state is TradingState.ACTIVE
     again = problem_of(await http.post("/api/resume"), 409)
     assert again["detail"] == "Trading is already active."
+
+
+async def test_a_pause_stands_in_the_status_and_is_lifted(
+    desk: FrontDesk, http: httpx.AsyncClient
+) -> None:
+    await desk.start("trading")
+    order = await desk.resting_order()
+    await desk.side.desk.pause(person=Person(id="tg:2222", name="Ana"), reason="news")
+    status = (await http.get("/api/status")).json()
+    assert (status["trading"], status["halt"]) == ("paused", None)
+    assert status["pause"] == {"by": "tg:2222", "at": "2026-11-20T14:30:00Z", "reason": "news"}
+
+    got = (await http.post("/api/resume")).json()
+    assert got["trading"] == "active"
+    assert "1 entry at the exchange: untouched." in got["plan"]
+    assert desk.order(desk.ticket(order.ticket)).cancel_requested_at is None
+    assert (await http.get("/api/status")).json()["pause"] is None
+
+
+async def test_resume_names_the_venue_that_was_not_compared_since(
+    desk: FrontDesk, http: httpx.AsyncClient
+) -> None:
+    await desk.side.desk.pause(person=Person(id="tg:2222", name="Ana"), reason="")
+    early = problem_of(await http.post("/api/resume"), 409)
+    assert early["detail"] == "main has not been compared with our orders since the pause."
 
 
 async def test_what_was_done_by_token_is_journaled_as_api(

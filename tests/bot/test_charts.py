@@ -146,6 +146,17 @@ def test_the_badge_tells_what_is_at_stake() -> None:
     assert paper.crop(below_the_title).tobytes() == live.crop(below_the_title).tobytes()
 
 
+def test_a_picture_of_a_test_says_so_before_its_side() -> None:
+    """In the title alone: what is drawn below it is that of any other."""
+    real, tried = (
+        Image.open(io.BytesIO(draw(picture(test=test)))).convert("RGB") for test in (False, True)
+    )
+    title, below = (0, 0, WIDTH // 2, 80), (0, 80, WIDTH, HEIGHT)
+
+    assert real.crop(title).tobytes() != tried.crop(title).tobytes()
+    assert real.crop(below).tobytes() == tried.crop(below).tobytes()
+
+
 @pytest.mark.parametrize(
     "places",
     [

@@ -174,7 +174,8 @@ def test_status_as_json_is_the_shape_of_the_api(terminal: Terminal) -> None:
     status = json.loads(result.stdout)
     assert list(status) == [
         "version", "mode", "trading", "halt", "venues", "tickets", "orders", "positions",
-        "undelivered", "duplicates", "uptime_s", "telegram", "running",
+        "undelivered", "duplicates", "uptime_s", "pause", "day_result",
+        "drawdown", "stops", "telegram", "running",
     ]  # fmt: skip
     assert (status["trading"], status["halt"], status["running"]) == ("active", None, False)
     alone = Alone(terminal.environ["COUNTERSIGN_DATABASE__URL"])
@@ -365,7 +366,17 @@ def test_kill_with_the_service_down_cancels_by_itself_and_resume_lifts_it(
     assert json.loads(again.stdout) == {"halt": status["halt"], "verified": True}
 
     resumed = terminal("resume", "--json")
-    assert (resumed.exit_code, json.loads(resumed.stdout)) == (0, {"trading": "active"})
+    assert (resumed.exit_code, json.loads(resumed.stdout)) == (
+        0,
+        {
+            "trading": "active",
+            "plan": [
+                "New signals become tickets again, and approved ones are sent.",
+                "Heard: desk, straight, tv and the chat.",
+                "Voided tickets and canceled orders stay as they are.",
+            ],
+        },
+    )
     assert refused(terminal("resume"), 1) == "countersign: Trading is already active."
     assert terminal("audit", "verify").exit_code == 0
 
@@ -382,7 +393,8 @@ def test_kill_that_cannot_be_stored_is_not_done_and_says_what_is_left_to_do(
     result = terminal("kill")
     assert result.exit_code == 1
     assert result.stdout.startswith("NOT DONE: the halt could not be stored. The database ")
-    assert result.stdout.endswith("Stop the process and cancel at the exchange by hand.\n")
+    assert "a running process takes it within a second" in result.stdout
+    assert json.loads((terminal.folder / "HALT").read_text())["by"].startswith("cli:")
     as_json = json.loads(terminal("kill", "--json").stdout)
     assert (as_json["halt"], as_json["verified"]) == (None, False)
 

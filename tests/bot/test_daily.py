@@ -12,6 +12,7 @@ import pytest
 from bot import terminal
 from bot.daily import Daily, moment
 from execution.desk import Person
+from execution.equity import Stop, StopKind
 from execution.events import Event, EventKind
 from execution.types import OrderState, Side, TicketState
 from tests.desk import ANA, FrontDesk
@@ -181,10 +182,11 @@ async def test_good_day_is_told_silently_with_what_there_is_and_the_head(desk: F
     seq, mac = desk.head()
     await told(desk)
     message = await desk.playground.wait_for_text("Sat 21 Nov 2026")
-    first, result, rests, held, head = filter(None, message.text.splitlines())
+    first, result, today, rests, held, head = filter(None, message.text.splitlines())
     assert first == "PAPER · Sat 21 Nov 2026: all clear"
     assert result.startswith("Realised the day before: \N{MINUS SIGN}0.")
-    assert result.endswith(" USDT · today so far: none")
+    assert result.endswith(" USDT")
+    assert today == "Realised today so far: none"
     assert rests == "Nothing of ours rests"
     assert held.startswith("BTC/USDT 0.00")
     assert head == f"Journal head {seq}:{mac[:16]}"
@@ -203,6 +205,50 @@ async def test_what_is_not_clear_stands_first_and_rings(desk: FrontDesk) -> None
         "PAPER · Sat 21 Nov 2026: trading is halted; 1 order unknown\n"
     ) or message.text.startswith("PAPER · Sat 21 Nov 2026: trading is halted; 1 order unknown; ")
     assert f"T-{order.ticket[-4:]} BUY 0.01 BTC/USDT · stuck" in message.text
+    assert not message.silent
+
+
+async def test_what_was_read_of_both_days_is_told_with_its_parts(desk: FrontDesk) -> None:
+    await desk.start("trading", "notifier")
+    bought = await desk.new_ticket(source="straight", amount=Decimal("0.01"))
+    await until(lambda: desk.ticket(bought.id).state is TicketState.DONE)
+    desk.prices.set_price("BTC/USDT", Decimal(59_000))
+    for at in (
+        datetime(2026, 11, 20, 23, 59, 55, tzinfo=UTC),
+        datetime(2026, 11, 21, 0, 0, tzinfo=UTC),
+    ):
+        desk.clock.now = at
+        await desk.side.accounts.turn()
+    desk.prices.set_price("BTC/USDT", Decimal(59_500))
+    desk.clock.now = datetime(2026, 11, 21, 7, 59, 57, tzinfo=UTC)
+    await desk.side.accounts.turn()
+    await desk.stop("trading")
+    await told(desk)
+    message = await desk.playground.wait_for_text("Sat 21 Nov 2026")
+    _, before, today, *_ = message.text.replace("\u00a0", " ").splitlines()
+    minus = "\N{MINUS SIGN}"
+    parts = f"realised {minus}0.6, unrealised {minus}9.99"
+    assert before == f"The day before {minus}10.59 USDT: {parts}"
+    assert today == "Today +5 USDT: realised 0, unrealised +5 · oldest price 3 s"
+
+
+async def test_entries_that_are_stopped_are_not_clear(desk: FrontDesk) -> None:
+    await began(desk, desk.clock.now)
+    at = desk.clock.now
+    stop = Stop(
+        kind=StopKind.DRAWDOWN,
+        since=at,
+        day=at.date(),
+        figure=Decimal("0.11"),
+        bound=Decimal("0.1"),
+    )
+    await desk.side.store.write(lambda tx: tx.accounts.stop(stop))
+    await desk.start("trading", "notifier")
+    await desk.stop("trading")
+    await told(desk)
+    message = await desk.playground.wait_for_text("Sat 21 Nov 2026")
+    assert message.text.startswith("PAPER · Sat 21 Nov 2026: entries are stopped")
+    assert "No entries until /limits reset drawdown" in message.text
     assert not message.silent
 
 

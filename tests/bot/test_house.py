@@ -63,6 +63,8 @@ max_position_notional = 5002
 max_open_orders = 13
 max_open_positions = 14
 max_orders_per_minute = 15
+max_daily_loss = 201
+max_drawdown = "11%"
 max_price_deviation = "1.6%"
 max_spread = "0.7%"
 min_quote_reserve = 108
@@ -103,6 +105,7 @@ def test_every_setting_reaches_the_execution_side(tmp_path: Path) -> None:
     assert (limits.max_order_notional, limits.max_position_notional) == (1001, 5002)
     assert (limits.max_open_orders, limits.max_open_positions) == (13, 14)
     assert limits.max_orders_per_minute == 15
+    assert (limits.max_daily_loss, limits.max_drawdown) == (201, D("0.11"))
     assert (limits.max_signal_age, limits.duplicate_window) == (91 * SECONDS, 61 * SECONDS)
     assert (limits.max_price_deviation, limits.max_spread) == (D("0.016"), D("0.007"))
     assert (limits.min_quote_reserve, limits.stop_loss_required) == (108, True)
@@ -189,7 +192,8 @@ def test_what_is_not_set_is_off(tmp_path: Path) -> None:
     limits = config.limits
     off = (
         limits.max_position_notional, limits.max_open_orders, limits.max_open_positions,
-        limits.max_orders_per_minute, limits.max_price_deviation, limits.max_spread,
+        limits.max_orders_per_minute, limits.max_daily_loss, limits.max_drawdown,
+        limits.max_price_deviation, limits.max_spread,
         limits.min_quote_reserve, limits.symbols, limits.sides, limits.trading_hours,
         limits.cooldown_after_loss, limits.duplicate_window,
     )  # fmt: skip

@@ -159,11 +159,12 @@ async def test_real_exchange_starts_in_its_sandbox_with_the_keys_in_env(scene: S
 
 
 async def test_wrong_answer_is_said_and_asked_again(scene: Scene) -> None:
-    person = Person(["no token", TOKEN, "Binance!", "UTC", "paper", "Mars/Olympus", "paper", "UTC"])
+    person = Person(["no token", TOKEN, "Binanze", "UTC", "paper", "Mars/Olympus", "paper", "UTC"])
     await scene.run(person, meanwhile=lambda: scene.playground.say(CODE, by=OLGA))
     said = "\n".join(person.said)
     assert "that is no token" in said
     assert "venues.main.exchange" in said
+    assert 'no exchange has this id; the nearest is "binance".' in said
     assert "general.timezone" in said
 
 

@@ -13,6 +13,7 @@ from execution.errors import StoreUnavailable
 from execution.events import EventKind
 from execution.types import TicketState
 from tests.desk import FrontDesk
+from tests.virtual_time import skipping
 from tests.waiting import until
 
 
@@ -31,7 +32,8 @@ async def test_ticks_expire_tickets(desk: FrontDesk) -> None:
     assert desk.ticket(ticket.id).state is TicketState.PENDING
     ticks.start()
     desk.clock.advance(1)
-    await until(lambda: desk.ticket(ticket.id).state is TicketState.EXPIRED)
+    with skipping(skips=False):  # the scheduler's own clock is the machine's
+        await until(lambda: desk.ticket(ticket.id).state is TicketState.EXPIRED)
     ticks.shutdown(wait=False)
 
 

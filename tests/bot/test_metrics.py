@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
+from math import isnan
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.metrics import Metrics
 from execution.desk import Person
+from execution.equity import DayResult, Standing, Stop, StopKind
+from execution.store import Transaction
 from execution.types import TicketState
 from tests.desk import ANA, FrontDesk
 from tests.waiting import until
@@ -118,3 +122,31 @@ async def test_late_fill_of_an_ended_ticket_is_counted_without_its_beginning(
     samples = await scraped(metrics)
     assert of(samples, "events_total", kind="ticket_done") == 1
     assert of(samples, "stage_seconds_count", stage="complete") == 0
+
+
+async def test_the_last_reading_is_told_and_what_is_not_known_is_no_number(
+    desk: FrontDesk,
+) -> None:
+    metrics = await counting(desk)
+    names = ("day_result", "equity", "equity_mark", "drawdown", "reading_age_seconds")
+    samples = await scraped(metrics)
+    assert all(isnan(of(samples, name)) for name in names)
+    assert of(samples, "entries_stopped", rule="max_daily_loss") == 0
+
+    at, today = desk.clock(), desk.clock().date()
+    day = DayResult(day=today, realized=Decimal(-6), unrealized=Decimal("-50.5"))
+    standing = Standing(at=at, day=day, equity=Decimal(90), mark=Decimal(100))
+    stop = Stop(
+        kind=StopKind.DAILY_LOSS, since=at, day=today, figure=Decimal(-57), bound=Decimal(50)
+    )
+
+    def work(tx: Transaction) -> None:
+        tx.accounts.stand(standing)
+        tx.accounts.stop(stop)
+
+    await desk.side.store.write(work)
+    desk.clock.advance(7)
+    samples = await scraped(metrics)
+    assert [of(samples, name) for name in names] == [-56.5, 90, 100, 0.1, 7]
+    assert of(samples, "entries_stopped", rule="max_daily_loss") == 1
+    assert of(samples, "entries_stopped", rule="max_drawdown") == 0

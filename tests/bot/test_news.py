@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from bot.loudness import KINDS, Loudness
-from bot.news import ABOUT_PEOPLE, Message, News
+from bot.message import Message
+from bot.news import ABOUT_PEOPLE, News
 from bot.notifier import undelivered
 from bot.settings.sections import Notify
 from bot.telegram import figures, lines
@@ -215,6 +216,20 @@ async def test_clock_that_is_off_is_news(desk: FrontDesk, seconds: str, said: st
     told = news_of(desk)["venue_clock"].face.text
     assert said in told
     assert "it is corrected for" in told
+
+
+async def test_a_clock_that_is_refused_is_news_with_its_figure_and_so_is_that_it_is_taken(
+    desk: FrontDesk,
+) -> None:
+    await desk.start("trading")
+    for kind in (EventKind.VENUE_CLOCK_STOP, EventKind.VENUE_CLOCK_OVER):
+        await desk.side.store.write(
+            lambda tx, kind=kind: tx.journal.add(kind, tx.now, venue="main", seconds_ahead="30.0")
+        )
+    told = {kind: message.face.text for kind, message in news_of(desk).items()}
+    assert "paper main refuses our clock. No order goes there" in told["venue_clock_stop"]
+    assert "is 30 s ahead of its own" in told["venue_clock_stop"]
+    assert "paper main takes our clock. Orders go again" in told["venue_clock_over"]
 
 
 async def test_what_an_account_held_before_us_is_told_without_a_sound(desk: FrontDesk) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from bot.playground import Message
 from execution import editing
 from execution.desk import Person
 from execution.events import EventKind
+from execution.store import Transaction
 from execution.types import Ticket, TicketState
 from tests.desk import ANA, OLGA, TOML, FrontDesk, front_desk
 from tests.waiting import until
@@ -142,6 +144,45 @@ async def test_message_that_telegram_refuses_is_said_plainly_instead(desk: Front
     assert "ETH/USDT" in (await desk.card(second)).text
     await until(lambda: told_all(desk))
     assert len(desk.said) == 2
+
+
+async def test_entry_that_cannot_be_told_does_not_silence_those_after_it(
+    desk: FrontDesk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever stands in the journal: it is said that something was, and the next is told."""
+    await desk.start("trading")
+
+    def nonsense(tx: Transaction) -> None:
+        tx.journal.add(EventKind.VENUE_CLOCK, tx.now, venue="main", seconds_ahead="soon")
+
+    await desk.side.store.write(nonsense)
+    ticket = await desk.new_ticket()
+    await desk.start("notifier")
+    assert "BTC/USDT" in (await desk.card(ticket)).text
+    assert desk.said[0].text == "PAPER · A message could not be shown here; it is in the log."
+    assert "cannot be told" in caplog.text
+
+
+async def test_card_that_cannot_be_made_does_not_stop_the_others(
+    desk: FrontDesk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A row that no code of ours writes: its card stays as it is, every other goes on."""
+    await desk.start("trading", "notifier", "intake")
+    first, second = await desk.new_ticket(), await desk.new_ticket(symbol="ETH/USDT")
+    cards = [await desk.card(first), await desk.card(second)]
+    with sqlite3.connect(desk.folder / "countersign.db") as raw:
+        raw.execute("UPDATE tickets SET terms = NULL WHERE id = ?", (first.id,))
+    raw.close()
+
+    def touched(tx: Transaction) -> None:
+        tx.journal.add(EventKind.VETO_WINDOW, tx.now, ticket=first.id)
+
+    await desk.side.store.write(touched)
+    await desk.tap(cards[1], "Reject", by=ANA)
+    await desk.playground.wait_for(
+        lambda m: m.id == cards[1].id and "rejected by Ana" in m.text, timeout_s=8
+    )
+    assert "cannot be shown" in caplog.text
 
 
 async def test_chat_that_refuses_everything_is_trouble_and_nothing_is_skipped(

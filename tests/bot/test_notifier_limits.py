@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -14,8 +13,9 @@ from execution import trading
 from execution.events import EventKind
 from execution.store import Transaction
 from execution.trading import Halt
+from tests.bot.disks import full_disk
 from tests.bot.virtual import Telling, telling
-from tests.virtual_time import run_virtually
+from tests.virtual_time import passes, run_virtually
 
 pytestmark = pytest.mark.filterwarnings("ignore::telegram.warnings.PTBDeprecationWarning")
 
@@ -53,7 +53,7 @@ def test_ten_minutes_without_telegram_lose_nothing_and_keep_the_order(tmp_path: 
         scene.playground.faults.error(status=502, description="Bad Gateway")
         for n in range(40):
             await scene.ticket(f"T{n:03d}")
-            await asyncio.sleep(15)
+            await passes(15)
         assert scene.said == []
         assert scene.store.read_now(undelivered) == 40
         assert scene.notifier.trouble is not None
@@ -84,7 +84,7 @@ def test_halt_goes_before_everything_that_waits(tmp_path: Path) -> None:
     async def story(scene: Telling) -> None:
         for n in range(50):
             await scene.ticket(f"T{n:03d}")
-        await asyncio.sleep(30)
+        await passes(30)
         assert len(scene.said) < 30
         await scene.store.write(halt)
         took = await scene.until(lambda: any("HALTED" in m.text for m in scene.said))
@@ -104,7 +104,7 @@ def test_pause_that_telegram_asks_for_is_kept_to_the_end(tmp_path: Path) -> None
         scene.limits.pause(300)
         for n in range(30):
             await scene.ticket(f"T{n:03d}")
-            await asyncio.sleep(5)
+            await passes(5)
         await scene.store.write(halt)
         await scene.until(scene.told_all)
         assert (scene.limits.refused, scene.limits.violations) == (1, 0)
@@ -130,7 +130,7 @@ def test_edits_leave_room_for_new_cards(tmp_path: Path) -> None:
             if turn % 8 == 5:
                 await scene.ticket(f"N{turn:03d}")
                 assert await scene.until(scene.told_all) <= 1
-            await asyncio.sleep(3)
+            await passes(3)
         assert scene.limits.refused == 0
 
     played(tmp_path, story)
@@ -159,12 +159,33 @@ def test_what_has_just_happened_is_told_apart_from_what_waits(tmp_path: Path) ->
     async def story(scene: Telling) -> None:
         scene.playground.faults.error(status=502, description="Bad Gateway")
         await scene.ticket("T000")
-        await asyncio.sleep(60)
+        await passes(60)
         await scene.ticket("T001")
 
         def waiting(tx: Transaction) -> tuple[int, int]:
             return undelivered(tx), undelivered(tx, since=timedelta(minutes=1))
 
         assert scene.store.read_now(waiting) == (2, 1)
+
+    played(tmp_path, story)
+
+
+def test_what_was_said_and_cannot_be_stored_is_said_once(tmp_path: Path) -> None:
+    """The disk is full for ten minutes: one message, not one every second; and nothing is lost."""
+
+    async def story(scene: Telling) -> None:
+        def resumed(tx: Transaction) -> None:
+            tx.journal.add(EventKind.RESUMED, tx.now, actor="api", name="api")
+
+        await scene.store.write(resumed)
+        await scene.until(scene.told_all)
+        with full_disk(tmp_path / "desk.db", "cursors"):
+            await scene.store.write(resumed)
+            await scene.store.write(resumed)
+            await passes(600)
+            assert len(scene.said) == 2
+            assert scene.notifier.trouble is not None
+        await scene.until(scene.told_all)
+        assert len(scene.said) == 3
 
     played(tmp_path, story)

@@ -16,7 +16,8 @@ from bot.notifier import Notifier
 from bot.pictures import Picture
 from execution.venues.scripted import ScriptedMarket
 from tests.bot.playground.conftest import picture as any_picture
-from tests.desk import ANA, FrontDesk, front_desk
+from tests.desk import ANA, OLGA, FrontDesk, front_desk
+from tests.waiting import until
 
 D = Decimal
 
@@ -35,6 +36,13 @@ class ReadyCharts(Charts):
         self.asked.append(picture)
         await self.ready.wait()
         return any_picture(width=1000, height=560)
+
+
+class BrokenCharts(Charts):
+    """Bars that nothing can be drawn of."""
+
+    async def draw(self, picture: Picture) -> bytes:
+        raise ValueError("Axis limits cannot be NaN or Inf")
 
 
 @asynccontextmanager
@@ -118,3 +126,62 @@ async def test_card_without_bars_is_text(desk: FrontDesk) -> None:
         card = await desk.card(await desk.new_ticket())
     assert card.photo is None
     assert charts.asked == []
+
+
+async def test_picture_that_telegram_refuses_late_leaves_a_card_that_goes_on(
+    with_bars: FrontDesk,
+) -> None:
+    """The card stays a text, and is edited as one."""
+    charts = ReadyCharts(ready=False)
+    await with_bars.start("trading", "intake")
+    with_bars.playground.faults.error(
+        "editMessageMedia", status=400, description="Bad Request: IMAGE_PROCESS_FAILED", times=1
+    )
+    async with notifying(with_bars, charts):
+        ticket = await with_bars.new_ticket()
+        card = await with_bars.card(ticket)
+        charts.ready.set()
+        await until(lambda: with_bars.playground.count("editMessageMedia"))
+        await with_bars.tap(card, "Reject", by=ANA)
+        await with_bars.playground.wait_for(
+            lambda m: m.id == card.id and "rejected by Ana" in m.text
+        )
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        "Bad Request: IMAGE_PROCESS_FAILED",
+        "Bad Request: not enough rights to send photos to the chat",
+    ],
+)
+async def test_card_whose_picture_is_refused_is_posted_as_text(
+    with_bars: FrontDesk, description: str
+) -> None:
+    """Also where the group lets nobody but admins post pictures, for good."""
+    with_bars.playground.faults.error("sendPhoto", status=400, description=description)
+    await with_bars.start("trading", "intake")
+    async with notifying(with_bars, ReadyCharts(ready=True)):
+        card = await with_bars.card(await with_bars.new_ticket())
+        assert card.text.startswith("PAPER · BUY")
+        assert "Approve" in card.labels[0]
+        second = await with_bars.card(await with_bars.new_ticket(symbol="ETH/USDT"))
+        assert second.photo is None
+
+
+async def test_card_whose_picture_cannot_be_drawn_is_posted_as_text(with_bars: FrontDesk) -> None:
+    await with_bars.start("trading")
+    async with notifying(with_bars, BrokenCharts()):
+        for symbol in ("BTC/USDT", "ETH/USDT"):
+            card = await with_bars.card(await with_bars.new_ticket(symbol=symbol))
+            assert (card.photo, symbol in card.text) == (None, True)
+
+
+async def test_picture_of_a_test_is_one(with_bars: FrontDesk) -> None:
+    charts = ReadyCharts(ready=True)
+    await with_bars.start("trading", "intake")
+    async with notifying(with_bars, charts):
+        await with_bars.card(await with_bars.new_ticket())
+        with_bars.playground.say("/test", by=OLGA)
+        await with_bars.playground.wait_for_text("TEST BUY")
+    assert [asked.test for asked in charts.asked] == [False, True]

@@ -21,10 +21,10 @@ from bot.terminal import Report
 from execution.approval import DEFAULT_RULE, Rule, fingerprint
 from execution.errors import StoreUnavailable
 from execution.events import EventKind
-from execution.migrations import upgrade
 from execution.store import Store, Transaction
 from execution.types import Refusal
 from tests.clock import Clock
+from tests.databases import new_database
 from tests.desk import SECRETS, TOML, settings_in
 from tests.execution.builders import NOW, terms
 from tests.execution.rows import stored
@@ -35,7 +35,7 @@ D = Decimal
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     made = settings_in(tmp_path)
-    upgrade(made.database.url)
+    new_database(tmp_path / "countersign.db")
     return made
 
 

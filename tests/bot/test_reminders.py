@@ -188,3 +188,16 @@ async def test_while_paused_nobody_is_reminded_and_afterwards_they_are(desk: Fro
     await becomes(TradingState.ACTIVE)
     await desk.side.desk.remind()
     assert noted(desk) == 1
+
+
+async def test_hundreds_of_approvers_fit_one_message(tmp_path: Path) -> None:
+    """The first are mentioned, the others counted."""
+    many = ", ".join(str(n) for n in range(10**9, 10**9 + 400))
+    toml = TOML.replace("approvers = [2222]", f"approvers = [{many}]")
+    async with front_desk(tmp_path, toml=toml) as desk:
+        await desk.start("trading", "notifier")
+        ticket = await desk.new_ticket()
+        await half_time(desk, ticket)
+        message = await reminder(desk)
+        assert len(mentioned(message)) == 20
+        assert message.text.endswith(" and 381 more")

@@ -81,6 +81,8 @@ max_position_notional = 5000.10
 max_open_orders = 10
 max_open_positions = 5
 max_orders_per_minute = 6
+max_daily_loss = 200
+max_drawdown = "10%"
 max_price_deviation = "1%"
 max_spread = "0.5%"
 min_quote_reserve = "0.30"
@@ -155,6 +157,20 @@ class TestReading:
         assert settings.approval.max_price_drift == Decimal("0.003")
         assert settings.execution.slippage_tolerance == Decimal("0.001")
         assert settings.database.url == "sqlite:///countersign.db"
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "https://a.example",
+            "http://127.0.0.1:8000/ping/a-b_c",
+            "https://a.example/ping?key=1&b=2",
+        ],
+    )
+    def test_the_address_of_a_watchdog_is_taken_as_it_is(self, tmp_path: Path, url: str) -> None:
+        found = load(tmp_path, f'[watchdog]\nheartbeat_url = " {url} "').watchdog.heartbeat_url
+
+        assert found is not None
+        assert found.get_secret_value() == url
 
     def test_a_file_with_every_key_is_read(self, tmp_path: Path) -> None:
         settings = load(tmp_path, EVERYTHING, TV_SECRET)
@@ -339,6 +355,7 @@ class TestSecrets:
             for at, name in enumerate(_secret_variables(Settings), start=1)
         }
         environ["COUNTERSIGN_SOURCES__TV__SECRET"] = "hunterA hunterB"
+        environ["COUNTERSIGN_WATCHDOG__HEARTBEAT_URL"] = "https://a.example/hunterC?b=hunterD"
 
         settings = load(tmp_path, VENUE + SOURCE, environ)
 

@@ -316,6 +316,23 @@ class TestWebhookOfTelegram:
         assert line.startswith("web.public_url")
 
 
+class TestWatchdog:
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "a.example/hunter2",
+            "ftp://a/hunter2",
+            "https://hunter2@a.example",
+            "https://a b/hunter2",
+        ],
+    )
+    def test_what_is_no_address_is_refused_and_not_repeated(self, tmp_path: Path, url: str) -> None:
+        line = refusal(tmp_path, f'[watchdog]\nheartbeat_url = "{url}"')
+
+        assert line.startswith("watchdog.heartbeat_url (countersign.toml): not an address")
+        assert "hunter2" not in line
+
+
 class TestNotBuilt:
     @pytest.mark.parametrize(
         ("file", "key"),
@@ -326,9 +343,6 @@ class TestNotBuilt:
             (SOURCE.replace("tradingview", "poll"), "sources.tv.kind"),
             (SOURCE + 'url = "https://x"', "sources.tv.url"),
             (SOURCE + "headers = { a = 'b' }", "sources.tv.headers"),
-            ("[risk]\nmax_daily_loss = 0", "risk.max_daily_loss"),
-            ('[risk]\nmax_drawdown = "10%"', "risk.max_drawdown"),
-            ('[watchdog]\nheartbeat_url = "https://x"', "watchdog.heartbeat_url"),
             ('[database]\nurl = "postgres://u:p@h/d"', "database.url"),
         ],
     )

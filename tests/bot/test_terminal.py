@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from pathlib import Path
 
@@ -63,6 +64,21 @@ async def test_status_names_positions_and_a_halt(desk: FrontDesk) -> None:
     assert venue == "paper main: 0 open orders"
     assert position.startswith("main BTC/USDT: 0.0")
     assert report.json["positions"][0]["mark"] is None
+
+
+async def test_status_says_who_paused_and_resume_what_restarts(desk: FrontDesk) -> None:
+    await desk.side.desk.pause(person=Person(id="tg:2222", name="Ana"), reason="")
+    report = await asyncio.to_thread(terminal.status, desk.settings)
+    assert report.text.splitlines()[1] == "paused by Ana at 2026-11-20 14:30:00 UTC"
+    with pytest.raises(NotPossible, match="main has not been compared"):
+        await asyncio.to_thread(terminal.resume, desk.settings, CLI)
+    await desk.start("trading")
+    await desk.stop("trading")
+    resumed = await asyncio.to_thread(terminal.resume, desk.settings, CLI)
+    assert resumed.text.splitlines()[:2] == [
+        "Trading again.",
+        "New signals become tickets again, and approved ones are sent.",
+    ]
 
 
 async def test_trail_of_a_ticket_is_the_one_of_the_chat(desk: FrontDesk) -> None:

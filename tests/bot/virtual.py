@@ -32,14 +32,15 @@ from bot.telegram.tokens import Buttons
 from execution import booking
 from execution.events import EventKind
 from execution.market import Market
-from execution.migrations import upgrade
 from execution.store import Store, Transaction
 from execution.types import Ticket, TicketState
 from execution.venues.paper import PaperVenue
 from execution.venues.scripted import ScriptedMarket
 from tests.clock import NOW
+from tests.databases import new_database
 from tests.desk import GROUP, PEOPLE, TOKEN
 from tests.execution.rows import stored
+from tests.virtual_time import passes
 
 
 class AtOnce(Executor):
@@ -97,7 +98,7 @@ class Telling:
         began = loop.time()
         while not is_so():
             assert loop.time() - began < seconds, f"not within {seconds} s"
-            await asyncio.sleep(0.5)
+            await passes(0.5)
         return loop.time() - began
 
 
@@ -110,7 +111,7 @@ async def telling(folder: Path) -> AsyncIterator[Telling]:
     def clock() -> datetime:
         return NOW.astimezone(UTC) + timedelta(seconds=loop.time())
 
-    upgrade(f"sqlite:///{folder / 'desk.db'}")
+    new_database(folder / "desk.db")
     store = Store(
         f"sqlite:///{folder / 'desk.db'}",
         journal_key=b"k" * 32,

@@ -137,6 +137,7 @@ def of_ticket(view: TicketView) -> Shown:
             stop=terms.stop_loss,
             targets=tuple(target.price for target in terms.take_profit),
             last=terms.reference,
+            test=terms.test,
         ),
     )
 

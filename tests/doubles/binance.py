@@ -83,6 +83,8 @@ class BinanceServer:
         self.requests: list[Request] = []
         self.unreachable = False
         """While True every request is dropped unread."""
+        self.latency = 0.0
+        """Seconds from a request to its answer, there and back."""
         self.endpoints = Endpoints(self.account, self.now)
         self.url = ""
         self._faults: list[tuple[str, Fault]] = []
@@ -175,6 +177,8 @@ class BinanceServer:
         answer = None
         if fault is None or fault.process:
             answer = self._answer(request, path, params, query + raw)
+        if self.latency:
+            await asyncio.sleep(self.latency)
         if fault is None:
             assert answer is not None
             return answer

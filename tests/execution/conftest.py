@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from pathlib import Path
 
 import pytest
 
-from execution.migrations import upgrade
 from execution.store import Store
 from tests.clock import Clock
+from tests.databases import new_database
 from tests.execution.builders import NOW
+from tests.virtual_time import SkippingLoop
 
 KEY = b"the journal's key"
 
@@ -20,18 +20,21 @@ Open = Callable[[], Store]
 """Opens the test's database once more, as another process would."""
 
 
+def pytest_asyncio_loop_factories() -> Mapping[str, type[SkippingLoop]]:
+    """On which loop the tests of this folder run."""
+    return {"skipping": SkippingLoop}
+
+
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database at the newest schema, to be copied."""
-    path = tmp_path_factory.mktemp("migrated") / "empty.db"
-    upgrade(f"sqlite:///{path}")
-    return path
+    """An empty database, to look at."""
+    return new_database(tmp_path_factory.mktemp("migrated") / "empty.db")
 
 
 @pytest.fixture
-def database(migrated: Path, tmp_path: Path) -> Path:
+def database(tmp_path: Path) -> Path:
     """This test's database file."""
-    return Path(shutil.copy(migrated, tmp_path / "test.db"))
+    return new_database(tmp_path / "test.db")
 
 
 @pytest.fixture

@@ -99,11 +99,9 @@ async def test_claim_waits_while_the_exchange_does_not_answer(desk: FrontDesk) -
     assert (waiting.state, waiting.named_id) == (OrderState.STUCK, shown.venue_order_id)
     desk.paper.faults.unreachable = False
 
-    def found() -> bool:
-        desk.clock.advance(5)
-        return now(desk, order).state is OrderState.WORKING
-
-    await until(found)
+    assert waiting.next_look_at is not None
+    desk.clock.now = waiting.next_look_at
+    await until(lambda: now(desk, order).state is OrderState.WORKING)
     assert now(desk, order).venue_order_id == shown.venue_order_id
     assert now(desk, order).named_id is None
 

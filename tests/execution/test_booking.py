@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from execution.events import EventKind
-from execution.store import Store
+from execution.store import Store, Transaction
 from execution.trading import Halt, Trading
 from execution.types import OrderState, TicketState, TradingState
 from tests.clock import Clock
 from tests.execution.bookkeeping import Desk
 from tests.execution.builders import NOW
-from tests.execution.rows import report, trade
+from tests.execution.rows import order, report, trade
 
 D = Decimal
 SECOND = timedelta(seconds=1)
@@ -53,6 +53,21 @@ class TestFills:
         assert (booked.fee, booked.fee_currency, booked.at) == (D("0.0004"), "BTC", at)
         assert (booked.order, booked.ticket, booked.inferred) == ("O1", "T1", False)
         assert desk.said(EventKind.FILL) == {"fill": booked.id, "amount": "0.4", "price": "99.5"}
+
+    def test_eighteen_decimals_of_a_large_amount_add_up(self, desk: Desk) -> None:
+        """More digits than decimal has without being told to: nothing is rounded on the way."""
+        whole, part, rest = (
+            "900000000000.000000000000000003",
+            "1",
+            "899999999999.000000000000000003",
+        )
+        desk.place(amount=D(whole))
+        shown = report("filled", whole, amount=D(whole))
+        desk.book(shown, trade("t1", part), trade("t2", rest))
+
+        assert desk.order.state is OrderState.FILLED
+        assert [one.inferred for one in desk.fills] == [False, False]
+        assert EventKind.OVERFILL not in desk.told
 
     def test_each_look_adds_what_is_new(self, desk: Desk) -> None:
         desk.place()
@@ -239,6 +254,54 @@ class TestAnOrder:
         assert (found.state, found.doubted_at, found.looks) == (OrderState.WORKING, None, 0)
         assert found.next_look_at == clock.now + SECOND
         assert desk.said(EventKind.ORDER_WORKING) == {"found": "True"}
+
+    @pytest.mark.parametrize(("resting", "seconds"), [(1, 1), (5, 1), (6, 1.2), (50, 10)])
+    def test_all_that_rest_at_a_venue_are_looked_at_five_times_a_second_together(
+        self, desk: Desk, resting: int, seconds: float
+    ) -> None:
+        """Fifty of them each second are more than Binance answers: it would hear nothing else."""
+        desk.place(acknowledged_at=NOW - 10 * SECOND)
+        self.crowd(desk, resting - 1)
+        assert desk.book(report("working")).next_look_at == NOW + seconds * SECOND
+
+    def crowd(self, desk: Desk, count: int) -> None:
+        """So many more rest at its venue, and one at another."""
+
+        def rest(tx: Transaction) -> None:
+            for n in range(count):
+                tx.orders.add(order("working", id=f"O-{n}", leg=f"l{n}", client_order_id=f"c-{n}"))
+            tx.orders.add(order("working", id="O-x", leg="x", venue="other"))
+
+        desk.store.write_now(rest)
+
+    def test_one_that_was_just_taken_is_looked_at_each_second_whatever_rests(
+        self, desk: Desk
+    ) -> None:
+        desk.place(acknowledged_at=NOW - 9 * SECOND)
+        self.crowd(desk, 50)
+        assert desk.book(report("working")).next_look_at == NOW + SECOND
+
+    def test_one_that_claims_a_fill_no_trade_shows_is_looked_at_each_second_whatever_rests(
+        self, desk: Desk
+    ) -> None:
+        desk.place(acknowledged_at=NOW - 60 * SECOND)
+        self.crowd(desk, 50)
+        assert desk.book(report("working", "0.5")).next_look_at == NOW + SECOND
+
+    @pytest.mark.parametrize(("over_in", "seconds"), [(3, 3), (11, 10), (0.5, 1)])
+    def test_one_whose_time_to_rest_is_over_before_its_turn_is_looked_at_then(
+        self, desk: Desk, over_in: float, seconds: float
+    ) -> None:
+        desk.place(acknowledged_at=NOW - 60 * SECOND, cancel_after=NOW + over_in * SECOND)
+        self.crowd(desk, 49)
+        assert desk.book(report("working")).next_look_at == NOW + seconds * SECOND
+
+    def test_one_that_is_being_canceled_is_looked_at_each_second_whatever_rests(
+        self, desk: Desk
+    ) -> None:
+        desk.place("canceling", cancel_requested_at=NOW, acknowledged_at=NOW - 60 * SECOND)
+        self.crowd(desk, 50)
+        assert desk.book(report("working")).next_look_at == NOW + SECOND
 
     @pytest.mark.parametrize("state", ["filled", "rejected"])
     def test_one_that_ended_is_not_looked_at_again(self, desk: Desk, state: str) -> None:

@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from execution import approval, booking, stopping, trading
+from execution import approval, booking
 from execution.approval import Policy, Role, Rule
 from execution.events import EventKind
 from execution.store import Store, Transaction
-from execution.trading import Halt
 from execution.types import Order, OrderState, Refusal, TicketState, TimeInForce
 from tests.clock import Clock
 from tests.execution.bookkeeping import Desk
@@ -295,67 +294,3 @@ class TestRulesThatChanged:
         self.follow(desk, self.NEVER)
 
         assert (desk.ticket, desk.told) == (before, [])
-
-
-class TestSweeping:
-    """What a halt does to what is stored."""
-
-    HALT = Halt(by="tg:2", name="Ana", at=NOW, reason="news")
-
-    def sweep(self, store: Store) -> None:
-        store.write_now(lambda tx: stopping.sweep(tx, actor="tg:2"))
-
-    @pytest.fixture
-    def halted(self, store: Store) -> Store:
-        """Tickets and orders in every state, and a halt."""
-
-        def work(tx: Transaction) -> None:
-            for state in TicketState:
-                stored(tx, state, id=f"T-{state}", decided_at=NOW)
-            for state in OrderState:
-                keys = {"id": f"O-{state}", "ticket": f"W-{state}", "client_order_id": state}
-                stored(tx, "working", id=f"W-{state}")
-                tx.orders.add(order(state, **keys))
-            active = tx.trading()
-            tx.set_trading(active, trading.halted(active, self.HALT))
-
-        store.write_now(work)
-        return store
-
-    def test_what_nothing_was_sent_for_is_voided_and_counted(self, halted: Store) -> None:
-        self.sweep(halted)
-
-        def ended(tx: Transaction) -> set[str]:
-            tickets = tx.tickets.in_state(TicketState.CANCELED)
-            return {one.id for one in tickets if one.reason == stopping.HALTED}
-
-        assert halted.read_now(ended) == {"T-pending", "T-approved", "W-planned"}
-        (denied,) = [
-            one
-            for one in halted.read_now(lambda tx: tx.orders.in_state(OrderState.DENIED))
-            if one.reason == stopping.HALTED
-        ]
-        assert denied.id == "O-planned"
-        halt = halted.read_now(lambda tx: tx.trading()).halt
-        assert halt == self.HALT.evolve(voided=3)
-
-    def test_whatever_may_be_at_the_venue_is_to_be_canceled(self, halted: Store) -> None:
-        self.sweep(halted)
-
-        asked = halted.read_now(lambda tx: tx.orders.canceled_since(NOW))
-        assert {one.id for one in asked} == {
-            f"O-{state}" for state in ("sending", "in_doubt", "working", "canceling", "stuck")
-        }
-        assert {one.cancel_reason for one in asked} == {stopping.HALTED}
-
-    def test_doing_it_again_changes_nothing(self, halted: Store) -> None:
-        """Whoever proves the halt does it again, in case a crash came between."""
-        self.sweep(halted)
-        before = halted.read_now(lambda tx: (tx.trading(), tx.journal.head()))
-        self.sweep(halted)
-
-        assert halted.read_now(lambda tx: (tx.trading(), tx.journal.head())) == before
-
-    def test_only_a_halt_sweeps(self, store: Store) -> None:
-        with pytest.raises(AssertionError, match="halt"):
-            self.sweep(store)

@@ -1,16 +1,37 @@
-"""A halt is proved by looks of its own, however soon it follows a resume."""
+"""A halt beside a resume: it is proved by looks of its own, and whoever asked last has their way."""
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from pathlib import Path
 
+import pytest
+
 from execution.desk import Person
+from execution.errors import NotPossible
 from execution.events import EventKind
 from execution.store import Transaction
-from tests.desk import front_desk
+from execution.types import TradingState
+from tests.desk import FrontDesk, front_desk
 from tests.waiting import until
 
 ANA, OLGA = Person(id="tg:2222", name="Ana"), Person(id="tg:1111", name="Olga")
+
+
+def is_verified(tx: Transaction) -> bool:
+    halt = tx.trading().halt
+    return halt is not None and halt.verified_at is not None
+
+
+async def proved(desk: FrontDesk) -> None:
+    """The halt has been proved, some seconds later."""
+
+    def found() -> bool:
+        desk.clock.advance(4)
+        return desk.read(is_verified)
+
+    await until(found)
 
 
 async def test_a_halt_right_after_a_resume_is_not_proved_by_the_looks_before_it(
@@ -21,15 +42,7 @@ async def test_a_halt_right_after_a_resume_is_not_proved_by_the_looks_before_it(
         await desk.start("trading")
         await desk.side.desk.halt(person=ANA, reason="")
 
-        def is_verified(tx: Transaction) -> bool:
-            halt = tx.trading().halt
-            return halt is not None and halt.verified_at is not None
-
-        def proved() -> bool:
-            desk.clock.advance(4)
-            return desk.read(is_verified)
-
-        await until(proved)
+        await proved(desk)
         await desk.side.desk.resume(person=OLGA)
         await desk.side.desk.halt(person=ANA, reason="again")
 
@@ -40,3 +53,38 @@ async def test_a_halt_right_after_a_resume_is_not_proved_by_the_looks_before_it(
         await until(lambda: desk.read(taken_up))
 
         assert not desk.read(is_verified)
+
+
+async def test_a_kill_after_a_resume_wins_though_it_is_stored_before_it(tmp_path: Path) -> None:
+    """A halt goes ahead of what waits to be stored: a resume behind it must not undo it."""
+    async with front_desk(tmp_path) as desk:
+        await desk.start("trading")
+        await desk.side.desk.halt(person=ANA, reason="too wild")
+        await proved(desk)
+        free = threading.Event()
+        busy = asyncio.create_task(desk.side.store.write(lambda tx: free.wait(10)))
+        resuming = asyncio.create_task(desk.side.desk.resume(person=OLGA, generation=1))
+        await asyncio.sleep(0)
+        halting = asyncio.create_task(desk.side.desk.halt(person=ANA, reason="again"))
+        await asyncio.sleep(0)
+        free.set()
+        await asyncio.gather(busy, halting)
+        with pytest.raises(NotPossible, match="changed since"):
+            await resuming
+
+        halted = desk.read(lambda tx: tx.trading())
+        assert halted.state is TradingState.HALTED
+        assert halted.halt is not None
+        assert halted.halt.reason == "too wild"
+
+
+async def test_hammering_kill_does_not_put_off_its_proof(tmp_path: Path) -> None:
+    async with front_desk(tmp_path) as desk:
+        await desk.start("trading")
+        await desk.side.desk.halt(person=ANA, reason="")
+        for _ in range(3):
+            await until(lambda: desk.read(lambda tx: tx.journal.count(EventKind.HALT_TAKEN)))
+            await desk.side.desk.halt(person=ANA, reason="")
+        await proved(desk)
+
+        assert desk.read(lambda tx: tx.journal.count(EventKind.HALT_TAKEN)) == 1

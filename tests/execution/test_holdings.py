@@ -89,6 +89,16 @@ async def test_what_was_adopted_is_sold_as_a_position_and_has_a_result(desk: Fro
     assert desk.read(lambda tx: tx.positions.open()) == []
 
 
+async def test_it_is_adopted_at_a_time_of_the_exchanges_clock_as_its_trades_are(
+    desk: FrontDesk,
+) -> None:
+    """By ours, a sale right after it would lie before it, and leave a position that is sold."""
+    desk.paper.clock_ahead = timedelta(minutes=5)
+    await adopt(desk)
+    (fill,) = desk.read(lambda tx: tx.fills.newest(limit=9))
+    assert fill.at == desk.clock() - timedelta(minutes=5)
+
+
 async def test_it_is_added_to_a_position_that_is_there(desk: FrontDesk) -> None:
     await adopt(desk, "0.5", "50000")
     both = await adopt(desk, "0.5", "60000")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
@@ -15,6 +16,7 @@ from execution.desk import Person
 from execution.events import EventKind
 from execution.executor import following
 from execution.store import Transaction
+from execution.store.store import MAY_WAIT, SHARE_A_COMMIT
 from execution.types import Order, OrderState, TicketState
 from tests.desk import ANA, FrontDesk, NoCandles, front_desk
 from tests.waiting import until
@@ -131,6 +133,24 @@ async def test_a_look_that_hangs_does_not_hold_up_the_cancel(desk: FrontDesk) ->
     await never.reached.wait()
     await desk.side.desk.cancel(order.ticket, person=ANA_HERSELF)
     await until(lambda: now(desk, order).state is OrderState.CANCELING)
+    assert await desk.paper.open_orders([]) == []
+
+
+async def test_a_flood_of_what_waits_to_be_stored_does_not_hold_up_a_cancel(
+    desk: FrontDesk,
+) -> None:
+    order = await desk.resting_order()
+    await desk.stop("trading")
+    store, full = desk.side.store, threading.Event()
+    waiting = [asyncio.create_task(store.write(lambda tx: full.wait()))]
+    waiting += [
+        asyncio.create_task(store.write(lambda tx: None)) for _ in range(MAY_WAIT + SHARE_A_COMMIT)
+    ]
+    canceling = asyncio.create_task(following.cancel(order, desk.paper, store))
+    await asyncio.sleep(0)
+    full.set()
+    await asyncio.gather(canceling, *waiting, return_exceptions=True)
+    assert now(desk, order).state is OrderState.CANCELING
     assert await desk.paper.open_orders([]) == []
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from execution.equity import Price
 from execution.errors import VenueUnavailable
 from execution.market import BALANCES_HOLD, CANDLES_HOLD, FRESH, RATE_HOLDS, Market
 from execution.rounding import CONTEXT
@@ -263,3 +264,48 @@ class TestHolding:
         await desk.market.load_candles("main", BTC)
 
         assert desk.market.candles("main", BTC) == ()
+
+
+class TestARefresh:
+    async def test_it_asks_for_what_is_named_and_the_rates_of_what_is_held(
+        self, desk: Desk
+    ) -> None:
+        await desk.see()
+        await desk.market.refresh("main", ["ETH/USDT"], ["EUR", "USDT", "XYZ"], balances=False)
+        assert sorted(desk.venue.asked) == ["ETH/USDT", EUR]
+
+        desk.venue.asked.clear()
+        await desk.market.refresh("main", [BTC], [], balances=True)
+        assert desk.venue.asked == ["balances", BTC]
+
+    async def test_what_is_not_answered_stays_as_old_as_it_is(
+        self, desk: Desk, clock: Clock
+    ) -> None:
+        await desk.see(BTC)
+        clock.advance(60)
+        desk.venue.ill[BTC] = VenueUnavailable("no answer")
+        await desk.market.refresh("main", [BTC, EUR], [], balances=False)
+        assert desk.market.quote("main", BTC) is None
+        assert desk.market.quote("main", EUR) is not None
+
+    async def test_the_last_rate_says_when_it_was_seen(self, desk: Desk, clock: Clock) -> None:
+        await desk.see(EUR)
+        seen = clock()
+        clock.advance(3600)
+        rate = desk.market.last_rate("main", "EUR")
+        assert rate is not None
+        assert (round(rate.value, 2), rate.at) == (D("1.08"), seen)
+        assert desk.market.rate("main", "EUR") is None
+        assert desk.market.last_rate("main", "XYZ") is None
+        assert desk.market.last_rate("main", "USDT") == Price(value=D(1), at=clock())
+
+    async def test_what_a_market_opened_at_is_told_by_its_candles(
+        self, desk: Desk, clock: Clock
+    ) -> None:
+        await desk.see()
+        desk.prices.set_price(BTC, D(61_000))
+        midnight = NOW.replace(hour=0)
+        assert await desk.market.opened_at("main", BTC, midnight) == 61_000
+        assert await desk.market.opened_at("main", BTC, midnight - timedelta(days=2)) is None
+        desk.venue.ill["candles"] = VenueUnavailable("no bars")
+        assert await desk.market.opened_at("main", BTC, midnight) is None

@@ -13,13 +13,25 @@ import pytest
 
 from execution.breaker import SILENCE
 from execution.errors import Corrupt, KeyRefused, VenueMisconfigured, VenueUnavailable
+from execution.types import OrderType, Side, TimeInForce
+from execution.venues.venue import NewOrder
 from tests.clock import Clock
 from tests.execution.builders import NOW
 from tests.execution.watched import Desk
-from tests.virtual_time import run_virtually
+from tests.virtual_time import passes, run_virtually
+from tests.waiting import until
 
 D = Decimal
 BTC, EUR = "BTC/USDT", "EUR/USDT"
+BUY = NewOrder(
+    client_order_id="c1",
+    symbol=BTC,
+    side=Side.BUY,
+    type=OrderType.LIMIT,
+    amount=D("0.01"),
+    price=D(61_000),
+    time_in_force=TimeInForce.GTC,
+)
 
 
 @pytest.fixture
@@ -62,6 +74,52 @@ class TestPreparing:
 
         with pytest.raises(VenueUnavailable):
             await desk.market.prepare("main", BTC, equity=True)
+
+
+class TestBalances:
+    async def test_an_answer_that_did_not_come_leaves_them_to_be_asked_for_again(
+        self, desk: Desk
+    ) -> None:
+        await desk.see()
+        await desk.market.fresh_balances("main")
+        desk.market.stale_balances("main")
+        desk.venue.ill["balances"] = VenueUnavailable("no answer")
+        with pytest.raises(VenueUnavailable):
+            await desk.market.fresh_balances("main")
+
+        del desk.venue.ill["balances"]
+        await desk.market.fresh_balances("main")
+        assert desk.venue.asked == ["balances"] * 3
+
+    async def test_an_answer_that_comes_late_does_not_take_the_place_of_a_newer_one(
+        self, desk: Desk, clock: Clock
+    ) -> None:
+        """It was read before an order filled, and told after the answer to the next question."""
+        await desk.see()
+        desk.venue.slow = told = asyncio.Event()
+        late = asyncio.create_task(desk.market.fresh_balances("main"))
+        await until(lambda: desk.venue.asked)
+
+        desk.venue.slow = None
+        await desk.venue.send(BUY)
+        clock.advance(1)
+        desk.market.stale_balances("main")
+        after = await desk.market.fresh_balances("main")
+        told.set()
+        await late
+        assert "BTC" in after
+        assert desk.feed.balances == after
+
+    async def test_they_are_as_old_as_the_question(self, desk: Desk, clock: Clock) -> None:
+        await desk.see()
+        asked_at = clock()
+        desk.venue.slow = told = asyncio.Event()
+        asking = asyncio.create_task(desk.market.fresh_balances("main"))
+        await until(lambda: desk.venue.asked)
+        clock.advance(4)
+        told.set()
+        await asking
+        assert desk.feed.balances_at == asked_at
 
 
 class TestWatching:
@@ -119,7 +177,7 @@ class TestRunning:
             assert (desk.feed.loaded, desk.feed.connected) == (False, False)
             assert desk.feed.reason == "not connected yet"
 
-            await asyncio.sleep(0.1)
+            await passes(0.1)
             assert (desk.feed.loaded, desk.feed.connected, desk.feed.reason) == (True, True, None)
             assert desk.bells == 1
 
@@ -129,13 +187,13 @@ class TestRunning:
         self, tmp_path: Path
     ) -> None:
         async def scene(desk: Desk) -> None:
-            await asyncio.sleep(0.5)
+            await passes(0.5)
             assert BTC not in desk.venue.asked
             desk.market.watch({"main": [BTC]})
 
-            await asyncio.sleep(0.1)
+            await passes(0.1)
             assert desk.venue.asked.count(BTC) == 1
-            await asyncio.sleep(4)
+            await passes(4)
             assert desk.venue.asked.count(BTC) == 5
             quote = desk.market.quote("main", BTC)
             assert quote is not None
@@ -145,7 +203,7 @@ class TestRunning:
 
     def test_with_nothing_to_watch_the_balances_are_its_sign_of_life(self, tmp_path: Path) -> None:
         async def scene(desk: Desk) -> None:
-            await asyncio.sleep(40.5)
+            await passes(40.5)
 
             assert set(desk.venue.asked) == {"balances"}
             assert 7 <= len(desk.venue.asked) <= 9
@@ -156,7 +214,7 @@ class TestRunning:
     def test_what_is_watched_is_sign_of_life_enough(self, tmp_path: Path) -> None:
         async def scene(desk: Desk) -> None:
             desk.market.watch({"main": [BTC]})
-            await asyncio.sleep(40.5)
+            await passes(40.5)
 
             assert desk.venue.asked.count("balances") == 3, "as often as they grow old"
 
@@ -167,7 +225,7 @@ class TestRunning:
     ) -> None:
         async def scene(desk: Desk) -> None:
             desk.venue.faults.unreachable = True
-            await asyncio.sleep(100)
+            await passes(100)
             assert desk.venue.opened_at == [0, 1, 3, 7, 15, 30, 60, 90]
             assert desk.feed.reason == "main cannot be reached"
             assert (desk.feed.loaded, desk.feed.connected) == (False, False)
@@ -175,7 +233,7 @@ class TestRunning:
             assert desk.bells == 8
 
             desk.venue.faults.unreachable = False
-            await asyncio.sleep(30)
+            await passes(30)
             assert desk.feed.reason is None
             assert (desk.feed.loaded, desk.feed.connected) == (True, True)
 
@@ -185,9 +243,9 @@ class TestRunning:
         async def scene(desk: Desk) -> None:
             asked = VenueUnavailable("too much", retry_after=timedelta(seconds=20))
             desk.venue.ill["open"] = asked
-            await asyncio.sleep(19.5)
+            await passes(19.5)
             del desk.venue.ill["open"]
-            await asyncio.sleep(1)
+            await passes(1)
             assert desk.venue.opened_at == [0, 20]
             assert desk.feed.connected
 
@@ -198,22 +256,22 @@ class TestRunning:
     ) -> None:
         async def scene(desk: Desk) -> None:
             desk.market.watch({"main": [BTC]})
-            await asyncio.sleep(0.5)
+            await passes(0.5)
             desk.feed.compared = True
             assert desk.bells == 1
 
             desk.venue.faults.unreachable = True
-            await asyncio.sleep(14)
+            await passes(14)
             assert (desk.feed.connected, desk.feed.compared, desk.bells) == (True, True, 1)
-            await asyncio.sleep(2)
+            await passes(2)
             assert (desk.feed.connected, desk.feed.compared, desk.bells) == (False, False, 2)
             assert desk.feed.reason == "main cannot be reached"
             assert desk.feed.loaded, "its markets are still known"
-            await asyncio.sleep(60)
+            await passes(60)
             assert desk.bells == 2, "said once"
 
             desk.venue.faults.unreachable = False
-            await asyncio.sleep(1)
+            await passes(1)
             assert (desk.feed.connected, desk.feed.compared, desk.bells) == (True, False, 3)
             assert (desk.feed.reason, desk.feed.silent) == (None, timedelta(0))
 
@@ -221,9 +279,9 @@ class TestRunning:
 
     def test_a_dead_venue_is_noticed_with_nothing_to_watch(self, tmp_path: Path) -> None:
         async def scene(desk: Desk) -> None:
-            await asyncio.sleep(30)
+            await passes(30)
             desk.venue.faults.unreachable = True
-            await asyncio.sleep(20)
+            await passes(20)
             assert not desk.feed.connected
 
         live(tmp_path, scene)
@@ -231,9 +289,9 @@ class TestRunning:
     def test_a_venue_whose_calls_hang_is_lost_too(self, tmp_path: Path) -> None:
         async def scene(desk: Desk) -> None:
             desk.market.watch({"main": [BTC]})
-            await asyncio.sleep(0.5)
+            await passes(0.5)
             desk.venue.hung |= {BTC, "balances"}
-            await asyncio.sleep(16.5)
+            await passes(16.5)
             assert (desk.feed.connected, desk.feed.reason) == (False, "main does not answer")
 
         live(tmp_path, scene)
@@ -244,12 +302,12 @@ class TestRunning:
     ) -> None:
         async def scene(desk: Desk) -> None:
             desk.market.watch({"main": [BTC, EUR]})
-            await asyncio.sleep(0.5)
+            await passes(0.5)
             if how == "hangs":
                 desk.venue.hung.add(EUR)
             else:
                 desk.venue.ill[EUR] = VenueUnavailable("no such ticker")
-            await asyncio.sleep(60)
+            await passes(60)
 
             assert (desk.feed.connected, desk.feed.reason, desk.bells) == (True, None, 1)
             quote = desk.market.quote("main", BTC)
@@ -266,17 +324,17 @@ class TestRunning:
 
         async def scene(desk: Desk) -> None:
             desk.market.watch({"main": [BTC]})
-            await asyncio.sleep(0.5)
+            await passes(0.5)
             desk.venue.ill["balances"] = KeyRefused("binance: Invalid API-key (-2015)")
-            await asyncio.sleep(15)
+            await passes(15)
             assert desk.feed.connected, "its balances are asked every 15 s"
-            await asyncio.sleep(17)
+            await passes(17)
             assert not desk.feed.connected
             assert desk.feed.reason == "binance: Invalid API-key (-2015)"
             assert desk.market.quote("main", BTC) is not None
 
             del desk.venue.ill["balances"]
-            await asyncio.sleep(1)
+            await passes(1)
             assert (desk.feed.connected, desk.feed.key_refused) == (True, False)
 
         live(tmp_path, scene)
@@ -286,21 +344,21 @@ class TestRunning:
 
         async def scene(desk: Desk) -> None:
             desk.market.watch({"main": [BTC]})
-            await asyncio.sleep(0.5)
+            await passes(0.5)
             desk.venue.ill["balances"] = KeyRefused("the time of the request")
-            await asyncio.sleep(20)
+            await passes(20)
             del desk.venue.ill["balances"]
-            await asyncio.sleep(60)
+            await passes(60)
             assert (desk.feed.connected, desk.bells) == (True, 1)
 
         live(tmp_path, scene)
 
     def test_an_answer_to_somebody_elses_question_is_a_sign_of_life(self, tmp_path: Path) -> None:
         async def scene(desk: Desk) -> None:
-            await asyncio.sleep(0.5)
+            await passes(0.5)
             desk.venue.ill["balances"] = VenueUnavailable("the account endpoint is down")
             for _ in range(10):
-                await asyncio.sleep(6)
+                await passes(6)
                 desk.market.heard("main")
 
             assert (desk.feed.connected, desk.bells) == (True, 1)
@@ -310,12 +368,12 @@ class TestRunning:
     def test_silences_with_an_answer_between_them_do_not_add_up(self, tmp_path: Path) -> None:
         async def scene(desk: Desk) -> None:
             desk.market.watch({"main": [BTC]})
-            await asyncio.sleep(0.5)
+            await passes(0.5)
             for _ in range(5):
                 desk.venue.faults.unreachable = True
-                await asyncio.sleep(12)
+                await passes(12)
                 desk.venue.faults.unreachable = False
-                await asyncio.sleep(2)
+                await passes(2)
 
             assert (desk.feed.connected, desk.feed.reason, desk.bells) == (True, None, 1)
 

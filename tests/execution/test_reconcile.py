@@ -12,14 +12,25 @@ from uuid import UUID
 import pytest
 
 from execution.desk import Person
+from execution.errors import NotPossible
 from execution.events import Event, EventKind
 from execution.executor.opening import unique_id
 from execution.orders import of_our_make
 from execution.reconcile import JUST_TOUCHED, compare
 from execution.store import Transaction
-from execution.types import Mode, OrderState, OrderType, Side, TimeInForce, TradingState
+from execution.types import (
+    Mode,
+    Order,
+    OrderState,
+    OrderType,
+    Side,
+    TicketState,
+    TimeInForce,
+    TradingState,
+    VoteKind,
+)
 from execution.venues.paper import PaperVenue
-from execution.venues.venue import Balance, NewOrder
+from execution.venues.venue import Balance, NewOrder, OrderKey
 from tests.desk import OLGA, FrontDesk, NoCandles, front_desk
 from tests.execution.builders import NOW
 from tests.execution.rows import order, report, stored
@@ -67,6 +78,21 @@ class TestCompare:
     )
     def test_nothing_else_has_vanished(self, mine: object) -> None:
         assert compare({}, [mine], [], LATER).vanished == ()  # type: ignore[list-item]
+
+    @pytest.mark.parametrize(
+        ("mine", "filled", "news"),
+        [
+            (order("working", reported=D("0.4")), "0.5", True),
+            (order("working", reported=D("0.5")), "0.5", False),
+            (order("canceled", reported=D("0.4")), "0.5", False),
+        ],
+        ids=["more", "as much", "ended: that is risen"],
+    )
+    def test_what_is_filled_further_there_is_to_be_looked_up(
+        self, mine: Order, filled: str, news: bool
+    ) -> None:
+        found = compare({"c1": mine}, [], [report("working", filled)], LATER)
+        assert found.grown == ((mine,) if news else ())
 
 
 class TestOurMake:
@@ -132,15 +158,18 @@ async def test_an_order_of_another_countersign_halts_until_an_owner_resumes(
     assert halted is not None
     assert halted.name == "the desk"
     assert halted.reason.endswith("does not know: buy 0.01 BTC/USDT")
-    await resumed(desk)
-
-    await desk.side.reconciler.look("main")
+    with pytest.raises(NotPossible, match="main shows 1 order of a Countersign's make"):
+        await resumed(desk)
+    assert len(await desk.paper.open_orders([])) == 1, "it is not ours to cancel"
     await desk.restart()
     await desk.start("trading")
+    with pytest.raises(NotPossible, match="main shows 1 order of a Countersign's make"):
+        await desk.side.desk.resume(person=OWNER)
+
+    await desk.paper.cancel(OrderKey(client_order_id=OURS, symbol="BTC/USDT"))
     await desk.side.reconciler.look("main")
-    assert state(desk) is TradingState.ACTIVE, "it was told, and an owner has decided"
-    assert len(await desk.paper.open_orders([])) == 1, "and it is not ours to cancel"
-    assert desk.side.market.feed("main").strangers == 1
+    await desk.side.desk.resume(person=OWNER)
+    assert state(desk) is TradingState.ACTIVE
 
     await placed(desk, unique_id("another install", "main", "T10", "entry").hex())
     await desk.side.reconciler.look("main")
@@ -219,6 +248,21 @@ class OffByTwoMinutes(PaperVenue):
     clock_ahead = timedelta(minutes=2)
 
 
+async def test_what_filled_in_part_is_looked_at_at_once_however_long_its_look_is_off(
+    desk: FrontDesk,
+) -> None:
+    await desk.start("trading")
+    order = await desk.resting_order()
+    await desk.stop("trading")
+    later = order.evolve(next_look_at=desk.clock() + timedelta(minutes=5))
+    await desk.side.store.write(lambda tx: tx.orders.change(tx.orders.get(order.id), later))
+
+    desk.prices.set_price("BTC/USDT", order.price - 1, depth=order.amount / 2)
+    desk.clock.advance(1)
+    await desk.side.reconciler.look("main")
+    assert desk.read(lambda tx: tx.orders.get(order.id)).next_look_at == desk.clock()
+
+
 async def test_a_clock_that_is_off_is_told_once(desk: FrontDesk) -> None:
     feed, reconciler = desk.side.market.feed("main"), desk.side.reconciler
     await reconciler.tell_clock(feed)
@@ -229,6 +273,45 @@ async def test_a_clock_that_is_off_is_told_once(desk: FrontDesk) -> None:
         await reconciler.tell_clock(feed)
     (told,) = events(desk, EventKind.VENUE_CLOCK)
     assert dict(told.data) == {"venue": "main", "seconds_ahead": "120.0"}
+
+
+async def test_a_clock_that_is_refused_is_told_once_with_its_figure_and_once_more_when_it_is_taken(
+    desk: FrontDesk,
+) -> None:
+    feed, reconciler = desk.side.market.feed("main"), desk.side.reconciler
+    feed.venue = venue = OffByTwoMinutes("main", desk.folder / "off.db", desk.clock)
+    for refused in (True, True, False, False):
+        venue.clock_refused = refused
+        await reconciler.tell_clock(feed)
+
+    kinds = (EventKind.VENUE_CLOCK_STOP, EventKind.VENUE_CLOCK_OVER)
+    (stop,), (over,) = (events(desk, kind) for kind in kinds)
+    assert dict(stop.data) == {"venue": "main", "seconds_ahead": "120.0"}
+    assert over.seq == stop.seq + 1
+    assert events(desk, EventKind.VENUE_CLOCK) == [], "the stop has said how far it is off"
+
+
+async def test_nothing_is_sent_to_a_venue_that_refuses_the_clock_until_it_takes_it(
+    desk: FrontDesk,
+) -> None:
+    await desk.start("trading")
+    rests = await desk.resting_order()
+    bought = await desk.new_ticket(source="straight", amount="0.01")
+    await until(lambda: desk.ticket(bought.id).state is TicketState.DONE)
+    waits = await desk.new_ticket(amount="0.001")
+    desk.paper.clock_refused, desk.paper.clock_ahead = True, timedelta(seconds=30)
+
+    for side in Side:
+        refused = await desk.new_ticket(side=side, amount="0.001")
+        codes = {one.code: one.text for one in refused.refusals}
+        assert "30.0 s ahead of its own" in codes["VENUE_DOWN"]
+    answer = await desk.side.desk.vote(waits.id, revision=1, person=OWNER, kind=VoteKind.APPROVE)
+    assert [one.code for one in answer.refusals] == ["VENUE_DOWN"]
+    await desk.side.desk.cancel(rests.ticket, person=OWNER)
+    await until(lambda: desk.read(lambda tx: tx.orders.get(rests.id)).state is OrderState.CANCELED)
+
+    desk.paper.clock_refused = False
+    assert (await desk.new_ticket(amount="0.001")).state is TicketState.PENDING
 
 
 async def test_an_order_that_was_given_up_as_never_sent_and_rests_there_works_again(

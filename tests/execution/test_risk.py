@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from execution import risk
+from execution.equity import DayResult, Standing, Stop, StopKind
 from execution.hours import parse_hours
 from execution.risk import Limits
 from execution.types import Refusal, Side
@@ -41,6 +42,23 @@ def limit(**changes: Any) -> dict[str, Any]:
 def order(**changes: Any) -> dict[str, Any]:
     """The order's part of a case."""
     return {"terms": terms(**changes)}
+
+
+def day(realized: str, unrealized: str) -> DayResult:
+    """What today came to."""
+    return DayResult(day=NOW.date(), realized=D(realized), unrealized=D(unrealized))
+
+
+def stood(**changes: Any) -> dict[str, Any]:
+    """A reading of the accounts, in a snapshot."""
+    return seen(standing=Standing(at=NOW, **changes))
+
+
+def stopped(kind: str, figure: str, bound: str) -> dict[str, Any]:
+    """A desk that stands as it should by now, and that something has stopped before."""
+    one = Stop(kind=StopKind(kind), since=NOW, day=NOW.date(), figure=D(figure), bound=D(bound))
+    fine = Standing(at=NOW, day=day("0", "0"), equity=D(100), mark=D(100))
+    return seen(standing=fine, stops={one.kind: one})
 
 
 # rule, what is as it should be, what goes past it by the least, what people are told.
@@ -75,6 +93,13 @@ BOUNDS: list[tuple[str, dict[str, Any], dict[str, Any], str, str]] = [
         seen(symbol_in_doubt=True),
         "UNKNOWN_OUTCOME",
         "BTC/USDT at main waits for an order in doubt.",
+    ),
+    (
+        "unknown_outcome",
+        seen(),
+        seen(pair_blocked="1.2 was filled where 1 was ordered."),
+        "UNKNOWN_OUTCOME",
+        "BTC/USDT at main takes no entry until an owner lifts it: 1.2 was filled where 1 was ordered.",
     ),
     (
         "venue_limits",
@@ -160,6 +185,56 @@ BOUNDS: list[tuple[str, dict[str, Any], dict[str, Any], str, str]] = [
         limit(max_orders_per_minute=6) | seen(entries_last_minute=6),
         "MAX_ORDERS_PER_MINUTE",
         "Entries in the last minute: 6 of 6.",
+    ),
+    (
+        "max_daily_loss",
+        limit(max_daily_loss=D(200)) | stood(day=day("-150", "-50")),
+        limit(max_daily_loss=D(200)) | stood(day=day("-150", "-50.01")),
+        "MAX_DAILY_LOSS",
+        "The day stands at −200.01, below −200.",
+    ),
+    (
+        "max_daily_loss",  # a gain
+        limit(max_daily_loss=D(0)) | stood(day=day("5", "-5")),
+        limit(max_daily_loss=D(200)) | stood(unpriced=("BTC/USDT at main",)),
+        "MAX_DAILY_LOSS",
+        "The day's result is not known: there is no price of BTC/USDT at main yet.",
+    ),
+    (
+        "max_daily_loss",  # another rule's stop is none of this one's
+        limit(max_daily_loss=D(200)) | stopped("drawdown", "0.11", "0.1"),
+        limit(max_daily_loss=D(200)) | stopped("daily_loss", "-203.1", "200"),
+        "MAX_DAILY_LOSS",
+        "The day stood at −203.1 at 12:00, below −200. Entries wait for the next day.",
+    ),
+    (
+        "max_daily_loss",  # looser than it was when it stopped, in a zone of its own
+        limit(max_daily_loss=D(300)) | stood(day=day("-250", "0")),
+        limit(max_daily_loss=D(300), zone=ZoneInfo("Europe/Madrid"))
+        | stopped("daily_loss", "-203.1", "200"),
+        "MAX_DAILY_LOSS",
+        "The day stood at −203.1 at 13:00, below −200. Entries wait for the next day.",
+    ),
+    (
+        "max_drawdown",
+        limit(max_drawdown=D("0.1")) | stood(equity=D(90), mark=D(100)),
+        limit(max_drawdown=D("0.1")) | stood(equity=D("89.99"), mark=D(100)),
+        "MAX_DRAWDOWN",
+        "Equity is 10.01 % below its highest; the limit is 10 %.",
+    ),
+    (
+        "max_drawdown",
+        limit(max_drawdown=D("0.1")) | stood(equity=D(120), mark=D(100)),
+        limit(max_drawdown=D("0.1")) | stood(mark=D(100), unread=("main", "other")),
+        "MAX_DRAWDOWN",
+        "Equity is not known: there is no reading of main, other yet.",
+    ),
+    (
+        "max_drawdown",
+        limit(max_drawdown=D("0.1")) | stopped("daily_loss", "-203.1", "200"),
+        limit(max_drawdown=D("0.2")) | stopped("drawdown", "0.1034", "0.1"),
+        "MAX_DRAWDOWN",
+        "Equity was 10.34 % below its highest, over 10 %. Entries wait for /limits reset drawdown.",
     ),
     (
         "max_price_deviation",
@@ -277,6 +352,19 @@ def test_a_rule_that_is_off_or_has_nothing_to_measure_passes(key: str) -> None:
 def test_a_rule_says_nothing_of_what_it_cannot_measure(key: str, case: dict[str, Any]) -> None:
     """A missing quote is refused by `venue`; age and duplicates are asked at arrival only."""
     assert ask(key, case) is None
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("max_daily_loss", "The day's result is not known: it was not read yet."),
+        ("max_drawdown", "Equity is not known: it was not read yet."),
+    ],
+)
+def test_a_rule_about_the_accounts_refuses_before_they_were_read(key: str, text: str) -> None:
+    refusal = ask(key, limit(**{key: D(1)}))
+    assert refusal is not None
+    assert refusal.text == text
 
 
 def test_every_rule_has_a_case_at_its_bound() -> None:

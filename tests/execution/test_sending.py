@@ -26,6 +26,7 @@ from execution.venues.venue import NewOrder, Report
 from tests.clock import Clock
 from tests.execution.builders import NOW, prices
 from tests.execution.rows import order, stored, vote
+from tests.execution.watched import Desk as World
 
 SECOND = timedelta(seconds=1)
 RULES = Config(
@@ -135,7 +136,16 @@ class TestPlannedBefore:
 
     POLICY = Policy(people={"tg:2": Role.APPROVER})
 
-    def asked(self, store: Store, policy: Policy, *legs: Order) -> Order:
+    @pytest.fixture
+    def world(self, tmp_path: Path, clock: Clock) -> World:
+        """A venue that may be traded at, with the price that was approved."""
+        made = World(tmp_path, clock)
+        made.prices.set_price("BTC/USDT", Decimal("99.99"))
+        asyncio.run(made.see("BTC/USDT"))
+        made.feed.connected = made.feed.compared = True
+        return made
+
+    def asked(self, store: Store, world: World, policy: Policy, *legs: Order) -> Order:
         """The planned order after it was asked for again; `legs` are the earlier ones of its ticket."""
 
         def place(tx: Transaction) -> None:
@@ -148,7 +158,8 @@ class TestPlannedBefore:
 
         store.write_now(place)
         config = RULES.evolve(policy=policy)
-        planned = store.write_now(opening.planned_before("O1", config))
+        plan = opening.planned_before("O1", world.venue, world.market, config)
+        planned = store.write_now(plan)
         after = store.read_now(lambda tx: tx.orders.get("O1"))
         assert planned == (after if after.state is OrderState.PLANNED else None)
         return after
@@ -157,17 +168,17 @@ class TestPlannedBefore:
         claimed = {"reported": Decimal(filled), "ended_at": NOW}
         return order("canceled", id="O0", client_order_id="c0", **claimed)
 
-    def test_what_was_approved_goes_out(self, store: Store) -> None:
-        assert self.asked(store, self.POLICY).state is OrderState.PLANNED
+    def test_what_was_approved_goes_out(self, store: Store, world: World) -> None:
+        assert self.asked(store, world, self.POLICY).state is OrderState.PLANNED
 
     @pytest.mark.parametrize(("filled", "state"), [("0.4", "planned"), ("0.41", "denied")])
     def test_all_legs_together_are_never_more_than_was_approved(
-        self, store: Store, filled: str, state: str
+        self, store: Store, world: World, filled: str, state: str
     ) -> None:
         """A fill of the first leg showed after the second was planned."""
-        assert self.asked(store, self.POLICY, self.entry(filled)).state == state
+        assert self.asked(store, world, self.POLICY, self.entry(filled)).state == state
 
-    def test_approvals_that_do_not_count_today_deny_it(self, store: Store) -> None:
-        after = self.asked(store, Policy(people={}))
+    def test_approvals_that_do_not_count_today_deny_it(self, store: Store, world: World) -> None:
+        after = self.asked(store, world, Policy(people={}))
         assert after.state is OrderState.DENIED
         assert after.reason == "its approvals are not what the rule default asks for today"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from execution.sizing import SizingFacts, asked, repriced, resized, venue_limits
 from execution.types import Asked, OrderType, Side, Terms
@@ -292,3 +294,37 @@ def test_an_exit_whose_position_is_gone_meanwhile_is_seen_when_it_is_sized_again
     close = resized(made(signal(side=SELL), before), D(1), after)
     assert isinstance(close, list)
     assert close[0].code == "NOT_REDUCING"
+
+
+@given(
+    position=st.integers(0, 40),
+    reserved=st.integers(0, 40),
+    resting=st.integers(0, 40),
+    free=st.none() | st.integers(0, 80),
+    amount=st.integers(1, 80),
+    side=st.sampled_from(Side),
+    reduce_only=st.booleans(),
+)
+def test_what_passes_as_reducing_leaves_less_and_never_less_than_nothing(
+    position: int,
+    reserved: int,
+    resting: int,
+    free: int | None,
+    amount: int,
+    side: Side,
+    reduce_only: bool,
+) -> None:
+    """Before and after, with every other sell of ours filled: a pause lets nothing else through."""
+    known = facts(
+        position=D(position),
+        reserved_base=D(reserved),
+        resting_base=D(resting),
+        free_base=None if free is None else D(free),
+    )
+    asked_for = terms(side=side, reduce_only=reduce_only, price=D(100), worst_price=None)
+    order = resized(asked_for, D(amount), known)
+    if not isinstance(order, Terms):
+        return
+    before = D(position - reserved - resting)
+    after = before - order.amount if side is SELL else before + order.amount
+    assert order.reduces == (0 <= after < before)

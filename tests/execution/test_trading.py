@@ -15,6 +15,7 @@ from execution.trading import (
     doubted,
     halted,
     lets_through,
+    paused,
     resumed,
     to_be_proved,
     verified,
@@ -23,6 +24,8 @@ from execution.types import TradingState
 from tests.execution.builders import NOW, trading
 
 ACTIVE, HALTED, PAUSED = TradingState.ACTIVE, TradingState.HALTED, TradingState.PAUSED
+STOPPED = trading("halted")
+GOING_ON = STOPPED.evolve(state=ACTIVE, generation=STOPPED.generation + 1)
 
 
 def halt(by: str = "tg:2", reason: str = "") -> Halt:
@@ -101,7 +104,19 @@ class TestHaltAndResume:
         assert after == Trading(state=ACTIVE, generation=stopped.generation + 1)
 
     def test_a_pause_can_be_resumed_without_proof(self) -> None:
-        assert resumed(trading("paused")).state is ACTIVE
+        assert resumed(paused(trading("active"), halt())).state is ACTIVE
+
+    def test_a_pause_keeps_who_and_why_and_changes_nothing_that_is_stopped(self) -> None:
+        after = paused(trading("active"), halt(reason="news"))
+
+        assert (after.state, after.generation, after.halt) == (PAUSED, 2, halt(reason="news"))
+        assert paused(after, halt(by="tg:9")) == after
+        assert paused(trading("halted"), halt()) == trading("halted")
+
+    def test_a_halt_takes_the_place_of_a_pause(self) -> None:
+        after = halted(paused(trading("active"), halt(by="tg:9")), halt())
+
+        assert (after.state, after.halt) == (HALTED, halt())
 
     def test_what_is_active_cannot_be_resumed(self) -> None:
         with pytest.raises(NotPossible, match="already active"):
@@ -121,7 +136,7 @@ class TestBrake:
     def test_a_look_at_the_rows_does_not_release_it_while_the_commit_is_on_its_way(self) -> None:
         brake = Brake()
         brake.pull()
-        brake.follow(ACTIVE)
+        brake.follow(ACTIVE_FROM_THE_START)
 
         assert brake.pulled
 
@@ -129,41 +144,74 @@ class TestBrake:
         brake = Brake()
         brake.pull()  # and `committed` is never said
         for _ in range(3):
-            brake.follow(ACTIVE)
+            brake.follow(ACTIVE_FROM_THE_START)
 
         assert brake.pulled
 
     def test_a_committed_halt_ends_with_the_resume(self) -> None:
         brake = Brake()
         brake.pull()
-        brake.committed()
+        brake.committed(STOPPED)
         assert brake.pulled
 
-        brake.follow(HALTED)
+        brake.follow(STOPPED)
         assert brake.pulled
 
-        brake.follow(ACTIVE)
+        brake.follow(GOING_ON)
         assert not brake.pulled
+
+    def test_what_was_read_before_the_commit_does_not_release_it(self) -> None:
+        """A turn of the executor reads the rows, then the halt is stored, then the turn goes on."""
+        brake = Brake()
+        brake.pull()
+        brake.committed(STOPPED)
+        brake.follow(ACTIVE_FROM_THE_START)
+
+        assert brake.pulled
 
     def test_after_a_failed_halt_the_one_that_was_stored_can_be_resumed(self) -> None:
         """Else nothing would be sent until a restart, although the desk says active."""
         brake = Brake()
         brake.pull()  # its commit fails
         brake.pull()
-        brake.committed()
-        brake.follow(HALTED)
-        brake.follow(ACTIVE)
+        brake.committed(STOPPED)
+        brake.follow(GOING_ON)
 
         assert not brake.pulled
 
     def test_a_halt_by_another_process_counts_here(self) -> None:
         brake = Brake()
-        brake.follow(HALTED)
+        brake.follow(STOPPED)
 
         assert brake.pulled
 
-    def test_a_pause_does_not_pull_it(self) -> None:
+    def test_a_pause_holds_back_what_adds_exposure_and_nothing_else(self) -> None:
         brake = Brake()
-        brake.follow(PAUSED)
+        brake.pull(PAUSED)
 
+        assert brake.holds_back(reduces=False)
+        assert not brake.holds_back(reduces=True)
         assert not brake.pulled
+
+        brake.committed(trading("paused"))
+        assert brake.holds_back(reduces=False)
+
+        brake.follow(GOING_ON)
+        assert not brake.holds_back(reduces=False)
+
+    def test_a_stored_pause_does_not_release_a_halt_that_could_not_be_stored(self) -> None:
+        brake = Brake()
+        brake.pull()  # its commit fails
+        brake.pull(PAUSED)
+        brake.committed(trading("paused"))
+
+        assert brake.pulled
+
+    def test_a_stored_halt_stands_for_a_pause_that_could_not_be_stored(self) -> None:
+        brake = Brake()
+        brake.pull(PAUSED)  # its commit fails
+        brake.pull()
+        brake.committed(STOPPED)
+        brake.follow(GOING_ON)
+
+        assert brake.state is ACTIVE

@@ -28,6 +28,8 @@ STRICT = {
     "max_open_orders": "0",
     "max_open_positions": "0",
     "max_orders_per_minute": "0",
+    "max_daily_loss": "0",
+    "max_drawdown": "0%",
     "max_price_deviation": "1%",
     "max_spread": "0%",
     "min_quote_reserve": "1000000000",
@@ -37,7 +39,10 @@ STRICT = {
     "cooldown_after_loss": "24h",
     "stop_loss_required": "true",
 }
-"""Every rule that is asked each time, at a value that refuses a buy of BTC far below the market."""
+"""Every rule that is asked each time, at a value that refuses a buy of BTC far below the market.
+
+No reading of the accounts is taken here: what rests on one refuses whatever it says.
+"""
 AT_ARRIVAL_ONLY = {"max_signal_age": "1s", "duplicate_window": "24h"}
 
 

@@ -19,7 +19,8 @@ from execution.venues.venue import Balance
 class WatchedVenue(PaperVenue):
     """The paper venue, writing down what it is asked and when.
 
-    A question in `ill` fails, one in `hung` is never answered.
+    A question in `ill` fails, one in `hung` is never answered. Balances are read when they are asked for
+    and told once `slow` is set, where there is one.
     """
 
     def __init__(self, name: str, path: Path, clock: Callable[[], datetime], **how: Any) -> None:
@@ -28,6 +29,7 @@ class WatchedVenue(PaperVenue):
         self.opened_at: list[float] = []
         self.ill: dict[str, Exception] = {}
         self.hung: set[str] = set()
+        self.slow: asyncio.Event | None = None
 
     async def _note(self, question: str) -> None:
         self.asked.append(question)
@@ -48,7 +50,10 @@ class WatchedVenue(PaperVenue):
 
     async def balances(self) -> Mapping[str, Balance]:
         await self._note("balances")
-        return await super().balances()
+        read, told = await super().balances(), self.slow
+        if told is not None:
+            await told.wait()
+        return read
 
     async def candles(self, symbol: str, interval: str, count: int) -> Sequence[Candle]:
         await self._note("candles")

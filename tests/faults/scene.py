@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -20,6 +20,7 @@ from typing import Any
 
 from bot.clock import Clock
 from execution.desk import Person
+from execution.errors import StoreUnavailable
 from execution.events import EventKind
 from execution.figures import THIN
 from execution.outcome import Answer
@@ -27,6 +28,7 @@ from execution.receiving import SignalKey
 from execution.types import (
     Order,
     OrderState,
+    OrderType,
     Side,
     Signal,
     Size,
@@ -42,7 +44,7 @@ from tests.simulation.process import Process
 from tests.simulation.profiles import PROFILES, prompt
 from tests.simulation.story import ANA, OLGA
 from tests.simulation.world import World
-from tests.virtual_time import VirtualLoop
+from tests.virtual_time import VirtualLoop, passes
 
 D = Decimal
 BTC = "BTC/USDT"
@@ -195,6 +197,17 @@ class Scene(World):
         """Writes are stored again."""
         self._rows.execute("ALTER TABLE aside RENAME TO head")
 
+    def change_the_journal(self, statement: str) -> None:
+        """Somebody with the file and without the key edits what was recorded."""
+        triggers = self._rows.execute(
+            "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+        ).fetchall()
+        for name, _ in triggers:
+            self._rows.execute(f"DROP TRIGGER {name}")
+        self._rows.execute(statement)
+        for _, sql in triggers:
+            self._rows.execute(sql)
+
     def clock(self) -> datetime:
         """The time of day as the process knows it: by the product's own clock."""
         return self._clock()
@@ -230,6 +243,13 @@ class Scene(World):
         digest = sha256(id.encode()).hexdigest()
         await self.insist(lambda process: process.desk.accept(sent, keys=[key], digest=digest))
         return id
+
+    async def accept_in_vain(self) -> None:
+        """A signal arrives and cannot be stored: whoever sent it is told so."""
+        with suppress(StoreUnavailable):
+            sent = Signal(id=self.new_id(), source="desk", received_at=self.clock(), symbol=BTC)
+            assert self.process is not None, "somebody listens"
+            await self.process.desk.accept(sent, keys=[], digest="")
 
     async def ticket_of(self, signal: str) -> Ticket:
         """The ticket a signal has become, once it has."""
@@ -267,6 +287,13 @@ class Scene(World):
         await self.passes_until(lambda: self.state(ticket) is OrderState.IN_DOUBT)
         return ticket
 
+    async def planned(self, **fields: Any) -> Ticket:
+        """An order at the market, or as `fields` say, whose first request reached nobody: it has not left."""
+        self.meets("send", "unreachable")
+        ticket = await self.signal(**fields or {"type": OrderType.MARKET})
+        await self.passes_until(lambda: self.state(ticket) is OrderState.PLANNED and self.sent)
+        return ticket
+
     async def halt(self) -> None:
         """Ana types /kill until she is answered."""
         await self.insist(lambda process: process.desk.halt(person=ANA, reason=""))
@@ -279,14 +306,14 @@ class Scene(World):
 
     async def passes(self, seconds: float) -> None:
         """So much time goes by."""
-        await asyncio.sleep(seconds)
+        await passes(seconds)
 
     async def passes_until(self, is_so: Callable[[], object]) -> None:
         """Wait for something, looking closely, within a minute."""
         end = self.now + 60
         while not is_so():
             assert self.now < end, "not within a minute"
-            await asyncio.sleep(0.01)
+            await passes(0.01)
 
     def latest(self, ticket: Ticket) -> Ticket:
         """A ticket as it stands."""
@@ -355,6 +382,11 @@ class Scene(World):
     async def hears(self, part: str, *, within: float = 60) -> None:
         """The chat says this, now or soon."""
         await self.until(lambda: part in self.said, seconds=within)
+
+    async def works_once(self, ticket: Ticket) -> None:
+        """A ticket's order is found to work, and it is the only one that was ever sent."""
+        await self.until(lambda: self.state(ticket) is OrderState.WORKING)
+        assert self.sent == len(self.exchange.orders) == 1
 
     def halted(self) -> bool:
         """Whether trading is halted."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from execution.errors import StoreUnavailable
+from execution.events import EventKind
 from execution.types import OrderState, OrderType
 from tests.faults.scene import Scene, case
 
@@ -14,28 +15,25 @@ async def test_f57_an_order_that_cannot_be_stored_as_being_sent_does_not_leave(
     scene: Scene,
 ) -> None:
     await scene.start()
-    scene.meets("send", "unreachable")
-    ticket = await scene.signal(type=OrderType.MARKET)
-    await scene.passes_until(lambda: scene.state(ticket) is OrderState.PLANNED and scene.sent)
+    ticket = await scene.planned()
     with scene.database_takes_nothing():
-        await scene.passes(20)
+        await scene.passes(10)
         assert (scene.sent, scene.exchange.orders) == (1, [])
     await scene.ends(ticket, "done")
     assert len(scene.exchange.orders) == 1
 
 
 @case
-async def test_f57_when_it_takes_longer_than_the_approval_holds_it_is_denied_and_told(
+async def test_f57_when_it_takes_long_the_desk_halts_and_it_is_denied_and_told(
     scene: Scene,
 ) -> None:
     await scene.start()
-    scene.meets("send", "unreachable")
-    ticket = await scene.signal(type=OrderType.MARKET)
-    await scene.passes_until(lambda: scene.state(ticket) is OrderState.PLANNED and scene.sent)
+    ticket = await scene.planned()
     with scene.database_takes_nothing():
         await scene.passes(70)
-    await scene.ends(ticket, "failed")
-    await scene.hears("could not be sent while its approval held")
+    await scene.ends(ticket, "canceled")
+    await scene.until(scene.proved)
+    await scene.hears("HALTED by the desk")
     assert (scene.sent, scene.exchange.orders) == (1, [])
 
 
@@ -48,6 +46,7 @@ async def test_f58_an_answer_that_cannot_be_stored_is_stored_when_it_can(scene: 
     assert scene.state(ticket) is OrderState.SENDING
     scene.find_database()
     await scene.ends(ticket, "done")
+    assert scene.happened(EventKind.ORDER_IN_DOUBT) == 0, "it was known all the time"
     assert scene.sent == len(scene.exchange.orders) == 1
 
 
@@ -70,9 +69,7 @@ async def test_f59_a_halt_that_cannot_be_stored_is_told_holds_and_is_stored_when
     scene: Scene,
 ) -> None:
     await scene.start()
-    scene.meets("send", "unreachable")
-    ticket = await scene.signal(type=OrderType.MARKET)
-    await scene.passes_until(lambda: scene.state(ticket) is OrderState.PLANNED and scene.sent)
+    ticket = await scene.planned()
     with scene.database_takes_nothing():
         with pytest.raises(StoreUnavailable):
             await scene.halt()

@@ -136,8 +136,7 @@ async def test_f19_an_order_refused_because_its_id_is_taken_is_the_order(scene: 
     await scene.start()
     scene.before_an_order(lambda asked: twice(scene, asked))
     ticket = await scene.signal(price=RESTS)
-    await scene.until(lambda: scene.state(ticket) is OrderState.WORKING)
-    assert scene.sent == len(scene.exchange.orders) == 1
+    await scene.works_once(ticket)
 
 
 @case
@@ -150,8 +149,7 @@ async def test_f20_an_id_that_is_taken_by_an_order_nobody_shows_is_waited_for(
     ticket = await scene.signal(price=RESTS)
     await scene.passes(7)
     assert scene.state(ticket) is OrderState.IN_DOUBT
-    await scene.until(lambda: scene.state(ticket) is OrderState.WORKING)
-    assert scene.sent == len(scene.exchange.orders) == 1
+    await scene.works_once(ticket)
 
 
 def twice(scene: Scene, asked: Row) -> None:
@@ -168,8 +166,7 @@ async def test_f21_an_order_shown_three_seconds_late_is_adopted_and_not_sent_aga
     ticket = await scene.in_doubt(done=True)
     await scene.passes(2.5)
     assert scene.state(ticket) is OrderState.IN_DOUBT
-    await scene.until(lambda: scene.state(ticket) is OrderState.WORKING)
-    assert scene.sent == len(scene.exchange.orders) == 1
+    await scene.works_once(ticket)
 
 
 @case

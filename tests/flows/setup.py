@@ -344,4 +344,8 @@ class Process:
 
     def terminate(self) -> None:
         """SIGTERM, as a host stops it."""
-        self._child.send_signal(signal.SIGTERM)
+        self.send(signal.SIGTERM)
+
+    def send(self, number: signal.Signals) -> None:
+        """A signal of the host."""
+        self._child.send_signal(number)

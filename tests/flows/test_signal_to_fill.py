@@ -188,7 +188,7 @@ async def test_a_card_nobody_answers_expires(house: House) -> None:
 async def test_a_tap_after_the_deadline_sends_nothing(house: House) -> None:
     async with house.open({"approval.expires_after": "1s"}):
         signal = await house.send(symbol="BTCUSDT", side="buy")
-        card = await house.sees(lambda m: bool(m.labels))
+        card = await house.sees(lambda m: "Reject" in m.labels)
         await house.ticket_in("expired", signal)
         popup = await house.tap(card, "Approve")
         assert str(popup.text).startswith("Expired at ")

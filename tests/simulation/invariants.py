@@ -20,6 +20,7 @@ from execution.breaker import BreakerState
 from execution.errors import Corrupt
 from execution.events import Event, EventKind
 from execution.store import Transaction
+from execution.trading import to_be_proved
 from execution.types import (
     ZERO,
     Order,
@@ -153,8 +154,7 @@ def unsettled(tx: Transaction, exchange: Exchange) -> Iterator[str]:
             yield f"ticket {ticket.id} is {ticket.state}"
     if tx.signals.waiting():
         yield "a signal waits"
-    state = tx.trading()
-    if state.halt is not None and state.halt.verified_at is None:
+    if to_be_proved(tx.trading()) is not None:
         yield "the halt is not proved"
     if any(fill.inferred for fill in tx.fills.newest(limit=10_000)):
         yield "a fill is inferred"

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor as Threads
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -28,6 +29,7 @@ from bot.telegram.faces import Face, Look
 from bot.telegram.tokens import Buttons
 from execution.approval import Policy, Role, Rule, When
 from execution.config import Config
+from execution.errors import StoreUnavailable
 from execution.events import EventKind
 from execution.halt_file import HaltFile
 from execution.market import Market
@@ -36,6 +38,7 @@ from execution.risk import Limits
 from execution.store import Store
 from execution.types import OrderType, Size, SizeKind
 from tests.simulation.client import SimVenue
+from tests.virtual_time import passes
 
 D = Decimal
 JOURNAL_KEY = b"k" * 32
@@ -182,7 +185,7 @@ class _ToRoom:
 
     async def _through(self, what: str) -> None:
         self._process.point(f"{what} leaves")
-        await asyncio.sleep(self._room.random.uniform(0.02, 0.2))
+        await passes(self._room.random.uniform(0.02, 0.2))
         self._process.refuse_when_dead()
         if self._room.away:
             raise Later("Telegram does not answer.", seconds=2)
@@ -227,7 +230,7 @@ class Process:
             started_at=around.clock(),
             halt_file=HaltFile.beside(around.url),
         )
-        self.brake, self.desk = side.brake, side.desk
+        self.brake, self.desk, self.alarms = side.brake, side.desk, side.alarms
         self.executor, self.reconciler, self.prover = side.executor, side.reconciler, side.prover
         look = Look(zone=ZoneInfo("UTC"), currency="USDT", max_price_drift=D("0.003"))
         self.notifier = Notifier(
@@ -245,6 +248,7 @@ class Process:
         forever = {
             "executor": self.executor.run,
             "halts": self.prover.run,
+            "alarms": self.alarms.run,
             "notifier": self.notifier.run,
             "market": partial(self.market.run, "main"),
             "reconcile": partial(self.reconciler.run, "main"),
@@ -298,10 +302,12 @@ class Process:
                 await work()
             except Exception as error:  # noqa: BLE001  # as `App._keep`
                 self.around.violated(f"task {name} failed: {error!r}")
-                await asyncio.sleep(1)
+                await passes(1)
 
 
 async def _every_second(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """As APScheduler does it: a tick that fails does not end those after it."""
     while True:
-        await asyncio.sleep(1)
-        await work()
+        await passes(1)
+        with suppress(StoreUnavailable):
+            await work()

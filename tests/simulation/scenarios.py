@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from hashlib import sha256
 
 from execution.breaker import BreakerState
@@ -32,10 +33,12 @@ from tests.simulation.process import CONFIG, Process
 from tests.simulation.profiles import PROFILES, prompt
 from tests.simulation.story import ANA, OLGA
 from tests.simulation.world import World
+from tests.virtual_time import passes
 
 D = Decimal
 BINANCE = prompt(PROFILES["ids unique while open"])
 """An exchange on a good day."""
+KILLED = "Ana types /kill"
 PRICES = ("GET ticker", "GET account", "GET markets")
 
 Scenario = Callable[[World], Coroutine[object, object, None]]
@@ -233,13 +236,35 @@ def _changes_nothing(place: str) -> bool:
     return place.startswith(PRICES) or (place.startswith("GET") and not place.endswith("answered"))
 
 
-def _lived_through(scenario: Scenario, dies_at: tuple[int, ...]) -> tuple[World, int]:
+def halted_during(scenario: Scenario, place: int) -> World:
+    """The scenario with a /kill of Ana's at this place, its end included.
+
+    Raises:
+        Violation: something does not hold.
+    """
+    asking: set[asyncio.Task[None]] = set()
+
+    def kill(world: World) -> None:
+        world.tell(KILLED)
+        asking.add(asyncio.get_running_loop().create_task(halted(world)))
+
+    def foretell(world: World) -> None:
+        world.foretell(after=place, deed=partial(kill, world))
+
+    world, _ = _lived_through(scenario, (), foretell)
+    assert all(task.done() for task in asking), "who types /kill is answered"
+    return world
+
+
+def _lived_through(
+    scenario: Scenario, dies_at: tuple[int, ...], fate: Callable[[World], None] = lambda world: None
+) -> tuple[World, int]:
     """The world, and how many places there were until only telling was left."""
 
     async def all_of_it(world: World) -> int:
         world.room.away = True
         await scenario(world)
-        await asyncio.sleep(1)
+        await passes(1)
         await world.settle(told=not world.room.away)
         count = len(world.points)
         world.room.away = False
@@ -250,4 +275,5 @@ def _lived_through(scenario: Scenario, dies_at: tuple[int, ...]) -> tuple[World,
         return count
 
     world = World(1, BINANCE, dies_at=dies_at)
+    fate(world)
     return world, world.live(all_of_it)

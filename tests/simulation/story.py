@@ -35,6 +35,7 @@ from tests.simulation.process import Process
 from tests.simulation.profiles import PROFILES
 from tests.simulation.themes import FOR_LOOKS, FOR_ORDERS, THEMES, THROTTLED, Theme
 from tests.simulation.world import World
+from tests.virtual_time import passes
 
 D = Decimal
 OLGA, ANA, BEN = (
@@ -66,10 +67,10 @@ class Story:
     async def tell(self) -> None:
         """All of it."""
         await self.world.start()
-        await asyncio.sleep(1.5)
+        await passes(1.5)
         for _ in range(self.random.randrange(12, 28)):
             await self.step()
-            await asyncio.sleep(self.random.random() ** 2 * 2.5)
+            await passes(self.random.random() ** 2 * 2.5)
         await self.calm()
 
     async def step(self) -> None:
@@ -245,10 +246,10 @@ class Story:
         which that person has no say."""
         world = self.world
         self.accept(self.a_signal(source="tv"))
-        await asyncio.sleep(0.5)
+        await passes(0.5)
         for ticket in world.read(lambda tx: tx.tickets.in_state(TicketState.PENDING)):
             self.tap(ticket, BEN)
-        await asyncio.sleep(self.random.choice([0.01, 0.5]))
+        await passes(self.random.choice([0.01, 0.5]))
         world.kill("new house rules")
         policy = world.config.policy
         people = {name: role for name, role in policy.people.items() if name != BEN.id}
@@ -306,7 +307,7 @@ class Story:
         before = dict(weather)
         self.world.tell(f"an outage: {fault}")
         weather.update(dict.fromkeys(("send", "cancel", "ask"), (1.0, (fault,))))
-        await asyncio.sleep(self.random.choice([2, 10, 25]))
+        await passes(self.random.choice([2, 10, 25]))
         weather.clear()
         weather.update(before)
 
@@ -325,9 +326,9 @@ class Story:
         if self.random.random() < 0.5:
             await self.unreachable()
             self.accept(self.a_signal(source="straight"))
-            await asyncio.sleep(0.5)
+            await passes(0.5)
         self.world.kill("a power cut")
-        await asyncio.sleep(self.random.choice([20, 65, 100, 700]))
+        await passes(self.random.choice([20, 65, 100, 700]))
         await self.world.start()
 
     async def restart(self) -> None:

@@ -6,7 +6,6 @@ faults are over and everything must come to rest. `make simulate STORIES=5000` t
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine
 from contextlib import ExitStack
 from typing import Any
@@ -28,6 +27,7 @@ from tests.simulation.profiles import PROFILES
 from tests.simulation.story import ANA, BEN, OLGA, Story
 from tests.simulation.themes import FOR_LOOKS, FOR_ORDERS, THEMES
 from tests.simulation.world import World
+from tests.virtual_time import passes
 
 people = st.sampled_from([OLGA, ANA, BEN])
 
@@ -52,7 +52,7 @@ class Desk(RuleBasedStateMachine):
         self.life.enter_context(self.world.lived())
         self.story = Story(self.world, THEMES[theme])
         self.lead(self.world.start())
-        self.lead(asyncio.sleep(1.5))
+        self.lead(passes(1.5))
 
     def lead(self, doing: Coroutine[Any, Any, Any]) -> None:
         """Let something be done."""
@@ -71,7 +71,7 @@ class Desk(RuleBasedStateMachine):
     def a_signal_arrives(self, source: str, seconds: float) -> None:
         async def arrive() -> None:
             self.story.accept(self.story.a_signal(source=source))
-            await asyncio.sleep(seconds)
+            await passes(seconds)
 
         self.lead(arrive())
 
@@ -81,7 +81,7 @@ class Desk(RuleBasedStateMachine):
         async def tap() -> None:
             for ticket in self.pending()[:1] * times:
                 self.story.tap(ticket, person, kind)
-            await asyncio.sleep(0.2)
+            await passes(0.2)
 
         self.lead(tap())
 
@@ -113,7 +113,7 @@ class Desk(RuleBasedStateMachine):
     @rule(after=st.integers(1, 30))
     def the_process_dies_soon(self, after: int) -> None:
         self.world.foretell(after=after)
-        self.lead(asyncio.sleep(1))
+        self.lead(passes(1))
 
     @precondition(lambda self: not self.alive())
     @rule()
@@ -127,7 +127,7 @@ class Desk(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([0.1, 1, 5, 20]))
     def time_passes(self, seconds: float) -> None:
-        self.lead(asyncio.sleep(seconds))
+        self.lead(passes(seconds))
 
     @invariant()
     def nothing_is_violated(self) -> None:

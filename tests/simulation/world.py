@@ -15,24 +15,23 @@ from collections.abc import Callable, Collection, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
 from random import Random
-from shutil import copyfile, rmtree
+from shutil import rmtree
 from typing import Any, TypeVar
 
 from execution import orders
 from execution.config import Config
 from execution.errors import StoreUnavailable, VenueError
-from execution.migrations import upgrade
 from execution.store import Store, Transaction
 from execution.types import OrderState
+from tests.databases import new_database
 from tests.simulation import invariants
 from tests.simulation.client import Line, Network, SimVenue
 from tests.simulation.exchange import Exchange, Row
 from tests.simulation.process import CONFIG, JOURNAL_KEY, Process, Room, SimCrash
 from tests.simulation.profiles import Profile
-from tests.virtual_time import VirtualLoop
+from tests.virtual_time import VirtualLoop, passes
 
 T = TypeVar("T")
 START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -87,7 +86,7 @@ class World:
         self._ids = 0
         self._folder = Path(tempfile.mkdtemp(prefix="simulation-", dir=_fast_folder()))
         self._runner: asyncio.Runner | None = None
-        copyfile(_empty_database(), self._folder / "desk.db")
+        new_database(self._folder / "desk.db")
         self.url = f"sqlite:///{self._folder / 'desk.db'}"
         self._rows = sqlite3.connect(self._folder / "desk.db", isolation_level=None)
         """An onlooker's own connection."""
@@ -271,7 +270,7 @@ class World:
         end = self.now + seconds
         while not is_so():
             assert self.now < end, f"not within {seconds} s"
-            await asyncio.sleep(0.5)
+            await passes(0.5)
             await self._revive()
 
     async def settle(self, *, seconds: float = 1800, told: bool = True) -> None:
@@ -285,7 +284,7 @@ class World:
         end = self.now + seconds
         while left := self._left(told):
             assert self.now < end, f"not within {seconds} s: {'; '.join(left)}"
-            await asyncio.sleep(1)
+            await passes(1)
             self._doze()
             await self._revive()
 
@@ -297,8 +296,10 @@ class World:
     def _left(self, told: bool) -> list[str]:
         """What has to come to an end before the end can be judged."""
         left = self.read(lambda tx: [*invariants.unsettled(tx, self.exchange)])
-        left += self.read(lambda tx: [*invariants.untold(tx)]) if told else []
-        return left + ["an order is under way"] * bool(self.network.orders_under_way)
+        left += ["an order is under way"] * bool(self.network.orders_under_way)
+        if told and not left:
+            left = self.read(lambda tx: [*invariants.untold(tx)])
+        return left
 
     def _doze(self) -> None:
         """Skip seconds, as a machine that sleeps does, but never the moment of a look at an order:
@@ -374,11 +375,3 @@ def _root() -> asyncio.Task[Any]:
 def _fast_folder() -> str | None:
     """A folder in memory where there is one: what is crashed here is never the machine."""
     return str(MEMORY) if os.access(MEMORY, os.W_OK) else None
-
-
-@cache
-def _empty_database() -> Path:
-    """A database at the newest schema, to copy: making one takes longer than a seed."""
-    path = Path(tempfile.mkdtemp(prefix="simulation-empty-")) / "empty.db"
-    upgrade(f"sqlite:///{path}")
-    return path

@@ -476,7 +476,7 @@ tv breakout-15m, 4 s old at 14:30:10""",
         """<b>LIVE · Refused: BUY 0.9 BTC/USDT ≈ 54 000 USDT</b>
 binance main · T-7F3K
 Limit 60 012.40, for 30 s
-<code>MAX_ORDER_NOTIONAL</code>: 54 000 is over 1 000.
+<code>MAX_ORDER_NOTIONAL</code>: 54 000 is over 1 000.
 Nothing was sent.
 
 Stop 58 900: −21 707.42 USDT
@@ -645,6 +645,10 @@ def test_only_votes_on_exactly_these_terms_are_shown() -> None:
         (
             {"time_in_force": TimeInForce.GTD, "good_till": at(3600)},
             "Limit 60 012.40, until 15:30:10",
+        ),
+        (
+            {"time_in_force": TimeInForce.GTD, "good_till": at(3 * 86_400)},
+            "Limit 60 012.40, until Mon 23 Nov 2026, 14:30:10",
         ),
         ({"post_only": True}, "Limit 60 012.40, good till canceled, post-only"),
         ({"rests_for": timedelta(minutes=90)}, "Limit 60 012.40, for 1 h 30 min"),

@@ -8,11 +8,21 @@ from decimal import Decimal
 import pytest
 
 from bot.playground import CallbackAnswer
-from bot.telegram.chat import Full, Gone, Later, Moved, Refused, Sent, TelegramChat
+from bot.telegram.chat import (
+    Away,
+    Full,
+    Gone,
+    Later,
+    Moved,
+    Refused,
+    Sent,
+    TelegramChat,
+    telegram_bot,
+)
 from bot.telegram.faces import Action, Button, ButtonStyle, Face
 from bot.telegram.pace import Urgency
 from tests.bot.playground.conftest import picture
-from tests.desk import ANA, GROUP, OLGA, FrontDesk
+from tests.desk import ANA, GROUP, OLGA, TOKEN, FrontDesk
 
 GO = Button(label="Go", action=Action.APPROVE, value=Decimal(1), style=ButtonStyle.SUCCESS)
 STOP = Button(label="Stop", action=Action.REJECT)
@@ -192,6 +202,15 @@ async def test_lost_connection_is_for_later(
     with pytest.raises(Later):
         await room.say(PLAIN, {})
     assert len(desk.said) == (1 if fault == "lose_answer" else 0)
+
+
+async def test_what_found_no_connection_takes_no_room(desk: FrontDesk) -> None:
+    """However often it was tried while Telegram was away, all of the room is there afterwards."""
+    nowhere = TelegramChat(telegram_bot(TOKEN, "http://127.0.0.1:9"), chat_id=GROUP, topic_id=0)
+    for _ in range(20):
+        with pytest.raises(Away):
+            await nowhere.say(PLAIN, {}, urgency=Urgency.EDIT)
+    await nowhere.close()
 
 
 async def test_nothing_is_asked_for_which_there_is_no_room(

@@ -220,6 +220,7 @@ async def test_second_kill_is_told_of_the_first_and_changes_nothing(desk: FrontD
     await until(lambda: trading_state(desk) is TradingState.HALTED)
     await desk.heard()
     head = desk.head()
+    desk.clock.advance(1)
     desk.playground.say("/kill again", by=OLGA)
     await desk.playground.wait_for_text("Halted by Ana at 14:30:00.")
     assert desk.head() == head
@@ -322,7 +323,7 @@ async def test_command_answers_the_least_role_that_may(desk: FrontDesk, command:
     head = desk.head()
     desk.playground.say(TYPED.get(command, lambda ticket: f"/{command}")(ticket), by=least)
     await desk.heard()
-    changes = command in {"cancel", "kill", "adopt", "test"}
+    changes = command in {"cancel", "kill", "pause", "adopt", "test"}
     assert (desk.head() != head) == changes
     refused = any("needs the role" in message.text for message in desk.said)
     assert not refused
@@ -332,9 +333,24 @@ async def test_command_answers_the_least_role_that_may(desk: FrontDesk, command:
 async def test_kill_works_in_private_and_in_other_topics(
     desk: FrontDesk, how: dict[str, int]
 ) -> None:
+    """And is answered there: its checklist is where the desk speaks."""
     await desk.start("intake")
-    desk.playground.say("/kill", by=ANA, **how)
+    asked = desk.playground.say("/kill", by=ANA, **how)
     await until(lambda: trading_state(desk) is TradingState.HALTED)
+    told = await desk.playground.wait_for(lambda m: m.reply_to == asked.id)
+    assert told.text == ("PAPER · Halted: no new orders. The checklist is in the desk's own chat.")
+
+
+async def test_flood_of_a_stranger_leaves_room_for_everybody_else(desk: FrontDesk) -> None:
+    """What there is no room for is not answered, so that nothing waits behind it."""
+    await desk.start("trading", "intake", "notifier")
+    for _ in range(40):
+        desk.playground.say("/whoami", by=SAM)
+    await desk.heard()
+    assert 1 <= len(desk.said) <= 12
+    desk.playground.say("/whoami", by=VIC)
+    await desk.playground.wait_for_text("3333")
+    assert "BTC/USDT" in (await desk.card(await desk.new_ticket())).text
 
 
 async def test_home_is_the_topic_where_one_is_set(tmp_path: Path) -> None:

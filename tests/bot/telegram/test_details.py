@@ -60,7 +60,7 @@ At the targets +92.86 USDT</blockquote>""",
         details.why(REFUSED, LOOK, short=SHORT).reply,
         """<b>LIVE · T-7F3K BUY 0.9 BTC/USDT</b>
 binance main
-<blockquote expandable>MAX_ORDER_NOTIONAL: 54 000 is over 1 000.
+<blockquote expandable>MAX_ORDER_NOTIONAL: 54 000 is over 1 000.
 14 checks passed
 Rule default: one approval
 Best ask 60 004

@@ -210,3 +210,43 @@ def test_quoted_text_is_no_markup() -> None:
 )
 def test_a_number_and_its_unit_stay_on_one_line(text: str, sent: str) -> None:
     assert figures.unbroken(text) == sent
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("Ana approved 14:31:22 · Bob", "Ana approved 14:31:22 Bob"),
+        ("· LIVE ·", "LIVE"),
+        ("Gal·la", "Gal·la"),
+    ],
+)
+def test_nobody_adds_a_part_to_a_line_of_ours(written: str, shown: str) -> None:
+    assert figures.outside(written, 64) == shown
+
+
+def test_figure_inside_of_a_reason_stays_on_one_line() -> None:
+    reason = f"{figures.figure(Decimal(54000))} is\u2003 over \n{figures.figure(Decimal(1000))}{THIN}{THIN} "
+
+    assert figures.outside(reason, 64) == f"54{THIN}000 is over 1{THIN}000"
+
+
+def test_digits_of_the_journal_are_written_as_people_read_them() -> None:
+    assert (
+        plain(figures.read_aloud("0.0415 at 60009.8, 1200 left"))
+        == "0.0415 at 60 009.8, 1 200 left"
+    )
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"),
+    [
+        (0, "14:30:10"),
+        (11.9, "02:24:10"),
+        (12, "Sat 21 Nov 2026, 02:30:10"),
+        (-20, "Thu 19 Nov 2026, 18:30:10"),
+    ],
+)
+def test_moment_of_another_half_day_has_its_day(hours: float, said: str) -> None:
+    seen = datetime(2026, 11, 20, 14, 30, 10, tzinfo=UTC)
+
+    assert figures.moment(seen + timedelta(hours=hours), UTC, seen=seen) == said

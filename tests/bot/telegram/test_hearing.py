@@ -98,3 +98,17 @@ async def test_by_a_webhook_nothing_is_known_while_telegram_has_something_left_t
 
         assert hearing.until == before
         assert hearing.since == before
+
+
+async def test_a_tap_whose_handler_fails_was_not_heard(desk: FrontDesk) -> None:
+    """It may have been a Reject: a veto window begins anew, in which it can be tapped again."""
+    await desk.start("trading")
+    ticket = await desk.new_ticket()
+    button = await desk.button("resize", ticket, argument="no number")
+    async with listening(desk) as hearing:
+        await until(lambda: hearing.since)
+        began = desk.clock()
+        desk.clock.advance(7)
+        await desk.tap(desk.playground.say("here", by=ANA), button, by=ANA)
+        await until(lambda: hearing.until == desk.clock())
+        assert hearing.since == began + timedelta(seconds=7)

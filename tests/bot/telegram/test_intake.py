@@ -11,8 +11,10 @@ from bot.playground import CallbackAnswer
 from bot.telegram.answers import BROKEN
 from execution.desk import Person
 from execution.events import EventKind
+from execution.store import Transaction
 from execution.types import TicketState, TradingState
-from tests.desk import ANA, GROUP, OLGA, SAM, FrontDesk, front_desk
+from tests.bot.disks import full_disk
+from tests.desk import ANA, GROUP, OLGA, SAM, VIC, FrontDesk, front_desk
 from tests.waiting import until
 
 
@@ -171,8 +173,13 @@ async def test_kill_that_cannot_be_stored_says_so_once_to_whoever_may(desk: Fron
         told = await desk.playground.wait_for_text("NOT STORED: ")
         polls = desk.playground.count("getUpdates")
         await until(lambda: desk.playground.count("getUpdates") > polls + 1)
-    assert "No new order leaves this process" in told.text
-    assert told.text.startswith("PAPER · ")
+        assert desk.brake.pulled, "it says that no new order leaves"
+    assert told.text.splitlines() == [
+        "PAPER · NOT STORED: halted, but nothing is canceled yet.",
+        "The database does not answer: no such table: trading.",
+        "No new order leaves this process. A restart keeps it. It is tried again.",
+        "Cancel at the exchange by hand.",
+    ]
     await until(lambda: desk.read(lambda tx: tx.trading()).state is TradingState.HALTED)
     assert len(desk.said) == 1
 
@@ -187,6 +194,90 @@ async def test_tap_that_cannot_be_stored_is_told_so_and_counts_later(desk: Front
         assert answer.alert
         assert (answer.text or "").startswith("Not stored yet, nothing was sent.")
     await until(lambda: desk.ticket(ticket.id).state is TicketState.REJECTED)
+
+
+async def test_who_asks_how_things_stand_is_answered_before_what_cannot_be_stored(
+    desk: FrontDesk,
+) -> None:
+    """The disk is full: a tap waits for it, `/status` does not, though its button has to."""
+    await desk.start("trading", "notifier")
+    ticket = await desk.new_ticket()
+    card = await desk.card(ticket)
+    await desk.stop("trading", "notifier")
+    with full_disk(desk.folder / "countersign.db", "votes", "buttons"):
+        desk.playground.tap(card, "Reject", by=ANA)
+        desk.playground.say("/status", by=VIC)
+        desk.playground.say("/pending", by=VIC)
+        await desk.start("intake", heard=False)
+        status = await desk.playground.wait_for_text("up 0\u00a0s")
+        assert status.labels == []
+        assert "1 ticket waits" in (await desk.playground.wait_for_text("ticket waits")).text
+        assert desk.ticket(ticket.id).state is TicketState.PENDING
+    await until(lambda: desk.ticket(ticket.id).state is TicketState.REJECTED)
+    await desk.heard()
+    assert len([m for m in desk.said if "up 0" in m.text]) == 1
+
+
+async def test_kill_beside_what_cannot_be_stored_is_taken_and_answered_once(
+    desk: FrontDesk,
+) -> None:
+    """However often Telegram brings both again."""
+    with full_disk(desk.folder / "countersign.db", "signals"):
+        desk.playground.say("/buy BTC/USDT 0.001", by=ANA)
+        desk.playground.say("/kill", by=ANA)
+        await desk.start("intake", heard=False)
+        await until(lambda: desk.read(lambda tx: tx.trading()).state is TradingState.HALTED)
+        desk.clock.advance(1)
+        polls = desk.playground.count("getUpdates")
+        await until(lambda: desk.playground.count("getUpdates") > polls + 1)
+        await desk.chat.intake.stop()
+        (told,) = desk.said
+        assert "Not stored yet" in told.text, "the /buy; the /kill has its checklist"
+
+
+async def test_command_that_cannot_be_stored_says_that_it_counts_later(desk: FrontDesk) -> None:
+    """Once; what people say to one another is not answered."""
+    await desk.start("intake")
+    with full_disk(desk.folder / "countersign.db", "signals"):
+        desk.playground.say("/buy BTC/USDT 0.001", by=ANA)
+        told = await desk.playground.wait_for_text("Not stored yet, nothing was sent.")
+        assert "It counts as soon as it is." in told.text
+        polls = desk.playground.count("getUpdates")
+        await until(lambda: desk.playground.count("getUpdates") > polls + 1)
+    await until(lambda: pending(desk) == 0)
+    assert desk.said == [told]
+
+
+async def test_status_that_cannot_be_read_says_why(desk: FrontDesk) -> None:
+    await desk.start("intake")
+    with desk.broken_database():
+        desk.playground.say("/status", by=VIC)
+        told = await desk.playground.wait_for_text("The database does not answer")
+        assert told.text.startswith("PAPER · ")
+        await desk.heard()
+
+
+async def test_command_that_fails_is_answered_and_a_kill_says_what_holds(desk: FrontDesk) -> None:
+    """A fault of ours: it is in the log; nobody waits for an answer that never comes."""
+    await desk.start("trading", "intake")
+    ticket = await desk.new_ticket()
+
+    def nonsense(tx: Transaction) -> None:
+        tx.journal.add(EventKind.TICKET_REVISED, tx.now, ticket=ticket.id)
+
+    await desk.side.store.write(nonsense)
+    for by in (SAM, VIC):
+        desk.playground.say(f"/audit {ticket.id}", by=by)
+    told = await desk.playground.wait_for_text("Something went wrong here")
+    assert told.text.startswith("PAPER · ")
+    with sqlite3.connect(desk.folder / "countersign.db") as raw:
+        raw.execute("UPDATE trading SET halt = 'no halt'")
+    raw.close()
+    desk.playground.say("/kill", by=ANA)
+    told = await desk.playground.wait_for_text("NOT STORED: ")
+    assert "Something went wrong here" in told.text
+    assert desk.brake.pulled
+    assert len(desk.said) == 2
 
 
 async def test_kill_that_was_taken_is_not_taken_again_after_somebody_resumed(

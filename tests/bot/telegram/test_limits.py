@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bot import house
 from bot.telegram.limits import limits
+from execution.equity import Standing, Stop, StopKind
 from execution.snapshots import Moment, Used
 from execution.types import Mode, TicketState
 from tests.clock import Clock
@@ -23,6 +24,8 @@ max_position_notional = 5000
 max_open_orders = 10
 max_open_positions = 5
 max_orders_per_minute = 6
+max_daily_loss = 200
+max_drawdown = "10%"
 max_price_deviation = "20%"
 max_spread = "0.5%"
 min_quote_reserve = 100
@@ -60,6 +63,8 @@ def test_every_limit_has_its_value(tmp_path: Path) -> None:
         "<code>max_open_orders</code> 0 of 10",
         "<code>max_open_positions</code> 0 of 5",
         "<code>max_orders_per_minute</code> 0 of 6",
+        "<code>max_daily_loss</code> not known of 200 USDT",
+        "<code>max_drawdown</code> not known of 10 %",
         "<code>max_signal_age</code> 2 min",
         "<code>duplicate_window</code> 1 min",
         "<code>trading_hours</code> Mon-Fri 08:00-22:00 · open now",
@@ -75,6 +80,20 @@ def test_what_is_off_is_said_in_one_line(tmp_path: Path) -> None:
     ]
     assert lines[3].startswith("Off: max_price_deviation, max_spread, min_quote_reserve, symbols")
     assert len(lines) == 4
+
+
+def test_what_has_stopped_entries_says_so(tmp_path: Path) -> None:
+    at = Clock()()
+    stop = Stop(kind=StopKind.DRAWDOWN, since=at, day=at.date(), figure=D("0.11"), bound=D("0.1"))
+    read = Standing(at=at, equity=D(95), mark=D(100))
+    rows = said(
+        tmp_path,
+        '[risk]\nmax_drawdown = "10%"\nmax_daily_loss = 200\n',
+        NOTHING.evolve(standing=read, stops=(stop,)),
+    )
+    assert "<code>max_daily_loss</code> not known of 200 USDT" in rows
+    (row,) = [row for row in rows if "max_drawdown" in row]
+    assert row == "<code>max_drawdown</code> <b>entries stopped</b> · 5 % of 10 % · 95 of 100 USDT"
 
 
 def test_a_loss_says_how_much_longer_entries_wait(tmp_path: Path) -> None:
@@ -97,6 +116,9 @@ async def test_what_is_used_is_what_orders_are_measured_by(tmp_path: Path) -> No
     toml = toml.replace('duplicate_window = "60s"\n', "")
     async with front_desk(tmp_path, toml=toml) as desk:
         await desk.start("trading")
+        for _ in range(3):
+            desk.clock.advance(10)
+            await desk.side.accounts.turn()
         bought = await desk.new_ticket(source="straight", amount="0.01")
         await until(lambda: desk.ticket(bought.id).state is TicketState.DONE)
         await desk.resting_order()
@@ -114,7 +136,7 @@ async def test_what_is_used_is_what_orders_are_measured_by(tmp_path: Path) -> No
 
 async def test_a_word_after_it_is_answered_with_how_it_is_typed(desk: FrontDesk) -> None:
     await desk.start("intake")
-    for command in ("/limits set max_open_orders 3", "/test now"):
+    for command in ("/limits now", "/test now"):
         desk.playground.say(command, by=OLGA)
         await desk.heard()
         assert desk.said[-1].text.startswith(f"PAPER · Type {command.split()[0]}: ")

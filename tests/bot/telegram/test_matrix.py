@@ -22,6 +22,14 @@ from bot.telegram import commands, replies, taps, typed
 from bot.telegram.faces import Action
 from execution.approval import Role
 from execution.desk import Person
+from tests.bot.telegram.subjects import (
+    a_blocked_pair,
+    a_drawdown,
+    a_first_tap,
+    a_looser_limit,
+    a_resting_entry,
+    the_panel,
+)
 from tests.desk import ANA, GROUP, OLGA, SAM, VIC, FrontDesk, front_desk
 from tests.waiting import until
 
@@ -138,17 +146,26 @@ WRITERS: Mapping[str, Write] = {
     "owner": saying(OLGA),
 }
 KNOWN = {name: ROLES[id] for id, name in NAMES.items()}
-NOBODY_HERE = {"stranger", "anonymous admin", "as the group", "as a channel"}
+NOBODY_HERE = {"stranger"}
 """In the chat, but nobody: they learn what anybody there may know."""
+HIDDEN = {"anonymous admin", "as the group", "as a channel"}
+"""Perhaps somebody, who is to write as themselves."""
 NOT_HOME = {"private", "other topic"}
 ANSWERED, NOT_ALLOWED, POINTER, SILENCE = "answered", "not allowed", "pointer", "silence"
-SAYS = {NOT_ALLOWED: "needs the role", POINTER: "works in the desk's own chat only"}
+AS_YOURSELF = "as yourself"
+SAYS = {
+    NOT_ALLOWED: "needs the role",
+    POINTER: "works in the desk's own chat only",
+    AS_YOURSELF: "Nothing was done: whoever writes as the group or as a channel is nobody here.",
+}
 
 
 def due(who: str, needs: Role | None, *, anywhere: bool) -> str:
     """What a command must come to."""
     if who in NOT_HOME:
         return ANSWERED if anywhere else POINTER
+    if who in HIDDEN:
+        return AS_YOURSELF
     if who in NOBODY_HERE:
         return SILENCE if needs is not None else ANSWERED
     role = KNOWN.get(who)
@@ -185,10 +202,16 @@ async def brought_again(desk: FrontDesk, write: Callable[[], None]) -> tuple[lis
 
 
 DECLARED = {command.name: command.role for command in replies.COMMANDS}
-WORDS = {"adopt": "BTC/USDT 0.01 60000", "pnl": "7"}
+NARROWER = {f"{one.name} {one.arguments.split()[0]}": one.role for one in replies.NARROWER}
+WORDS = {
+    "adopt": "BTC/USDT 0.01 60000",
+    "pnl": "7",
+    "limits set": "max_open_orders 3",
+    "limits reset": "max_open_orders",
+}
 
 
-@pytest.mark.parametrize("name", list(commands.HANDLERS))
+@pytest.mark.parametrize("name", [*commands.HANDLERS, *NARROWER])
 async def test_command(desk: FrontDesk, name: str) -> None:
     await desk.start("trading")
     ticket = await desk.new_ticket()
@@ -201,8 +224,9 @@ async def test_command(desk: FrontDesk, name: str) -> None:
     text = f"/{name} {words}".strip()
     anywhere = name in commands.ANYWHERE
     # Who may is last, so that what they do is still to be done by those who may not.
-    verdicts = {who: due(who, DECLARED[name], anywhere=anywhere) for who in WRITERS}
+    verdicts = {who: due(who, (DECLARED | NARROWER)[name], anywhere=anywhere) for who in WRITERS}
     for who in sorted(verdicts, key=lambda one: verdicts[one] == ANSWERED):
+        desk.clock.advance(1)
         texts, changed = await came_of(desk, lambda who=who: WRITERS[who](desk, text, None))  # type: ignore[misc]
         verdict = verdicts[who]
         cells["commands", verdict] += 1
@@ -227,7 +251,7 @@ async def test_typed_reply(desk: FrontDesk, word: str) -> None:
     desk.playground.add_group(OTHER_GROUP)
     verdicts = {who: due(who, needs, anywhere=False) for who in WRITERS}
     # A reply is found by the message it answers: elsewhere there is no such message.
-    verdicts |= {"private": SILENCE, "other topic": ANSWERED}
+    verdicts |= {"private": SILENCE, "other topic": ANSWERED} | dict.fromkeys(HIDDEN, SILENCE)
     for who in sorted(verdicts, key=lambda one: verdicts[one] == ANSWERED):
         reply = WRITERS[who]
         texts, changed = await came_of(desk, lambda r=reply: r(desk, ANSWERS[word], question.id))  # type: ignore[misc]
@@ -333,6 +357,15 @@ SUBJECTS: Mapping[Action, Subject] = {
     Action.REFRESH_STATUS: of_the_status,
     Action.PAGE: of_a_list,
     Action.SHOW_CARD: of_a_posted_card,
+    Action.CANCEL_ENTRIES: a_resting_entry,
+    Action.RELEASE_PAIR: a_blocked_pair,
+    Action.CONFIRM_RELEASE: a_blocked_pair,
+    Action.CONFIRM_LIMIT: a_looser_limit,
+    Action.RESET_DRAWDOWN: a_drawdown,
+    Action.KILL: the_panel,
+    Action.CONFIRM_KILL: a_first_tap(OLGA),
+    Action.REFRESH_PANEL: the_panel,
+    Action.SHOW_STATUS: the_panel,
 }
 """What a button is about, so that a tap by somebody who may does something; else a ticket that waits."""
 ARGUMENTS = {Action.RESIZE: "0.001", Action.PROPOSE: "100", Action.CONFIRM_ABSENT: "0"}
@@ -382,6 +415,7 @@ async def test_button(desk: FrontDesk, action: Action) -> None:
             assert stored(desk) == before, what
         return answer
 
+    await tried("forged by a stranger: not on the list", here, random, NOT_ON_THE_LIST, by=SAM)
     await tried("forged: unknown", here, random, UNKNOWN)
     await tried("forged words: unknown", here, worded, UNKNOWN)
     await tried("token of another chat: unknown", here, foreign, UNKNOWN)

@@ -13,6 +13,7 @@ from bot.telegram import figures, messages
 from bot.telegram.faces import TEXT_LIMIT, Action, Face
 from bot.telegram.messages import Sweep
 from execution.reports import VenueView
+from execution.stopping import STRANGERS
 from execution.trading import Halt, Trading
 from execution.types import Mode, OrderState, Refusal, Side, TicketState, TradingState
 from tests.bot.telegram.views import (
@@ -92,7 +93,7 @@ binance · 996.13 USDT + fee 2.49 · slippage 0.007 % against us""",
         messages.refusal(REFUSED, LOOK),
         """<b>LIVE · Refused: BUY 0.9 BTC/USDT ≈ 54 000 USDT</b>
 binance main · tv breakout-15m, 4 s old at 14:30:10
-<code>MAX_ORDER_NOTIONAL</code>: 54 000 is over 1 000.
+<code>MAX_ORDER_NOTIONAL</code>: 54 000 is over 1 000.
 Nothing was sent.""",
         ["Why | Propose 1 000 USDT"],
     ),
@@ -100,7 +101,7 @@ Nothing was sent.""",
         messages.refusal(TWICE, LOOK),
         """<b>LIVE · Refused: BUY 0.9 BTC/USDT ≈ 54 000 USDT</b>
 binance main · tv breakout-15m, 4 s old at 14:30:10
-<code>MAX_ORDER_NOTIONAL</code>: 54 000 is over 1 000.
+<code>MAX_ORDER_NOTIONAL</code>: 54 000 is over 1 000.
 <code>TRADING_HOURS</code>: closed until Monday 08:00.
 Nothing was sent.""",
         ["Why"],
@@ -132,7 +133,7 @@ binance main
         messages.conflict(FILLED, "77", "0.0415 at 60009.8", "0.0415 at 60010", short=SHORT),
         """<b>LIVE · T-7F3K BUY 0.0415 BTC/USDT: binance changed a trade</b>
 binance main
-Trade 77 is booked as 0.0415 at 60009.8 and shown as 0.0415 at 60010 now. What is booked stays. \
+Trade 77 is booked as 0.0415 at 60 009.8 and shown as 0.0415 at 60 010 now. What is booked stays. \
 Look at the exchange.""",
         [],
     ),
@@ -214,7 +215,9 @@ kraken spot: not answering, tried 3 times
     "a halt over orders the database does not know, done": (
         messages.halted(
             Mode.LIVE,
-            PROVED.evolve(by="desk", name="the desk", reason="main shows orders: buy 1 ETH/USDT"),
+            PROVED.evolve(
+                by=STRANGERS, name="the desk", reason="main shows orders: buy 1 ETH/USDT"
+            ),
             [MAIN.evolve(orders=0, looks=2)],
             LOOK,
         ),

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.telegram import figures, replies
-from bot.telegram.faces import TEXT_LIMIT, Action, ButtonStyle, Face
+from bot.telegram.faces import TEXT_LIMIT, Face
 from execution.approval import Role
 from execution.reports import PositionView, StatusView, VenueView
 from execution.trading import Halt, Trading
@@ -142,20 +142,6 @@ Waiting for you 1 · orders open 2 · unknown 0
 Messages not delivered 0 · as of 14:31:22""",
         ["Refresh"],
     ),
-    "resume, the plan": (
-        replies.resume_plan(STATUS.evolve(trading=HALTED.evolve(halt=PROVED), unknown=1), LOOK),
-        """<b>LIVE · HALTED by Ana at 14:40:03, done at 14:40:41. Resume?</b>
-New signals become tickets again, and approved ones are sent.
-Voided tickets and canceled orders stay as they are.
-1 order in doubt: their symbols stay closed.
-kraken spot is not connected.""",
-        ["Confirm resume"],
-    ),
-    "resumed": (
-        replies.resumed(Mode.LIVE, "Olga", at(900), LOOK),
-        """<b>LIVE · Resumed by Olga at 14:45:10. Trading again.</b>""",
-        [],
-    ),
     "help for an owner": (
         replies.help_text(Mode.PAPER, Role.OWNER),
         """<b>PAPER · What you can type</b>
@@ -166,12 +152,15 @@ kraken spot is not connected.""",
 /history: tickets, newest first
 /pnl [days]: what was realised, as a picture
 /limits: the desk's limits, and how much of them is used
+/limits set &lt;key&gt; &lt;value&gt;: change a limit, or switch it off
+/limits reset &lt;key&gt;: back to the settings; drawdown: count it from now on
 /audit &lt;ticket&gt;: who did what when, from signal to last fill
 /buy &lt;symbol&gt; [amount or $notional] [@ price] [sl x] [tp y]: propose a ticket of your own
 /sell &lt;symbol&gt; [amount or $notional] [@ price] [sl x] [tp y]: propose a ticket of your own
 /cancel &lt;id&gt;: withdraw a ticket, or cancel what is left of its order
 /kill [reason]: halt at once and cancel every open order of ours
-/resume: trade again after a halt
+/pause [reason]: no new orders that add exposure; exits go on
+/resume: trade again after a halt or pause
 /adopt &lt;symbol&gt; &lt;amount&gt; &lt;average&gt;: make what the account holds a position
 /test: post a card that takes the whole path and is never sent
 /whoami: your id and role
@@ -202,7 +191,7 @@ kraken spot is not connected.""",
     ),
     "who an approver is": (
         replies.whoami(Mode.PAPER, 2222, "Ana", Role.APPROVER),
-        """PAPER · Ana, <code>2222</code>: approver, decides and halts.""",
+        """PAPER · Ana, <code>2222</code>: approver, decides, pauses and halts.""",
         [],
     ),
     "who a stranger is": (
@@ -257,7 +246,7 @@ kraken spot is not connected.""",
     ),
     "a command in another chat": (
         replies.elsewhere(Mode.PAPER),
-        """PAPER · That works in the desk's own chat only; /kill works here too.""",
+        """PAPER · That works in the desk's own chat only; /kill and /pause work here too.""",
         [],
     ),
 }
@@ -292,12 +281,6 @@ def test_a_working_ticket_without_an_order_yet_is_told_as_approved() -> None:
     assert "BTC/USDT · approved · binance main" in status(STATUS.evolve(working=[waiting])).text
 
 
-def test_resume_is_one_button() -> None:
-    [[confirm]] = FACES["resume, the plan"][0].buttons
-
-    assert (confirm.action, confirm.style) == (Action.CONFIRM_RESUME, ButtonStyle.PRIMARY)
-
-
 def test_the_menu_grows_with_the_role() -> None:
     names = [
         {command.name for command in replies.commands_for(role)}
@@ -326,22 +309,49 @@ def test_whatever_others_wrote_the_text_is_valid_and_fits(words: str) -> None:
 
     for face in (
         status(shown),
-        replies.resume_plan(shown, LOOK),
         replies.whoami(Mode.LIVE, 1, words, Role.OWNER),
         replies.told(Mode.LIVE, words),
         replies.unknown_command(Mode.LIVE, words, Role.OWNER),
-        replies.resumed(Mode.LIVE, words, at(0), LOOK),
     ):
         text = seen(face.text)
         assert figures.utf16(text) <= TEXT_LIMIT
         assert text.startswith("LIVE")
 
 
-def test_orders_the_database_does_not_know_stand_in_the_status_and_before_resuming() -> None:
+def test_orders_the_database_does_not_know_stand_in_the_status() -> None:
     shown = STATUS.evolve(venues=[VENUE.evolve(strangers=2)], trading=HALTED.evolve(halt=PROVED))
     told = replies.status(shown, LOOK, now=at(72), short=lambda _: SHORT).text
-    plan = replies.resume_plan(shown, LOOK).text
 
     assert "2 orders not known here" in told
-    assert "2 orders at binance main not known to this database: left alone." in plan
-    assert "not known" not in replies.resume_plan(STATUS, LOOK).text
+
+
+def test_halt_of_another_day_says_which() -> None:
+    shown = STATUS.evolve(trading=HALTED.evolve(halt=PROVED))
+    later = at(72) + timedelta(days=3)
+
+    assert "HALTED by Ana at Fri 20 Nov 2026, 14:" in seen(
+        replies.status(shown, LOOK, now=later, short=lambda _: SHORT).text
+    )
+
+
+def test_halt_that_could_not_be_stored_stands_in_the_status() -> None:
+    told = replies.status(STATUS, LOOK, now=at(72), short=lambda _: SHORT, unsaved="Ana")
+
+    assert told.text.startswith("<b>LIVE · HALTED by Ana, NOT STORED · up ")
+
+
+@pytest.mark.parametrize(("kept", "said"), [(True, "keeps it"), (False, "would not know of it")])
+def test_kill_that_cannot_be_stored_says_what_holds_whatever_the_reason(
+    kept: bool, said: str
+) -> None:
+    told = replies.halt_not_stored(Mode.LIVE, "no space left " * 50, kept=kept).text
+
+    assert told.startswith("<b>LIVE · NOT STORED: halted, but nothing is canceled yet.</b>\n")
+    assert f"A restart {said}." in told
+    assert told.endswith("\nCancel at the exchange by hand.")
+
+
+def test_answer_of_two_hundred_characters_is_not_cut() -> None:
+    words = ("MAX_ORDER_NOTIONAL: " + "54 000 is over 1 000, " * 8)[:170] + " Nothing was sent."
+
+    assert words in seen(replies.told(Mode.LIVE, words).text).replace(figures.THIN, " ")

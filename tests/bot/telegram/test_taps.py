@@ -14,6 +14,14 @@ from bot.telegram.taps import HANDLERS
 from execution.approval import Role
 from execution.desk import Person
 from execution.types import OrderState, Side, Target, TicketState, TradingState, VoteKind
+from tests.bot.telegram.subjects import (
+    a_blocked_pair,
+    a_drawdown,
+    a_first_tap,
+    a_looser_limit,
+    a_resting_entry,
+    the_panel,
+)
 from tests.desk import ANA, OLGA, SAM, TOML, VIC, FrontDesk, front_desk
 from tests.waiting import until
 
@@ -299,6 +307,17 @@ SUBJECT = {
     Action.CONFIRM_RESUME: "resume:1",
     Action.PAGE: "pending:",
 }
+DESK_WIDE = {
+    Action.CANCEL_ENTRIES: a_resting_entry,
+    Action.RELEASE_PAIR: a_blocked_pair,
+    Action.CONFIRM_RELEASE: a_blocked_pair,
+    Action.CONFIRM_LIMIT: a_looser_limit,
+    Action.RESET_DRAWDOWN: a_drawdown,
+    Action.KILL: the_panel,
+    Action.CONFIRM_KILL: a_first_tap(ANA),
+    Action.REFRESH_PANEL: the_panel,
+    Action.SHOW_STATUS: the_panel,
+}
 """What a button is about; all others are about a ticket."""
 UNPROVED = {Action.LOOK_AGAIN, Action.MARK_ABSENT, Action.CONFIRM_ABSENT, Action.NAME_ID}
 """Buttons about an order that nobody could prove."""
@@ -310,6 +329,8 @@ async def a_ticket_for(action: Action, desk: FrontDesk) -> str:
     """The subject of a button that would change something, so that a forbidden tap could."""
     if action in SUBJECT:
         return SUBJECT[action]
+    if action in DESK_WIDE:
+        return await DESK_WIDE[action](desk)
     if action is Action.CANCEL_REST:
         return f"ticket:{(await desk.resting_order()).ticket}"
     if action in UNPROVED:
@@ -331,7 +352,7 @@ async def test_button_works_for_the_least_role_that_may(desk: FrontDesk, action:
         await desk.start("notifier")
         await desk.card(desk.ticket(subject.partition(":")[2]))
         await desk.stop("notifier")
-    if action in {Action.REFRESH_STATUS, Action.MARK_ABSENT, Action.PAGE}:
+    if action in {Action.REFRESH_STATUS, Action.MARK_ABSENT, Action.RELEASE_PAIR, Action.PAGE}:
         # What these answer is an edit of the bot's own message.
         desk.playground.say("/status", by=VIC)
         message = await desk.playground.wait_for_text("up ")
@@ -342,8 +363,9 @@ async def test_button_works_for_the_least_role_that_may(desk: FrontDesk, action:
     head = desk.head()
     answer = await desk.tap(message, button, by=least)
     assert not answer.alert or action is Action.WHY, answer
-    asks = {Action.EDIT, Action.MARK_ABSENT, Action.NAME_ID}
+    asks = {Action.EDIT, Action.MARK_ABSENT, Action.NAME_ID, Action.KILL, Action.RELEASE_PAIR}
     looks = {Action.WHY, Action.REFRESH_STATUS, Action.PAGE, Action.SHOW_CARD}
+    looks |= {Action.REFRESH_PANEL, Action.SHOW_STATUS}
     assert (desk.head() == head) == (action in looks | asks)
     await desk.heard()
 

@@ -214,3 +214,23 @@ async def test_people_are_named_and_the_desk_speaks_for_itself(desk: FrontDesk) 
     asked = desk.playground.say(f"/audit {again.id}", by=VIC)
     told = await desk.playground.wait_for(lambda m: m.reply_to == asked.id)
     assert f"Olga proposed T-{order.ticket[-4:]} again" in told.text
+
+
+def test_figures_of_a_change_are_written_as_people_read_them() -> None:
+    changed = event(
+        EventKind.TICKET_REVISED,
+        actor="tg:Ana",
+        data={
+            "revision": "2",
+            "size": "0.0415 to 1200.5",
+            "limit": "none to 60012.4",
+            "stop": "58900 to none",
+            "target": "61500 (0.5), 63000 (0.25) to 61500",
+        },
+    )
+
+    said = trail.sentence(trail_of(), changed).replace(figures.THIN, " ")
+    assert said == (
+        "Ana changed size 0.0415 to 1 200.5, limit none to 60 012.40, stop 58 900 to none, "
+        "target 61 500 (half), 63 000 (25 %) to 61 500: revision 2"
+    )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from execution.errors import Corrupt
 from execution.events import EventKind
 from execution.store import Store, Transaction
 from execution.store.journal import GENESIS
@@ -265,3 +266,45 @@ class TestReadingBack:
 
         assert store.read_now(lambda tx: tx.journal.after(0)[0].at == tx.now)
         assert broken(store) == []
+
+
+class TestCheckingInParts:
+    """A long journal is checked a few entries at a time, on from where the last check ended."""
+
+    def check(self, store: Store, limit: int) -> int:
+        seq, mac, before = 0, GENESIS, -1
+        while seq != before:
+            before = seq
+            seq, mac = store.read_now(lambda tx: tx.journal.check(seq, mac, limit))  # noqa: B023  # read at once
+        return seq
+
+    @pytest.mark.parametrize("limit", [1, 2, 5, 500])
+    def test_an_untouched_one_holds_to_its_end(self, five: Store, limit: int) -> None:
+        assert self.check(five, limit) == 5
+
+    def test_an_empty_one_holds(self, store: Store) -> None:
+        assert self.check(store, 10) == 0
+
+    @pytest.mark.parametrize("limit", [1, 2, 5, 500])
+    @pytest.mark.parametrize("seq", [1, 3, 5])
+    def test_an_edited_entry_is_named(
+        self, five: Store, tamper: Tamper, seq: int, limit: int
+    ) -> None:
+        tamper(f"UPDATE events SET actor = 'tg:3' WHERE seq = {seq}")
+
+        with pytest.raises(Corrupt, match=f"entry {seq} of the journal"):
+            self.check(five, limit)
+
+    @pytest.mark.parametrize("limit", [1, 2, 500])
+    def test_a_cut_tail_is_named(self, five: Store, tamper: Tamper, limit: int) -> None:
+        tamper("DELETE FROM events WHERE seq = 5", "DELETE FROM events WHERE seq = 4")
+
+        with pytest.raises(Corrupt, match="ends at entry 3, which is not its head"):
+            self.check(five, limit)
+
+    def test_a_check_of_the_head_changes_nothing(self, five: Store) -> None:
+        before = five.read_now(lambda tx: tx.journal.head())
+        five.write_now(lambda tx: tx.journal.touch())
+
+        assert five.read_now(lambda tx: tx.journal.head()) == before
+        assert broken(five) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from datetime import timedelta
 from decimal import Decimal
@@ -49,6 +50,20 @@ class TestReading:
     ) -> None:
         await venue.quote(BTC)
         assert exchange.requests[-1].params == {"symbols": '["BTCUSDT"]'}
+
+    async def test_trades_of_another_order_are_no_answer(
+        self, venue: ExchangeVenue, exchange: BinanceServer
+    ) -> None:
+        ours, another = an_order(venue, 1), an_order(venue, 2)
+        sent = await venue.send(ours)
+        await venue.send(another)
+        exchange.account.fill(another.client_order_id, "0.001")
+        body = json.dumps(exchange.account.trades)
+        exchange.fail("GET myTrades", Fault(kind="answer", body=body))
+        key = key_of(ours, venue_order_id=sent.venue_order_id)
+        with pytest.raises(VenueUnavailable):
+            await venue.trades(key)
+        assert await venue.trades(key) == []
 
     async def test_trades_beyond_a_page_are_all_read(
         self, venue: ExchangeVenue, exchange: BinanceServer

@@ -1,0 +1,65 @@
+"""What the buttons of the whole desk are about, so that a tap on one does something."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+
+from bot.telegram.limiting import DRAWDOWN
+from bot.telegram.panel import PANEL
+from bot.telegram.pausing import ENTRIES
+from execution import pairs
+from execution.desk import Person
+from execution.equity import Standing
+from execution.limits import SetLimit
+from execution.store import Transaction
+from tests.desk import OLGA, FrontDesk
+
+OLGA_HERSELF = Person(id=f"tg:{OLGA}", name="Olga")
+
+
+async def a_resting_entry(desk: FrontDesk) -> str:
+    """An order of ours rests that may still add exposure."""
+    await desk.resting_order()
+    return ENTRIES
+
+
+async def a_blocked_pair(desk: FrontDesk) -> str:
+    """Entries in the pair of a resting order wait for an owner."""
+    order = await desk.resting_order()
+    await desk.side.store.write(lambda tx: pairs.block(tx, order, "it does not add up."))
+    (block,) = desk.read(lambda tx: tx.pairs.all())
+    return f"pair:{block.entry}"
+
+
+async def a_looser_limit(desk: FrontDesk) -> str:
+    """An owner wants larger orders allowed."""
+    wanted = SetLimit(key="max_order_notional", value=Decimal(2000))
+    asked = await desk.side.desk.change_limit(wanted, person=OLGA_HERSELF)
+    return f"limit:{asked.question}"
+
+
+async def the_panel(desk: FrontDesk) -> str:
+    """The pinned message with the button that halts."""
+    return PANEL
+
+
+def a_first_tap(by: int) -> Callable[[FrontDesk], Awaitable[str]]:
+    """Somebody has just tapped Kill."""
+
+    async def tapped(desk: FrontDesk) -> str:
+        desk.front.panel.kill(Person(id=f"tg:{by}", name="somebody"), desk.clock())
+        return PANEL
+
+    return tapped
+
+
+async def a_drawdown(desk: FrontDesk) -> str:
+    """The accounts were read, and hold less than they did."""
+
+    def work(tx: Transaction) -> None:
+        lower = Standing(at=tx.now, equity=Decimal(900), mark=Decimal(1000))
+        tx.accounts.stand(lower)
+
+    await desk.side.store.write(work)
+    return DRAWDOWN
