@@ -11,7 +11,7 @@ import pytest
 
 from tests.simulation.scenarios import KILLED, SCENARIOS, Scenario, halted_during, places
 
-EVERY = 6
+EVERY = 10
 """Of that many places in a row one has its own run."""
 
 
