@@ -1,7 +1,7 @@
 """Keeps one pinned message that says how the desk stands, and carries the button that halts it.
 
 A task of its own: nothing waits for it. A change of the trading state and a tap on Kill are shown at
-once, all else at most every ten seconds and only where Telegram's limits leave plenty of room.
+once, all else at most every five seconds and only where Telegram's limits leave plenty of room.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from execution.store.chat import Post
 
 log = logging.getLogger(__name__)
 
-PAUSE = 10.0
+PAUSE = 5.0
 """Seconds between two edits that nothing urgent asks for."""
 FIGURES_PAUSE = 60.0
 """The same where only figures moved with the price."""

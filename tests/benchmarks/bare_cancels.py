@@ -10,27 +10,13 @@ import asyncio
 import sys
 import time
 
-import ccxt.async_support
-
+from tests.benchmarks.bare import bare_binance
 from tests.benchmarks.children import answer
 
 
 async def _serve(url: str, api_key: str, secret: str) -> None:
-    bare = ccxt.async_support.binance(
-        {
-            "apiKey": api_key,
-            "secret": secret,
-            "enableRateLimit": True,
-            "rateLimiterAlgorithm": "rollingWindow",
-            "has": {"fetchCurrencies": False},
-            "options": {
-                "defaultType": "spot",
-                "fetchMarkets": {"types": ["spot"]},
-                "fetchMargins": False,
-                "fetchCurrencies": False,
-            },
-            "urls": {"api": {"public": f"{url}/api/v3", "private": f"{url}/api/v3"}},
-        }
+    bare = bare_binance(
+        url, api_key, secret, enableRateLimit=True, rateLimiterAlgorithm="rollingWindow"
     )
     try:
         await bare.load_markets()

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from PIL import Image, ImageDraw
 from playwright.async_api import Browser, expect
 
-from tests.browser.chromium import NONE_FOUND, chromium, opened
+from tests.browser.chromium import NONE_FOUND, Phone, chromium, opened
 from tests.browser.demo import demo
 from tests.flows.setup import ROOT
 
@@ -22,6 +22,8 @@ SHARPNESS = 2
 GAP, CORNER, EDGE = 24 * SHARPNESS, 22 * SHARPNESS, SHARPNESS
 EDGE_COLOUR = (128, 140, 152, 255)
 NOTHING = "magenta"
+PANEL_PAUSE = 15_000
+"""Milliseconds."""
 
 
 async def main() -> None:
@@ -42,13 +44,20 @@ async def photographed(browser: Browser, address: str) -> list[bytes]:
     await ana.page.get_by_role("heading", level=1).click()
     card = ana.message("One approval needed")
     await expect(card.get_by_role("img")).to_have_js_property("complete", True)
+    await stands(ana, "waiting 1")
     await ana.settles_at_the_end()
     waiting = await ana.page.screenshot()
     await ana.key("Approve").click()
     await expect(ana.message("Filled: bought")).to_be_in_viewport(ratio=1)
     await expect(ana.page.get_by_role("status").filter(has_text="Approved.")).to_be_hidden()
+    await stands(ana, "waiting 0")
     await ana.settles_at_the_end()
     return [waiting, await ana.page.screenshot()]
+
+
+async def stands(phone: Phone, part: str) -> None:
+    """Wait until the pinned panel says this: it is edited every five seconds at most."""
+    await expect(phone.page.get_by_text(part).first).to_be_visible(timeout=PANEL_PAUSE)
 
 
 def framed(screen: Image.Image) -> Image.Image:
