@@ -80,6 +80,7 @@ class Prover:
             return
         if progress.of != halt.at or progress.told_at is None:
             progress.of, progress.clean_at, progress.told_at = halt.at, None, halt.at
+            self._market.compare_soon()  # a resume wants every venue looked at, ours or not
             await self._store.write(_taken)
         await self._store.write(lambda tx: stopping.sweep(tx, actor="desk"))
         left = await self.left()

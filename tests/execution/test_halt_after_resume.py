@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from execution import stopping
 from execution.desk import Person
 from execution.errors import NotPossible
 from execution.events import EventKind
@@ -76,6 +77,22 @@ async def test_a_kill_after_a_resume_wins_though_it_is_stored_before_it(tmp_path
         assert halted.state is TradingState.HALTED
         assert halted.halt is not None
         assert halted.halt.reason == "too wild"
+
+
+async def test_a_halt_of_another_process_can_be_resumed_as_soon_as_it_is_proved(
+    tmp_path: Path,
+) -> None:
+    """Nothing was ever sent: no look proves it, and yet an owner needs one since the halt."""
+    async with front_desk(tmp_path) as desk:
+        await desk.start("trading")
+        await until(lambda: desk.side.market.feed("main").compared)
+        desk.clock.advance(1)
+        desk.side.store.write_now(
+            lambda tx: stopping.halt(tx, by="cli:olga", name="cli:olga", reason="")
+        )
+        await proved(desk)
+
+        assert (await desk.side.desk.resume(person=OLGA)).state is TradingState.ACTIVE
 
 
 async def test_hammering_kill_does_not_put_off_its_proof(tmp_path: Path) -> None:
