@@ -272,11 +272,15 @@ class House:
 
     async def hears(self, part: str) -> Message:
         """The bot's newest message that says this, now or soon."""
-        return await self.chat.wait_for_text(part, timeout_s=SOON)
+        return await self.sees(lambda message: message.sender.is_bot and part in message.text)
 
     async def sees(self, is_it: Callable[[Message], bool]) -> Message:
-        """The newest message of this kind, now or soon."""
-        return await self.chat.wait_for(is_it, timeout_s=SOON)
+        """The newest message of this kind, now or soon; the pinned panel, which says it too, is none."""
+
+        def is_news(message: Message) -> bool:
+            return not message.pinned and is_it(message)
+
+        return await self.chat.wait_for(is_news, timeout_s=SOON)
 
     async def card(self, ticket: Json, part: str = "") -> Message:
         """The card of a ticket as soon as it says this."""
