@@ -156,7 +156,8 @@ class App:
         side.market.on_change(gc.freeze)
         hour, zone = self._settings.telegram.daily_at, self._settings.general.timezone
         ticks = jobs.scheduler(
-            desk=side.desk,
+            deadlines=side.deadlines,
+            halting=side.halting,
             daily=Daily(store=side.store, at=hour, zone=zone),
             vetoes=chat.vetoes,
         )
@@ -184,7 +185,7 @@ class App:
     async def _recover(self, side: Trading) -> None:
         """Halt if that was asked for meanwhile, then make safe what a dead process left behind."""
         await self._halt_if_signaled(side)
-        await side.desk.take_halt_file()
+        await side.halting.take_file()
         await side.executor.recover()
         await side.store.write(
             lambda tx: tx.journal.add(EventKind.STARTED, tx.now, version=VERSION)

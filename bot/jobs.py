@@ -8,19 +8,22 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from bot.daily import Daily
 from bot.vetoes import Vetoes
-from execution.desk import Desk
+from execution.deadlines import Deadlines
+from execution.halting import Halting
 
 
-def scheduler(*, desk: Desk, daily: Daily, vetoes: Vetoes) -> AsyncIOScheduler:
+def scheduler(
+    *, deadlines: Deadlines, halting: Halting, daily: Daily, vetoes: Vetoes
+) -> AsyncIOScheduler:
     """All ticks of the worker, not started yet."""
     made = AsyncIOScheduler(
         timezone="UTC",
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
     )
-    made.add_job(desk.expire, "interval", seconds=1, id="expire tickets")
-    made.add_job(desk.remind, "interval", seconds=1, id="remind at half time")
-    made.add_job(desk.take_halt_file, "interval", seconds=1, id="take the HALT file")
+    made.add_job(deadlines.expire, "interval", seconds=1, id="expire tickets")
+    made.add_job(deadlines.remind, "interval", seconds=1, id="remind at half time")
+    made.add_job(halting.take_file, "interval", seconds=1, id="take the HALT file")
     made.add_job(vetoes.watch, "interval", seconds=1, id="watch veto windows")
-    made.add_job(desk.forget, "interval", hours=1, id="forget old signal keys")
+    made.add_job(deadlines.forget, "interval", hours=1, id="forget old signal keys")
     made.add_job(daily.write, "interval", seconds=10, id="write the day's entry")
     return made

@@ -40,9 +40,11 @@ from execution import orders
 from execution.accounts import Accounts
 from execution.alarms import Alarms
 from execution.config import Config
+from execution.deadlines import Deadlines
 from execution.desk import Desk
 from execution.executor import Executor
 from execution.halt_file import HaltFile
+from execution.halting import Halting
 from execution.market import Market
 from execution.migrations import upgrade
 from execution.proving import Prover
@@ -116,6 +118,8 @@ class Trading:
     accounts: Accounts
     brake: Brake
     alarms: Alarms
+    halting: Halting
+    deadlines: Deadlines
 
     async def close(self) -> None:
         """Let go of venues and the database."""
@@ -197,8 +201,7 @@ def assemble(
     """The trading side of these; it takes over whether the desk is halted, and starts nothing."""
     brake = Brake()
     brake.follow(store.read_now(lambda tx: tx.trading()))
-    if halt_file.is_there():
-        brake.pull()
+    halting = Halting(store=store, market=market, brake=brake, halt_file=halt_file)
     executor = Executor(
         store=store,
         market=market,
@@ -213,8 +216,7 @@ def assemble(
         store=store,
         market=market,
         config=config,
-        brake=brake,
-        halt_file=halt_file,
+        halting=halting,
         decide=executor.decide,
     )
     reconciler = Reconciler(store=store, market=market, venues=venues, config=config)
@@ -228,7 +230,9 @@ def assemble(
         prover=Prover(store=store, market=market, venues=venues, look=reconciler.look),
         accounts=Accounts(store=store, market=market, config=config),
         brake=brake,
-        alarms=Alarms(store=store, halt=desk.alarm),
+        alarms=Alarms(store=store, halt=halting.alarm),
+        halting=halting,
+        deadlines=Deadlines(store=store, market=market, config=config),
     )
 
 
@@ -335,7 +339,7 @@ def chat(settings: Settings, side: Trading, desk_front: Front) -> Chat:
         ),
         panel=PinnedPanel(front=desk_front, chat=room),
         charts=charts,
-        vetoes=Vetoes(store=side.store, desk=side.desk, hearing=hearing),
+        vetoes=Vetoes(store=side.store, deadlines=side.deadlines, hearing=hearing),
         hearing=hearing,
     )
 

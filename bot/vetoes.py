@@ -12,7 +12,7 @@ from datetime import datetime
 
 from bot.news import AUDIENCE
 from bot.telegram.hearing import Hearing
-from execution.desk import Desk
+from execution.deadlines import Deadlines
 from execution.store import Store, Transaction
 from execution.types import Ticket, TicketState, TradingState
 
@@ -20,9 +20,9 @@ from execution.types import Ticket, TicketState, TradingState
 class Vetoes:
     """What waits for a veto, and how long it has."""
 
-    def __init__(self, *, store: Store, desk: Desk, hearing: Hearing) -> None:
+    def __init__(self, *, store: Store, deadlines: Deadlines, hearing: Hearing) -> None:
         self._store = store
-        self._desk = desk
+        self._deadlines = deadlines
         self._hearing = hearing
         self._trading_since: datetime | None = None
         """Since when the desk trades, as far as this process has seen it; None while it does not."""
@@ -42,7 +42,7 @@ class Vetoes:
             due = due or end != ticket.goes_ahead_at
         self._hearing.wanted = min(ends, default=None)
         if due:
-            await self._desk.watch_vetoes(begins, heard=heard)
+            await self._deadlines.watch_vetoes(begins, heard=heard)
 
     def _waiting(self, tx: Transaction) -> Sequence[tuple[Ticket, datetime | None]]:
         """Every ticket that waits for a veto, and when Telegram confirmed its card."""

@@ -6,15 +6,12 @@ venue. The executor finds what was committed and carries it out.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from functools import partial
 
 from execution import (
-    booking,
     deciding,
     editing,
     holdings,
@@ -29,8 +26,9 @@ from execution import (
 from execution.approval import Role
 from execution.config import Config
 from execution.editing import Change
-from execution.errors import NotAllowed, NotPossible, StoreUnavailable
-from execution.halt_file import AskedHalt, HaltFile
+from execution.errors import NotAllowed
+from execution.halt_file import AskedHalt
+from execution.halting import Halting
 from execution.limits import LimitChange, Wanted
 from execution.market import Market
 from execution.outcome import Answer, Outcome
@@ -39,12 +37,11 @@ from execution.receiving import Accepted, SignalKey, receive, receive_once
 from execution.record import Record
 from execution.snapshots import Moment
 from execution.store import Store, Transaction
-from execution.trading import Brake, Trading
+from execution.trading import Trading
 from execution.types import (
     OrderState,
     Signal,
     TicketState,
-    TradingState,
     VoteKind,
 )
 
@@ -60,10 +57,6 @@ class Person(Record):
     name: str
 
 
-THE_DESK = Person(id="desk", name="the desk")
-"""Who halts when nobody asked for it."""
-
-
 class Desk:
     """Everything the system can be asked."""
 
@@ -73,8 +66,7 @@ class Desk:
         store: Store,
         market: Market,
         config: Config,
-        brake: Brake,
-        halt_file: HaltFile,
+        halting: Halting,
         decide: Decide,
     ) -> None:
         """`decide` is the executor's, which sends at once what a vote approves."""
@@ -83,8 +75,7 @@ class Desk:
         self._market = market
         self._config = config
         self._policy = config.policy
-        self._brake = brake
-        self._halt_file = halt_file
+        self._halting = halting
 
     async def accept(
         self,
@@ -249,7 +240,7 @@ class Desk:
         )
 
     async def halt(self, *, person: Person, reason: str) -> Trading:
-        """Stop everything: committed first, then tickets voided and cancels asked for. Idempotent.
+        """Stop everything, at once; who did first, and why, stays.
 
         Raises:
             NotAllowed: this person may not.
@@ -257,74 +248,36 @@ class Desk:
         """
         self._demand(person, Role.APPROVER)
         asked = AskedHalt(by=person.id, name=person.name, reason=reason)
-        self._brake.pull()
-        halted: Trading | None = None
-        try:
-            halted = await self._halt(asked)
-        finally:  # whatever kept it from being stored: a full disk, a damaged row, our own end
-            if halted is None:
-                self._halt_file.write(asked)
-        return halted
-
-    async def alarm(self, reason: str) -> None:
-        """Halt because of what the desk has seen itself.
-
-        Raises:
-            StoreUnavailable: as `halt`.
-        """
-        await self.halt(person=THE_DESK, reason=reason)
-
-    async def take_halt_file(self) -> None:
-        """Halt if the file `HALT` asks for it, or a commit that failed; stored once the database takes it."""
-        asked = self._halt_file.read()
-        if asked is None:
-            return
-        self._brake.pull()
-        with suppress(StoreUnavailable):
-            await self._halt(asked)
+        return await self._halting.halt(asked)
 
     @property
     def unsaved_halt(self) -> AskedHalt | None:
-        """A halt that is not stored yet: it holds in this process, and in the file `HALT`."""
-        return self._halt_file.read()
-
-    async def _halt(self, asked: AskedHalt) -> Trading:
-        def commit(tx: Transaction) -> Trading:
-            stopping.halt(tx, by=asked.by, name=asked.name, reason=asked.reason)
-            return tx.trading()
-
-        def sweep(tx: Transaction) -> Trading:
-            stopping.sweep(tx, actor=asked.by)
-            return tx.trading()
-
-        halted = await self._store.write(commit, first=True)
-        self._brake.committed(halted)
-        self._market.compare_soon()
-        self._halt_file.take_away()
-        # Apart from the halt itself, so that nothing that is stored can stand in its way; what fails
-        # here is made good by whoever proves the halt.
-        with suppress(StoreUnavailable):
-            halted = await self._store.write(sweep, first=True)
-        return halted
+        """A halt that is not stored yet."""
+        return self._halting.unsaved
 
     async def pause(self, *, person: Person, reason: str) -> Trading:
-        """Let nothing more add exposure, what was approved and has not left included. Idempotent.
+        """Let nothing more add exposure.
 
         Raises:
             NotAllowed: this person may not.
             StoreUnavailable: the commit failed; the pause holds in memory until one is stored.
         """
         self._demand(person, Role.APPROVER)
-        self._brake.pull(TradingState.PAUSED)
+        return await self._halting.pause(by=person.id, name=person.name, reason=reason)
 
-        def work(tx: Transaction) -> Trading:
-            stopping.pause(tx, by=person.id, name=person.name, reason=reason)
-            return tx.trading()
+    async def resume(self, *, person: Person, generation: int | None = None) -> Trading:
+        """Trade again; pending tickets were voided and stay so, canceled orders stay canceled.
 
-        after = await self._store.write(work, first=True)
-        self._brake.committed(after)
-        self._market.compare_soon()
-        return after
+        `generation` is of the state the person saw, else of the one there is when they ask; another
+        halt since then is not lifted.
+
+        Raises:
+            NotAllowed: this person is no owner.
+            NotPossible: it is not the time for it, and why.
+        """
+        self._demand(person, Role.OWNER)
+        who = {"by": person.id, "name": person.name}
+        return await self._halting.resume(**who, generation=generation)
 
     async def cancel_entries(self, *, person: Person) -> int:
         """Have every order canceled that may still add exposure; how many that are.
@@ -358,38 +311,6 @@ class Desk:
         release = partial(pairs.release, entry=entry, by=person.id, name=person.name)
         await self._store.write(release)
 
-    async def resume(self, *, person: Person, generation: int | None = None) -> Trading:
-        """Trade again; pending tickets were voided and stay so, canceled orders stay canceled.
-
-        `generation` is of the state the person saw, else of the one there is when they ask; another
-        halt since then is not lifted.
-
-        Raises:
-            NotAllowed: this person is no owner.
-            NotPossible: trading is active, halted anew, the halt is not verified yet, a venue was
-                not compared since or shows what we do not know, or the file `HALT` is there.
-        """
-        self._demand(person, Role.OWNER)
-        if self._halt_file.is_there():
-            name = self._halt_file.path.name
-            raise NotPossible(f"The file {name} beside the database asks for a halt: remove it.")
-        if generation is None:
-            generation = (await self._store.read(lambda tx: tx.trading())).generation
-        resume = partial(
-            stopping.resume,
-            by=person.id,
-            name=person.name,
-            generation=generation,
-            venues=self._market.feeds(),
-        )
-        try:
-            after = await self._store.write(resume)
-        except NotPossible:
-            self._market.compare_soon()  # so that it is possible a moment later
-            raise
-        self._brake.follow(after)
-        return after
-
     async def change_limit(self, wanted: Wanted, *, person: Person) -> LimitChange:
         """Change a limit; where that allows more, only ask for it, unless it confirms what was asked.
 
@@ -402,36 +323,6 @@ class Desk:
         return await self._store.write(
             lambda tx: limits.change(tx, self._config.limits, wanted, **who)
         )
-
-    async def watch_vetoes(
-        self, begins: Mapping[str, datetime | None], *, heard: datetime | None
-    ) -> None:
-        """Let the veto windows of these tickets run; what ran out with nobody objecting goes ahead.
-
-        Each begins when its card was delivered and people could be heard, None while they cannot;
-        everything they said until `heard` is known.
-        """
-
-        await self._store.write(lambda tx: deciding.watch(self._moment(tx), begins, heard=heard))
-
-    async def expire(self) -> None:
-        """End every pending ticket whose deadline has passed."""
-
-        def work(tx: Transaction) -> None:
-            for ticket in tx.tickets.overdue(tx.now):
-                booking.move_ticket(tx, ticket, TicketState.EXPIRED, reason=None)
-
-        if await self._store.read(lambda tx: bool(tx.tickets.overdue(tx.now))):
-            await self._store.write(work)
-
-    async def remind(self) -> None:
-        """Note, once at half time, that votes are missing on a pending ticket."""
-        if await self._store.read(lambda tx: bool(tx.tickets.unreminded(tx.now))):
-            await self._store.write(deciding.remind)
-
-    async def forget(self) -> None:
-        """Drop signal keys that no longer count as a repeat."""
-        await self._store.write(lambda tx: tx.signals.forget(tx.now))
 
     def may(self, person: Person, role: Role) -> bool:
         """Whether this person may do what this role may."""
@@ -446,5 +337,5 @@ class Desk:
 
     @staticmethod
     def _is_owner_door(person: Person) -> bool:
-        """The control token, whoever is on the host, and the desk itself count as an owner."""
-        return person.id in {"api", THE_DESK.id} or person.id.startswith(("cli:", "host:"))
+        """The control token and whoever is on the host count as an owner."""
+        return person.id == "api" or person.id.startswith(("cli:", "host:"))

@@ -38,6 +38,8 @@ from execution.types import (
 
 _RESTING = frozenset({OrderState.WORKING, OrderState.CANCELING})
 _OURS = (*orders.LIVE, OrderState.PLANNED, OrderState.STUCK)
+_READING_HOLDS = timedelta(minutes=1)
+"""A reading of the accounts is taken every ten seconds; by one older than this nothing is let through."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -274,19 +276,23 @@ class Moment:
 
     @cached_property
     def _standing(self) -> Standing | None:
-        """The last reading of the accounts; read only where a limit asks for it."""
-        if self.limits.max_daily_loss is None and self.limits.max_drawdown is None:
+        """The last reading of the accounts, while it is young; read only where a limit asks for it."""
+        standing = self.tx.accounts.standing() if self._reads_accounts else None
+        if standing is None or self.tx.now - standing.at > _READING_HOLDS:
             return None
-        standing = self.tx.accounts.standing()
-        return None if standing is None else standing.on(self._today)
+        return standing.on(self._today)
 
     @cached_property
     def _stops(self) -> Sequence[Stop]:
         """What stopped entries; a day's loss no longer than its day."""
-        if self._standing is None:
+        if not self._reads_accounts:
             return ()
         stops = self.tx.accounts.stops()
         return [one for one in stops if one.kind is StopKind.DRAWDOWN or one.day == self._today]
+
+    @property
+    def _reads_accounts(self) -> bool:
+        return self.limits.max_daily_loss is not None or self.limits.max_drawdown is not None
 
     @property
     def _today(self) -> date:

@@ -210,10 +210,8 @@ def account_found(view: VenueView, holdings: Mapping[str, Decimal], orders: int)
 def clock_off(view: VenueView, seconds_ahead: Decimal) -> Face:
     """This machine's clock and a venue's differ: orders go on, what is told in times may mislead."""
     place = figures.quoted(f"{view.exchange} {view.name}", 2 * lines.NAME)
-    way = "ahead of" if seconds_ahead > 0 else "behind"
-    by = figures.figure(abs(seconds_ahead))
     return Face(
-        text=f"<b>{lines.badge(view.mode)} · This machine's clock is {by} s {way} {place}</b>\n"
+        text=f"<b>{lines.badge(view.mode)} · This machine's clock is {_gap(seconds_ahead)} {place}</b>\n"
         "Orders go on, it is corrected for. Set the clock right (NTP): what has a deadline here "
         "goes by it."
     )
@@ -222,13 +220,17 @@ def clock_off(view: VenueView, seconds_ahead: Decimal) -> Face:
 def clock_refused(view: VenueView, seconds_ahead: Decimal) -> Face:
     """A venue takes nothing of ours for its time: no order goes there, and why."""
     place = figures.quoted(f"{view.exchange} {view.name}", 2 * lines.NAME)
-    way = "ahead of" if seconds_ahead > 0 else "behind"
-    by = figures.figure(abs(seconds_ahead))
     return Face(
         text=f"<b>{lines.badge(view.mode)} · {place} refuses our clock. No order goes there</b>\n"
-        f"This machine's clock is {by} s {way} its own, and to correct for that did not help. Cancels "
+        f"This machine's clock is {_gap(seconds_ahead)} its own, and to correct for that did not help. Cancels "
         "and look-ups go on. Set the clock right (NTP); orders go again once a request is taken."
     )
+
+
+def _gap(seconds_ahead: Decimal) -> str:
+    """`1.2 s ahead of`."""
+    way = "ahead of" if seconds_ahead > 0 else "behind"
+    return f"{figures.figure(abs(seconds_ahead))} s {way}"
 
 
 def clock_taken(view: VenueView) -> Face:

@@ -19,7 +19,7 @@ from execution.events import EventKind
 from execution.store import Transaction
 from tests.bot.disks import full_disk
 from tests.desk import FrontDesk, front_desk
-from tests.virtual_time import SkippingLoop
+from tests.virtual_time import SkippingLoop, passes
 
 SECRET = "5f1c7a40-not-for-the-log"
 
@@ -87,7 +87,7 @@ class Watch:
         await asyncio.sleep(0)
         loop().leap(EVERY - 1)
         assert len(self.dog.calls) == before, "not at once"
-        await asyncio.sleep(1 + 2 * PATIENCE)
+        await passes(1 + 2 * PATIENCE)
         assert not running.done()
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

@@ -22,13 +22,18 @@ async def test_ticks_expire_tickets(desk: FrontDesk) -> None:
     await desk.start("trading")
     ticket = await desk.new_ticket()
     daily = Daily(store=desk.side.store, at=time(8), zone=UTC)
-    ticks = scheduler(desk=desk.side.desk, daily=daily, vetoes=desk.chat.vetoes)
+    ticks = scheduler(
+        deadlines=desk.side.deadlines,
+        halting=desk.side.halting,
+        daily=daily,
+        vetoes=desk.chat.vetoes,
+    )
     assert {job.id for job in ticks.get_jobs()} == {
         "expire tickets", "forget old signal keys", "write the day's entry",
         "watch veto windows", "take the HALT file", "remind at half time",
     }  # fmt: skip
     desk.clock.advance(299)
-    await desk.side.desk.expire()
+    await desk.side.deadlines.expire()
     assert desk.ticket(ticket.id).state is TicketState.PENDING
     ticks.start()
     desk.clock.advance(1)
@@ -42,7 +47,7 @@ async def test_late_or_doubled_tick_does_no_harm(desk: FrontDesk) -> None:
     await desk.new_ticket()
     desk.clock.advance(3000)
     for _ in range(3):
-        await desk.side.desk.expire()
+        await desk.side.deadlines.expire()
     assert desk.read(lambda tx: tx.journal.count(EventKind.TICKET_EXPIRED)) == 1
 
 
@@ -50,7 +55,7 @@ async def test_old_signal_keys_are_forgotten(desk: FrontDesk) -> None:
     signal = await desk.accept()
     assert desk.read(lambda tx: tx.signals.known("tv", signal.id, tx.now))
     desk.clock.advance(86_400)
-    await desk.side.desk.forget()
+    await desk.side.deadlines.forget()
     desk.clock.advance(-86_400)
     assert desk.read(lambda tx: tx.signals.known("tv", signal.id, tx.now)) is None
 
@@ -61,12 +66,12 @@ async def test_halt_that_could_not_be_stored_is_stored_when_it_can(desk: FrontDe
     with desk.broken_database():
         with pytest.raises(StoreUnavailable):
             await desk.side.desk.halt(person=ana, reason="too wild")
-        await desk.side.desk.take_halt_file()
-    await desk.side.desk.take_halt_file()
+        await desk.side.halting.take_file()
+    await desk.side.halting.take_file()
     halted = desk.read(lambda tx: tx.trading())
     assert halted.halt is not None
     assert (halted.state, halted.halt.name, halted.halt.reason) == ("halted", "Ana", "too wild")
 
     head = desk.head()
-    await desk.side.desk.take_halt_file()
+    await desk.side.halting.take_file()
     assert desk.head() == head, "and once"

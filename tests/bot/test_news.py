@@ -122,7 +122,7 @@ async def test_card_nobody_answers_just_says_so_itself(desk: FrontDesk) -> None:
     ticket = await desk.new_ticket()
     await posted(desk, ticket)
     desk.clock.advance(300)
-    await desk.side.desk.expire()
+    await desk.side.deadlines.expire()
     assert desk.ticket(ticket.id).state is TicketState.EXPIRED
     assert news_of(desk) == {}
 

@@ -33,7 +33,7 @@ def noted(desk: FrontDesk) -> int:
 async def half_time(desk: FrontDesk, ticket: Ticket) -> None:
     """Half of its time passes."""
     desk.clock.advance(ticket.waits.total_seconds() / 2)
-    await desk.side.desk.remind()
+    await desk.side.deadlines.remind()
 
 
 async def reminder(desk: FrontDesk) -> Message:
@@ -95,19 +95,19 @@ async def test_it_comes_once_for_each_revision_also_across_restarts(desk: FrontD
     await desk.start("trading")
     ticket = await desk.new_ticket(amount="0.01")
     desk.clock.advance(149)
-    await desk.side.desk.remind()
+    await desk.side.deadlines.remind()
     assert noted(desk) == 0, "not before half time"
     desk.clock.advance(1)
     for _ in range(3):
-        await desk.side.desk.remind()
+        await desk.side.deadlines.remind()
     await desk.restart()
-    await desk.side.desk.remind()
+    await desk.side.deadlines.remind()
     assert noted(desk) == 1
     await desk.start("trading")
     await desk.side.market.fresh_quote("main", "BTC/USDT")
     change = editing.amount(D("0.005"))
     await desk.side.desk.edit(ticket.id, revision=1, person=ANA_HERSELF, change=change)
-    await desk.side.desk.remind()
+    await desk.side.deadlines.remind()
     assert noted(desk) == 1, "a revision waits anew"
     await half_time(desk, ticket)
     assert noted(desk) == 2
@@ -137,7 +137,7 @@ async def test_what_was_answered_or_has_expired_is_not_reminded_of(desk: FrontDe
     rejected, expired = await desk.new_ticket(), await desk.new_ticket()
     await desk.side.desk.vote(rejected.id, revision=1, person=ANA_HERSELF, kind=VoteKind.REJECT)
     desk.clock.advance(expired.waits.total_seconds())
-    await desk.side.desk.remind()
+    await desk.side.deadlines.remind()
     assert noted(desk) == 0
 
 
@@ -186,7 +186,7 @@ async def test_while_paused_nobody_is_reminded_and_afterwards_they_are(desk: Fro
     await half_time(desk, ticket)
     assert noted(desk) == 0
     await becomes(TradingState.ACTIVE)
-    await desk.side.desk.remind()
+    await desk.side.deadlines.remind()
     assert noted(desk) == 1
 
 

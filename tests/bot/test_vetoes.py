@@ -47,7 +47,7 @@ class Watched:
         """What a new process knows: nothing was heard yet."""
         self.hearing = Hearing()
         side = self.desk.side
-        self.vetoes = Vetoes(store=side.store, desk=side.desk, hearing=self.hearing)
+        self.vetoes = Vetoes(store=side.store, deadlines=side.deadlines, hearing=self.hearing)
 
     async def look(self, *, heard: bool = True) -> None:
         """A tick; everything said until now was read, unless it was not."""
@@ -244,7 +244,7 @@ async def test_a_window_that_would_end_after_the_deadline_asks_for_an_approval(
     watched.desk.clock.advance(60)
     await watched.look()
     assert watched.now(ticket).state is TicketState.PENDING
-    await watched.desk.side.desk.expire()
+    await watched.desk.side.deadlines.expire()
     assert watched.now(ticket).state is TicketState.EXPIRED
 
 
@@ -276,7 +276,7 @@ async def test_a_halt_that_comes_between_the_look_and_the_decision_is_seen(
     began = watched.desk.clock()
     watched.desk.clock.advance(60)
     await become(watched, TradingState.HALTED)
-    await watched.desk.side.desk.watch_vetoes({ticket.id: began}, heard=watched.desk.clock())
+    await watched.desk.side.deadlines.watch_vetoes({ticket.id: began}, heard=watched.desk.clock())
 
     assert watched.now(ticket).state is TicketState.PENDING
 
@@ -387,7 +387,7 @@ async def test_an_edit_of_it_asks_for_an_approval(watched: Watched) -> None:
 async def test_what_is_proposed_again_has_no_window(watched: Watched) -> None:
     ticket = await watched.card()
     watched.desk.clock.advance(300)
-    await watched.desk.side.desk.expire()
+    await watched.desk.side.deadlines.expire()
     await watched.desk.side.desk.propose(ticket.id, person=ANA_P, value=None)
 
     def again() -> Ticket | None:

@@ -133,7 +133,7 @@ class TestProposer:
         """A ticket that Ana proposed: an earlier one, again."""
         first = await desk.new_ticket()
         desk.clock.advance(300)
-        await desk.side.desk.expire()
+        await desk.side.deadlines.expire()
         await desk.side.desk.propose(first.id, person=ANA_P, value=None)
 
         def again() -> Ticket | None:

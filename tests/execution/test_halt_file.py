@@ -90,12 +90,12 @@ class TestTheDesk:
         await desk.restart()
 
         assert desk.brake.pulled
-        await desk.side.desk.take_halt_file()
+        await desk.side.halting.take_file()
         assert self.halt_of(desk) == ("halted", "Ana", "too wild")
 
     async def test_a_file_made_by_hand_halts_and_is_taken_away(self, desk: FrontDesk) -> None:
         (desk.folder / "HALT").write_text("power works at noon\n")
-        await desk.side.desk.take_halt_file()
+        await desk.side.halting.take_file()
 
         assert self.halt_of(desk) == ("halted", "the file HALT", "power works at noon")
         assert not (desk.folder / "HALT").exists()
@@ -103,7 +103,7 @@ class TestTheDesk:
     async def test_one_while_halted_changes_nothing(self, desk: FrontDesk) -> None:
         await desk.side.desk.halt(person=ANA, reason="too wild")
         (desk.folder / "HALT").touch()
-        await desk.side.desk.take_halt_file()
+        await desk.side.halting.take_file()
 
         assert self.halt_of(desk) == ("halted", "Ana", "too wild")
         assert not (desk.folder / "HALT").exists()

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from execution.desk import Person
+from execution.equity import DayResult, Standing, Stop, StopKind
+from execution.store import Transaction
 from execution.types import Side, Ticket, TicketState
 from execution.venues.books import Books
 from tests.desk import OLGA, TOML, FrontDesk, front_desk
@@ -77,3 +79,45 @@ async def test_what_is_held_counts_against_the_limits(desk: FrontDesk) -> None:
 async def test_what_is_too_little_to_sell_is_no_open_position(desk: FrontDesk) -> None:
     await adopt(desk, "0.0000001", "60000")
     assert codes(await desk.new_ticket(symbol="ETH/USDT", notional="100")) == []
+
+
+class TestReadingsOfTheAccounts:
+    """By a reading that nobody renews no entry is let through, and what it stopped stays so."""
+
+    LOSSES = 'max_order_notional = 100000\nmax_daily_loss = 200\nmax_drawdown = "10%"\n'
+
+    @pytest.fixture
+    async def desk(self, tmp_path: Path) -> AsyncIterator[FrontDesk]:
+        toml = TOML.replace("max_order_notional = 1000\n", self.LOSSES)
+        async with front_desk(tmp_path, toml=toml) as made:
+            await made.start("trading")
+            yield made
+
+    def read(self, desk: FrontDesk, *stops: Stop) -> None:
+        """A reading in which nothing was lost."""
+
+        def work(tx: Transaction) -> None:
+            nothing = DayResult(day=tx.now.date(), realized=D(0), unrealized=D(0))
+            tx.accounts.stand(Standing(at=tx.now, day=nothing, equity=D(1000), mark=D(1000)))
+            for stop in stops:
+                tx.accounts.stop(stop)
+
+        desk.side.store.write_now(work)
+
+    async def test_one_that_is_too_old_says_nothing(self, desk: FrontDesk) -> None:
+        self.read(desk)
+        assert codes(await desk.new_ticket(notional="100")) == []
+
+        desk.clock.advance(61)
+        refused = await desk.new_ticket(notional="100")
+        assert codes(refused) == ["MAX_DAILY_LOSS", "MAX_DRAWDOWN"]
+        assert "not known" in refused.refusals[0].text
+
+    async def test_what_it_stopped_is_stopped_however_old_it_is(self, desk: FrontDesk) -> None:
+        now = desk.clock()
+        fell = {"since": now, "day": now.date(), "figure": D("0.2"), "bound": D("0.1")}
+        self.read(desk, Stop(kind=StopKind.DRAWDOWN, **fell))
+        desk.clock.advance(61)
+
+        refused = await desk.new_ticket(notional="100")
+        assert "Entries wait for /limits reset drawdown" in refused.refusals[1].text

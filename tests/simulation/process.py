@@ -230,8 +230,8 @@ class Process:
             started_at=around.clock(),
             halt_file=HaltFile.beside(around.url),
         )
-        self.brake, self.desk, self.alarms = side.brake, side.desk, side.alarms
-        self.executor, self.reconciler, self.prover = side.executor, side.reconciler, side.prover
+        self.side, self.brake, self.desk = side, side.brake, side.desk
+        self.executor, self.reconciler = side.executor, side.reconciler
         look = Look(zone=ZoneInfo("UTC"), currency="USDT", max_price_drift=D("0.003"))
         self.notifier = Notifier(
             store=self.store,
@@ -247,13 +247,13 @@ class Process:
         await self.store.write(lambda tx: tx.journal.add(EventKind.STARTED, tx.now, version="0"))
         forever = {
             "executor": self.executor.run,
-            "halts": self.prover.run,
-            "alarms": self.alarms.run,
+            "halts": self.side.prover.run,
+            "alarms": self.side.alarms.run,
             "notifier": self.notifier.run,
             "market": partial(self.market.run, "main"),
             "reconcile": partial(self.reconciler.run, "main"),
-            "expire": partial(_every_second, self.desk.expire),
-            "take the HALT file": partial(_every_second, self.desk.take_halt_file),
+            "expire": partial(_every_second, self.side.deadlines.expire),
+            "take the HALT file": partial(_every_second, self.side.halting.take_file),
         }
         for name, work in forever.items():
             self.tasks.append(asyncio.create_task(self._keep(name, work), name=name))

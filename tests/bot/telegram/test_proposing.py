@@ -51,7 +51,7 @@ async def expired(desk: FrontDesk) -> Ticket:
     """A ticket nobody answered."""
     ticket = await desk.new_ticket(amount="0.01", stop_loss=D(58_900))
     desk.clock.advance(301)
-    await desk.side.desk.expire()
+    await desk.side.deadlines.expire()
     return desk.ticket(ticket.id)
 
 
@@ -140,7 +140,7 @@ async def test_size_that_people_cut_is_the_size_proposed_again(desk: FrontDesk) 
         ticket.id, revision=1, person=ANA_HERSELF, change=editing.amount(D("0.005"))
     )
     desk.clock.advance(301)
-    await desk.side.desk.expire()
+    await desk.side.deadlines.expire()
     await propose(desk, desk.ticket(ticket.id), by=ANA)
     made = await made_of(desk, ticket)
     assert made.terms is not None

@@ -99,7 +99,7 @@ async def test_it_can_be_halved_rejected_and_proposed_again_and_stays_a_test(
     assert halved.terms is not None
     assert halved.terms.test
     desk.clock.advance(301)
-    await desk.side.desk.expire()
+    await desk.side.deadlines.expire()
     await desk.side.desk.propose(ticket.id, person=Person(id=f"tg:{ANA}", name="Ana"), value=None)
 
     def again() -> Ticket | None:
