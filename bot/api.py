@@ -176,13 +176,10 @@ def _changes(router: APIRouter, front: Front) -> None:
             field = ".".join(str(part) for part in first["loc"]) or "body"
             return problem(422, str(first["msg"]), field=field)
         try:
-            trading = await front.desk.halt(person=API, reason=asked.reason)
+            trading = await front.desk.halt(person=API, reason=asked.reason, flatten=asked.flatten)
         except StoreUnavailable as error:
             return problem(503, f"{error} Trading is stopped in this process all the same.")
-        answer: Json = {"halt": shapes.halt_json(trading)}
-        if asked.flatten:
-            answer["flatten"] = "not built yet in this version: positions stay open"
-        return JSONResponse(answer, status_code=202)
+        return JSONResponse({"halt": shapes.halt_json(trading)}, status_code=202)
 
     @router.post("/resume", response_model=None)
     async def resume() -> Response:

@@ -26,6 +26,7 @@ from bot.alone import Alone
 from bot.api import api
 from bot.daily import Daily
 from bot.inlet import inlet
+from bot.keyring import Keyring
 from bot.metrics import Metrics
 from bot.parts import VERSION, Chat, Ids, Trading, now
 from bot.settings import Settings, SettingsError
@@ -133,10 +134,7 @@ class App:
         bound = listen(self._settings)
         ids, started_at = Ids(), now()
         try:
-            alone.take()
-            side = await asyncio.to_thread(
-                parts.trading, self._settings, ids, started_at=started_at, prices=self._prices
-            )
+            side = await self._alone(alone, ids, started_at)
         except BaseException:
             bound.close()
             raise
@@ -163,7 +161,8 @@ class App:
         )
         ticks.start()
         work = forever(self._settings, side, chat) | {
-            "SIGUSR1": partial(self._halt_when_signaled, side)
+            "SIGUSR1": partial(self._halt_when_signaled, side),
+            "keys": Keyring(self._settings, side.store, side.venues, alone.claim).run,
         }
         work |= {f"beside {n}": partial(b, side) for n, b in enumerate(beside)}
         tasks = [
@@ -181,6 +180,18 @@ class App:
     def stop(self) -> None:
         """Ask it to stop, as SIGTERM does."""
         self._stop.set()
+
+    async def _alone(self, alone: Alone, ids: Callable[[], str], started_at: datetime) -> Trading:
+        """The trading side, once nobody else works on this database and its accounts."""
+        alone.take()
+        return await asyncio.to_thread(
+            parts.trading,
+            self._settings,
+            ids,
+            started_at=started_at,
+            prices=self._prices,
+            claim=alone.claim,
+        )
 
     async def _recover(self, side: Trading) -> None:
         """Halt if that was asked for meanwhile, then make safe what a dead process left behind."""
@@ -275,7 +286,7 @@ class App:
             "telegram": chat.intake.reason or untold,
         }
         for name, feed in side.market.feeds().items():
-            states[f"venue {name}"] = None if feed.connected else feed.reason
+            states[f"venue {name}"] = feed.forbidden if feed.connected else feed.reason
         fresh = {n: text for n, (at, text) in self._troubles.items() if now() - at < REMEMBERED}
         return states | fresh
 
@@ -297,6 +308,8 @@ def forever(settings: Settings, side: Trading, chat: Chat) -> dict[str, Work]:
     for name in side.venues:
         work[f"market {name}"] = partial(side.market.run, name)
         work[f"reconcile {name}"] = partial(side.reconciler.run, name)
+    work |= {f"key {name}": one.run for name, one in side.keys.items()}
+    work |= {f"dead man {name}": one.run for name, one in side.switches.items()}
     return work
 
 
@@ -308,7 +321,8 @@ async def _end(
     ending: Work | None,
 ) -> None:
     """Stop in an order in which nothing that is being sent is dropped."""
-    await asyncio.gather(side.executor.stop(), chat.intake.stop())
+    switched_off = [one.stop() for one in side.switches.values()]
+    await asyncio.gather(side.executor.stop(), chat.intake.stop(), *switched_off)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -14,11 +14,15 @@ import secrets
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
 from bot.settings import Settings, SettingsError, load_settings
+
+if TYPE_CHECKING:
+    from bot.sealed import VenueKeys
+    from bot.terminal import Report
 
 T = TypeVar("T")
 
@@ -32,14 +36,26 @@ app = typer.Typer(
 db = typer.Typer(help="The database.", no_args_is_help=True)
 audit = typer.Typer(help="The journal.", no_args_is_help=True)
 policy = typer.Typer(help="The approval rules.", no_args_is_help=True)
+keys = typer.Typer(help="The venue keys in the sealed vault.", no_args_is_help=True)
 app.add_typer(db, name="db")
 app.add_typer(audit, name="audit")
 app.add_typer(policy, name="policy")
+app.add_typer(keys, name="keys")
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="The settings file; default countersign.toml.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+VenueArgument = Annotated[str, typer.Argument(help="Its name in the settings.")]
+MasterOption = Annotated[
+    bool, typer.Option("--master", help="The master key, which wraps all of them.")
+]
+PassphraseOption = Annotated[
+    bool, typer.Option("--passphrase", help="With --master: a passphrase from now on.")
+]
+FromOption = Annotated[
+    Path | None, typer.Option("--from", help="The file they are in: JSON; a master key as base64.")
+]
 
 
 def fail(text: str, code: int) -> NoReturn:
@@ -54,6 +70,29 @@ def settings(config: Path | None) -> Settings:
         return load_settings(config, os.environ, Path.cwd())
     except SettingsError as error:
         fail(str(error), 2)
+
+
+def opened(config: Path | None) -> Settings:
+    """The settings, with the master key in them where that is a passphrase: asked for at a terminal."""
+    loaded = settings(config)
+    return _with_desk(lambda: _with_master_key(loaded))
+
+
+def _with_master_key(loaded: Settings) -> Settings:
+    from bot import parts, passphrase
+
+    ids = parts.Ids()
+    return passphrase.unlocked(loaded, lambda: parts.locked_store(loaded, ids), _ask_hidden())
+
+
+def _ask_hidden() -> Callable[[str], str] | None:
+    """Asks at the terminal without showing what is typed; None where nobody can be asked."""
+
+    def ask(text: str) -> str:
+        answer: str = typer.prompt(text, default="", show_default=False, hide_input=True, err=True)
+        return answer
+
+    return ask if sys.stdin.isatty() else None
 
 
 def person_here() -> str:
@@ -84,7 +123,7 @@ def run(config: ConfigOption = None) -> None:
     from bot import logs
     from bot.app import App
 
-    loaded = settings(config)
+    loaded = opened(config)
     logs.set_up(loaded.web.log, loaded.secrets())
     _until_stopped(lambda: App(loaded).run())
 
@@ -129,9 +168,21 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:  #
     """How things stand, by what is stored."""
     from bot import terminal
 
-    loaded = settings(config)
+    loaded = opened(config)
     view = _with_desk(lambda: terminal.status(loaded))
     typer.echo(json.dumps(view.json, indent=2) if as_json else view.text)
+
+
+@app.command()
+def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:  # noqa: FBT002  # typer makes a flag of it
+    """Check settings, database, Telegram, each venue and its key, sources: a line each, and the fix."""
+    from bot import doctor as ward
+
+    loaded = opened(config)
+    done = _with_desk(lambda: ward.doctor(loaded, lambda line: typer.echo(line, err=as_json)))
+    typer.echo(json.dumps(done.json, indent=2) if as_json else done.text)
+    if not done.verified:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -149,7 +200,14 @@ def kill(
         typer.echo(line, err=as_json)
 
     why = " ".join(reason or ())
-    done = _with_desk(lambda: terminal.kill(loaded, person_here(), why, say))
+
+    def work() -> Report:
+        try:
+            return terminal.kill(_with_master_key(loaded), person_here(), why, say)
+        except SettingsError as error:  # a passphrase that nobody types is no reason to go on
+            return terminal.kill_unopened(loaded, person_here(), why, error)
+
+    done = _with_desk(work)
     if as_json:
         typer.echo(json.dumps(done.json, indent=2))
     else:
@@ -163,7 +221,7 @@ def resume(config: ConfigOption = None, as_json: JsonOption = False) -> None:  #
     """Trade again after a halt that is verified."""
     from bot import terminal
 
-    loaded = settings(config)
+    loaded = opened(config)
     done = _with_desk(lambda: terminal.resume(loaded, person_here()))
     typer.echo(json.dumps(done.json, indent=2) if as_json else done.text)
 
@@ -193,7 +251,7 @@ def audit_verify(
         posted = None if head is None else terminal.Posted.read(head)
     except ValueError as error:
         fail(f"--head ({head}): {error}", 2)
-    loaded = settings(config)
+    loaded = opened(config)
     done = _with_desk(lambda: terminal.verify(loaded, posted))
     typer.echo(json.dumps(done.json, indent=2) if as_json else done.text)
     if not done.verified:
@@ -209,7 +267,7 @@ def audit_show(
     """Who did what when with a ticket, from the signal to the last fill."""
     from bot import terminal
 
-    loaded = settings(config)
+    loaded = opened(config)
     shown = _with_desk(lambda: terminal.audit(loaded, ticket))
     typer.echo(json.dumps(shown.json, indent=2) if as_json else shown.text)
 
@@ -226,9 +284,8 @@ def policy_test(
     """What past signals would have met under the rules of another file. Changes nothing."""
     from bot import policy as rules
     from bot.settings import load_approval
-    from bot.terminal import Report
 
-    loaded = settings(config)
+    loaded = opened(config)
 
     def work() -> Report:
         other = load_approval(file, loaded)
@@ -236,6 +293,105 @@ def policy_test(
 
     done = _with_desk(work)
     typer.echo(json.dumps(done.json, indent=2) if as_json else done.text)
+
+
+@keys.command("add")
+def keys_add(
+    venue: VenueArgument,
+    source: FromOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,  # noqa: FBT002  # typer makes a flag of it
+) -> None:
+    """Seal the keys of a venue: asked for here, or JSON from standard input or a file."""
+    from bot import keys as vault
+
+    _give_keys(vault.add, venue, source, config, as_json=as_json)
+
+
+@keys.command("list")
+def keys_list(config: ConfigOption = None, as_json: JsonOption = False) -> None:  # noqa: FBT002  # typer makes a flag of it
+    """Which venue has keys, from where and since when. Never the keys."""
+    from bot import keys as vault
+
+    loaded = opened(config)
+    found = _with_desk(lambda: vault.listed(loaded))
+    typer.echo(json.dumps(found.json, indent=2) if as_json else found.text)
+    if not found.verified:
+        raise typer.Exit(1)
+
+
+@keys.command("rotate")
+def keys_rotate(
+    venue: Annotated[str | None, typer.Argument(help="Its name in the settings.")] = None,
+    master: MasterOption = False,  # noqa: FBT002  # typer makes a flag of it
+    passphrase: PassphraseOption = False,  # noqa: FBT002  # typer makes a flag of it
+    source: FromOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,  # noqa: FBT002  # typer makes a flag of it
+) -> None:
+    """Replace the keys of a venue, or the master key. A running process goes on."""
+    from bot import keys as vault
+    from bot import rotation
+
+    if (venue is None) != master:
+        fail("keys rotate: one of the two, a venue or --master", 2)
+    if passphrase and not master:
+        fail("--passphrase: only with --master", 2)
+    if venue is not None:
+        _give_keys(vault.rotate, venue, source, config, as_json=as_json)
+        return
+    loaded = opened(config)
+    done = _with_desk(
+        lambda: rotation.rotate_master(
+            loaded, person_here(), _ask_hidden(), source=source, passphrase=passphrase
+        )
+    )
+    typer.echo(json.dumps(done.json, indent=2) if as_json else done.text)
+
+
+@keys.command("remove")
+def keys_remove(
+    venue: VenueArgument,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,  # noqa: FBT002  # typer makes a flag of it
+    config: ConfigOption = None,
+    as_json: JsonOption = False,  # noqa: FBT002  # typer makes a flag of it
+) -> None:
+    """Forget the keys of a venue."""
+    from bot import keys as vault
+
+    def sure(question: str) -> bool:
+        if not yes and not sys.stdin.isatty():
+            fail("keys remove: nobody can be asked here; add --yes", 2)
+        return yes or typer.confirm(question, err=True)
+
+    loaded = opened(config)
+    done = _with_desk(lambda: vault.remove(loaded, venue, sure, person_here()))
+    typer.echo(json.dumps(done.json, indent=2) if as_json else done.text)
+
+
+def _give_keys(
+    give: Callable[..., Report],
+    venue: str,
+    source: Path | None,
+    config: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    from bot import keys as vault
+
+    loaded, ask = opened(config), _ask_hidden()
+
+    def read() -> VenueKeys:
+        if source is not None:
+            return vault.read_keys(vault.read_file(source))
+        if ask is not None:
+            return vault.ask_for_keys(ask)
+        return vault.read_keys(sys.stdin.buffer.read(vault.LARGEST).decode(errors="replace"))
+
+    done = _with_desk(lambda: give(loaded, venue, read, person_here()))
+    typer.echo(json.dumps(done.json, indent=2) if as_json else done.text)
+    if source is not None:
+        typer.echo(f"{source} has them in the clear: delete it.", err=True)
 
 
 def _with_desk(work: Callable[[], T]) -> T:

@@ -10,11 +10,23 @@ from datetime import datetime
 from decimal import Decimal
 
 from bot.message import Message, once
-from bot.telegram import daily, figures, limiting, messages, notices, pausing, policies, stops
+from bot.telegram import (
+    daily,
+    dead_man,
+    figures,
+    limiting,
+    messages,
+    notices,
+    pausing,
+    policies,
+    replies,
+    stops,
+)
 from bot.telegram.faces import Look
 from execution import limits, reports, stopping
 from execution.events import Event, EventKind
 from execution.market import Market
+from execution.reports import VenueView
 from execution.store import Transaction
 from execution.types import Mode, TicketState, TradingState
 
@@ -83,6 +95,11 @@ class DeskNews:
         face = policies.changed(self._mode, event.data)
         return None if face is None else once(event, face)
 
+    def keys(self, tx: Transaction, event: Event) -> Message:
+        """Somebody on the host changed what venues sign with, or the master key."""
+        text = _ABOUT_KEYS[event.kind].format(**event.data)
+        return once(event, replies.told(self._mode, text))
+
     def chat_moved(self, tx: Transaction, event: Event) -> Message:
         """The chat goes on under another id."""
         return once(event, notices.moved(self._mode, event.data["was"], event.data["to"]))
@@ -108,8 +125,7 @@ class DeskNews:
 
     def of_a_venue(self, tx: Transaction, event: Event) -> Message | None:
         """A venue lost or back, its clock, what its account held."""
-        views = reports.venue_views(tx, self._market)
-        view = next((v for v in views if v.name == event.data["venue"]), None)
+        view = self._venue(tx, event)
         if view is None:
             return None
         if event.kind is EventKind.VENUE_UP:
@@ -125,9 +141,34 @@ class DeskNews:
             return once(event, messages.clock_refused(view, Decimal(event.data["seconds_ahead"])))
         if event.kind is EventKind.VENUE_CLOCK_OVER:
             return once(event, messages.clock_taken(view))
+        if event.kind in {EventKind.VENUE_KEY_STOP, EventKind.VENUE_KEY_OVER}:
+            return once(event, messages.key_refused(view, event.data.get("reason")))
         return once(event, messages.venue_down(view.evolve(reason=event.data.get("reason"))))
 
+    def dead_man(self, tx: Transaction, event: Event) -> Message | None:
+        """A venue's dead man's switch: armed, not renewed in time, or renewed again after that."""
+        view, seconds = self._venue(tx, event), event.data["seconds"]
+        if view is None:
+            return None
+        if event.kind is EventKind.DEAD_MAN_ARMED:
+            return once(event, dead_man.armed(view, seconds), silent=True)
+        if event.kind is EventKind.DEAD_MAN_AGAIN:
+            return once(event, dead_man.again(view, seconds))
+        tell = dead_man.due if event.kind is EventKind.DEAD_MAN_DUE else dead_man.not_armed
+        return once(event, tell(view, seconds, event.data.get("reason")))
 
+    def _venue(self, tx: Transaction, event: Event) -> VenueView | None:
+        """The venue an event is about; None where it is not in the settings any more."""
+        views = reports.venue_views(tx, self._market)
+        return next((view for view in views if view.name == event.data["venue"]), None)
+
+
+_ABOUT_KEYS: Mapping[EventKind, str] = {
+    EventKind.KEYS_ADDED: "The keys of {venue} were sealed in the vault by {name}",
+    EventKind.KEYS_REPLACED: "The keys of {venue} were replaced by {name}",
+    EventKind.KEYS_REMOVED: "The keys of {venue} were removed from the vault by {name}",
+    EventKind.MASTER_KEY_REPLACED: "The master key was replaced by {name}",
+}
 _KINDS: Mapping[EventKind, Callable[[DeskNews, Transaction, Event], Message | None]] = {
     EventKind.PAUSED: DeskNews.paused,
     EventKind.RESUMED: DeskNews.resumed,
@@ -138,6 +179,10 @@ _KINDS: Mapping[EventKind, Callable[[DeskNews, Transaction, Event], Message | No
     EventKind.DRAWDOWN_OVER: DeskNews.drawdown_over,
     EventKind.DRAWDOWN_RESET: DeskNews.drawdown_reset,
     EventKind.POLICY_CHANGED: DeskNews.policy_changed,
+    EventKind.KEYS_ADDED: DeskNews.keys,
+    EventKind.KEYS_REPLACED: DeskNews.keys,
+    EventKind.KEYS_REMOVED: DeskNews.keys,
+    EventKind.MASTER_KEY_REPLACED: DeskNews.keys,
     EventKind.CHAT_MOVED: DeskNews.chat_moved,
     EventKind.CHAT_HEARD: DeskNews.chat_heard,
     EventKind.DAILY: DeskNews.daily,
@@ -147,6 +192,12 @@ _KINDS: Mapping[EventKind, Callable[[DeskNews, Transaction, Event], Message | No
     EventKind.VENUE_CLOCK: DeskNews.of_a_venue,
     EventKind.VENUE_CLOCK_STOP: DeskNews.of_a_venue,
     EventKind.VENUE_CLOCK_OVER: DeskNews.of_a_venue,
+    EventKind.VENUE_KEY_STOP: DeskNews.of_a_venue,
+    EventKind.VENUE_KEY_OVER: DeskNews.of_a_venue,
+    EventKind.DEAD_MAN_ARMED: DeskNews.dead_man,
+    EventKind.DEAD_MAN_NOT_ARMED: DeskNews.dead_man,
+    EventKind.DEAD_MAN_DUE: DeskNews.dead_man,
+    EventKind.DEAD_MAN_AGAIN: DeskNews.dead_man,
 }
 TOLD = frozenset(_KINDS)
 """Events that it may make a message of."""

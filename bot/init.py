@@ -136,7 +136,8 @@ def _ask_venue(
             break
     if answers.exchange != "paper":
         terminal.say(
-            "Keys of its sandbox, which need to trade and must not withdraw; empty for later."
+            "Keys of its sandbox, which need to trade and must not withdraw. They are written to .env;"
+            " empty for later, or for the vault: countersign keys add main."
         )
         for key, text in (("API_KEY", "API key"), ("SECRET", "Secret"), ("PASSWORD", "Passphrase")):
             value = terminal.ask(text, default="", hidden=True).strip()

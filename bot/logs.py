@@ -26,7 +26,19 @@ class Redaction:
     """Strikes secrets out of whatever is about to be written."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        known = sorted({s for s in secrets if len(s) >= _SHORTEST}, key=len, reverse=True)
+        self._secrets: frozenset[str] = frozenset()
+        self._known: re.Pattern[str] | None = None
+        self.know(secrets)
+
+    def know(self, secrets: Iterable[str]) -> None:
+        """Strike out these and nothing else."""
+        self._secrets = frozenset()
+        self.learn(secrets)
+
+    def learn(self, secrets: Iterable[str]) -> None:
+        """Strike these out too from now on."""
+        self._secrets |= {s for s in secrets if len(s) >= _SHORTEST}
+        known = sorted(self._secrets, key=len, reverse=True)
         self._known = re.compile("|".join(map(re.escape, known))) if known else None
 
     def text(self, text: str) -> str:
@@ -45,8 +57,18 @@ class Redaction:
         }
 
 
+_redaction = Redaction(())
+"""What every handler of this process writes through."""
+
+
+def strike_out(secrets: Iterable[str]) -> None:
+    """Secrets that were not known when logging began: the vault's."""
+    _redaction.learn(secrets)
+
+
 def set_up(style: Literal["console", "json"], secrets: Iterable[str]) -> None:
     """Send every log of this process through one handler that strikes secrets out."""
+    _redaction.know(secrets)
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -63,7 +85,7 @@ def set_up(style: Literal["console", "json"], secrets: Iterable[str]) -> None:
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
-            Redaction(secrets),
+            _redaction,
             last,
         ],
     )

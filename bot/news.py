@@ -11,7 +11,7 @@ from dataclasses import replace
 from decimal import Decimal
 from types import MappingProxyType
 
-from bot import desk_news
+from bot import desk_news, halts
 from bot.bursts import Counted
 from bot.loudness import Loudness, loudness
 from bot.message import Message, once
@@ -75,22 +75,7 @@ class News:
 
     def halt(self, tx: Transaction) -> Face:
         """The checklist of the present halt."""
-        halt = tx.trading().halt
-        assert halt is not None, "asked while halted"
-        done = halt.verified_at is not None
-        sweeps = [
-            messages.Sweep(
-                name=sweep.venue.name,
-                exchange=sweep.venue.exchange,
-                orders=sweep.orders,
-                ended=sweep.ended,
-                looks=messages.LOOKS_FOR_PROOF if done else 0,
-                trouble=None if sweep.venue.connected or done else sweep.venue.reason,
-                kept=sweep.kept,
-            )
-            for sweep in reports.sweeps(tx, self._market)
-        ]
-        return messages.halted(reports.gravest(self._market), halt, sweeps, self._look)
+        return halts.checklist(tx, self._market, self._look)
 
     def card_anew(self, tx: Transaction, ticket_id: str) -> Message:
         """A ticket's card as a new message."""

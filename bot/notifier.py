@@ -349,7 +349,8 @@ class Notifier:
         found = await self._store.read(read)
         if found is not None and self._is_here(found[0]) and self._may_edit(found[0]):
             post, face = found
-            await self._change(post, face, {}, post.shown_seq, urgency=Urgency.HALT)
+            tokens = await self._buttons.tokens_for(int(post.place), post.subject, 0, face)
+            await self._change(post, face, tokens, post.shown_seq, urgency=Urgency.HALT)
 
     async def _change(
         self,

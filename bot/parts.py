@@ -10,10 +10,11 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.metadata import version as installed_version
 from random import Random, SystemRandom
+from types import MappingProxyType
 
 from ulid import ULID
 
@@ -21,6 +22,7 @@ from bot import house
 from bot.charts import Charts
 from bot.clock import Clock
 from bot.heartbeat import Heartbeat
+from bot.keyring import Claim, demand_keys, unlock, with_keys
 from bot.news import News
 from bot.notifier import Notifier
 from bot.panel import PinnedPanel
@@ -34,17 +36,20 @@ from bot.telegram.hearing import Hearing
 from bot.telegram.intake import Hook, Intake
 from bot.telegram.tokens import Buttons
 from bot.telegram.webhook import PATH
-from bot.vault import derive, master_key
+from bot.vault import master_key
 from bot.vetoes import Vetoes
 from execution import orders
 from execution.accounts import Accounts
 from execution.alarms import Alarms
 from execution.config import Config
+from execution.dead_man import DeadMan
 from execution.deadlines import Deadlines
 from execution.desk import Desk
+from execution.errors import CountersignError
 from execution.executor import Executor
 from execution.halt_file import HaltFile
 from execution.halting import Halting
+from execution.key_rights import KeyWatch
 from execution.market import Market
 from execution.migrations import upgrade
 from execution.proving import Prover
@@ -90,18 +95,17 @@ def open_store(settings: Settings, ids: Callable[[], str]) -> Store:
     if key.made:
         log.info("made a master key, keep a copy of it apart from the database: %s", key.path)
     upgrade(settings.database.url)
-    store = Store(
-        settings.database.url, journal_key=derive(key.key, "journal"), clock=now, new_id=ids
-    )
-    proof = derive(key.key, "proof")
-    if store.write_now(lambda tx: tx.fact("master key", lambda: proof)) != proof:
-        where = key.path or "COUNTERSIGN_MASTER_KEY"
-        store.close()
-        raise SettingsError(
-            f"vault.master_key ({where}): not the key this database was made with; bring the old"
-            " key back, or start with a new database"
-        )
-    return store
+    locked = locked_store(settings, ids)
+    try:
+        keys = unlock(locked, key)
+    finally:
+        locked.close()
+    return Store(settings.database.url, journal_key=keys.journal, clock=now, new_id=ids)
+
+
+def locked_store(settings: Settings, ids: Callable[[], str]) -> Store:
+    """The database without its journal's key: its facts can be read, nothing can be journaled."""
+    return Store(settings.database.url, journal_key=b"", clock=now, new_id=ids)
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,10 @@ class Trading:
     alarms: Alarms
     halting: Halting
     deadlines: Deadlines
+    keys: Mapping[str, KeyWatch]
+    """What asks each venue what its key may do."""
+    switches: Mapping[str, DeadMan]
+    """The dead man's switches that are on, by venue."""
 
     async def close(self) -> None:
         """Let go of venues and the database."""
@@ -153,10 +161,12 @@ def trading(
     started_at: datetime,
     halting: bool = False,
     prices: MarketData | None = None,
+    claim: Claim = lambda keys: None,
 ) -> Trading:
     """The trading side. `halting` is for whoever only wants to stop: it never stands in the way.
 
-    `prices` are what paper venues trade against, else a synthetic market of their own.
+    `prices` are what paper venues trade against, else a synthetic market of their own. `claim` holds
+    accounts for this process alone.
 
     Raises:
         SettingsError: a setting does not allow it.
@@ -165,7 +175,8 @@ def trading(
     store = open_store(settings, ids)
     if not halting:
         _demand_venues_of_open_orders(settings, store)
-    config, venues = house.config(settings), house.venues(settings, now, prices)
+    keyed = _with_keys(settings, store, claim, halting=halting)
+    config, venues = house.config(settings), house.venues(keyed, now, prices)
     if not halting:
         _demand_same_accounts(venues, store)
     market = Market(
@@ -175,7 +186,7 @@ def trading(
         at_par=settings.general.at_par,
     )
     install = store.write_now(lambda tx: tx.fact("install", lambda: ids().encode())).decode()
-    return assemble(
+    side = assemble(
         store=store,
         market=market,
         venues=venues,
@@ -184,7 +195,13 @@ def trading(
         jitter=SystemRandom(),
         started_at=started_at,
         halt_file=HaltFile.beside(settings.database.url),
+        dead_man={
+            name: one.dead_man for name, one in settings.venues.items() if one.dead_man is not None
+        },
     )
+    if halting:
+        side.brake.lock()
+    return side
 
 
 def assemble(
@@ -197,8 +214,12 @@ def assemble(
     jitter: Random,
     started_at: datetime,
     halt_file: HaltFile,
+    dead_man: Mapping[str, timedelta] = MappingProxyType({}),
 ) -> Trading:
-    """The trading side of these; it takes over whether the desk is halted, and starts nothing."""
+    """The trading side of these; it takes over whether the desk is halted, and starts nothing.
+
+    `dead_man` is how long each venue waits for us whose dead man's switch is on.
+    """
     brake = Brake()
     brake.follow(store.read_now(lambda tx: tx.trading()))
     halting = Halting(store=store, market=market, brake=brake, halt_file=halt_file)
@@ -233,7 +254,35 @@ def assemble(
         alarms=Alarms(store=store, halt=halting.alarm),
         halting=halting,
         deadlines=Deadlines(store=store, market=market, config=config),
+        keys={name: KeyWatch(feed, store=store) for name, feed in market.feeds().items()},
+        switches={
+            name: DeadMan(
+                market.feed(name),
+                timeout,
+                store=store,
+                clock=market.clock,
+                reconcile_every=config.reconcile_every,
+            )
+            for name, timeout in dead_man.items()
+        },
     )
+
+
+def _with_keys(settings: Settings, store: Store, claim: Claim, *, halting: bool) -> Settings:
+    """The settings with every venue's keys, each account claimed.
+
+    Raises:
+        CountersignError: keys are missing, do not open, or their account is taken; not while `halting`.
+    """
+    try:
+        keyed = with_keys(settings, store, halting=halting)
+        if not halting:
+            demand_keys(keyed)
+            claim(house.keys(keyed))
+    except CountersignError:
+        store.close()
+        raise
+    return keyed
 
 
 def _demand_venues_of_open_orders(settings: Settings, store: Store) -> None:

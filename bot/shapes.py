@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from bot.telegram import dead_man
 from execution.equity import Standing
 from execution.halt_file import AskedHalt
 from execution.reports import PositionView, StatusView, TicketView
@@ -164,7 +165,11 @@ def standing_json(standing: Standing | None) -> Json:
 def halt_json(trading: Trading) -> Json | None:
     """Who halted, when, why, and whether it is proved."""
     halt = standing_halt(trading)
-    return None if halt is None else _stopped(halt) | {"verified": halt.verified_at is not None}
+    if halt is None:
+        return None
+    asked = halt.flatten
+    flatten = None if asked is None else {"by": asked.by, "at": moment(asked.at)}
+    return _stopped(halt) | {"verified": halt.verified_at is not None, "flatten": flatten}
 
 
 def pause_json(trading: Trading) -> Json | None:
@@ -176,7 +181,9 @@ def pause_json(trading: Trading) -> Json | None:
 
 def unsaved_json(asked: AskedHalt) -> Json:
     """What `/api/status` says of a halt that holds and is not stored yet."""
-    halt = {"by": asked.by, "at": None, "reason": asked.reason, "verified": False}
+    flatten = {"by": asked.by, "at": None} if asked.flatten else None
+    halt: Json = {"by": asked.by, "at": None, "reason": asked.reason, "verified": False}
+    halt["flatten"] = flatten
     return {"trading": TradingState.HALTED, "halt": halt}
 
 
@@ -201,6 +208,8 @@ def status_json(view: StatusView) -> Json:
                 "stream": venue.stream,
                 "open_orders": venue.open_orders,
                 "last_reconciled": moment(venue.last_reconciled),
+                "dead_man": dead_man.setting(venue),
+                "dead_man_renewed": moment(venue.armed_at),
             }
             for venue in view.venues
         ],

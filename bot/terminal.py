@@ -19,15 +19,16 @@ from bot.alone import Alone
 from bot.notifier import undelivered
 from bot.parts import VERSION, Ids, Trading, now
 from bot.settings import Settings
-from bot.telegram import figures, pausing
+from bot.telegram import dead_man, figures, pausing
 from bot.telegram.silence import silence
 from bot.telegram.trail import sentence, told
-from execution import reports
+from execution import checklist, reports
+from execution.checklist import SweepView
 from execution.desk import Person
-from execution.errors import NotPossible, StoreUnavailable
+from execution.errors import CountersignError, NotPossible, StoreUnavailable
 from execution.events import EventKind
 from execution.halt_file import AskedHalt, HaltFile
-from execution.reports import ResumeView, StatusView, SweepView, Trail
+from execution.reports import ResumeView, StatusView, Trail
 from execution.store import Transaction
 from execution.types import TradingState
 
@@ -61,7 +62,10 @@ def status(settings: Settings) -> Report:
         f"{view.mode.upper()} · {view.trading.state}" + ("" if alive else " · not running"),
         *([] if halt is None else [_halt_line(view)]),
         f"waiting {view.pending} · open {view.open} · unknown {view.unknown}",
-        *(f"{v.exchange} {v.name}: {v.open_orders} open orders" for v in view.venues),
+        *(
+            f"{v.exchange} {v.name}: {v.open_orders} open orders, dead man's switch {dead_man.setting(v)}"
+            for v in view.venues
+        ),
         *(
             f"{p.venue} {p.symbol}: {figures.figure(p.amount)} at {figures.price(p.average)}"
             for p in view.positions
@@ -197,9 +201,8 @@ async def _kill(
 ) -> Report:
     try:
         side = parts.trading(settings, Ids(), started_at=now(), halting=True)
-    except StoreUnavailable as error:
-        asked = AskedHalt(by=person, name=person, reason=reason)
-        return _not_stored(error, in_file=HaltFile.beside(settings.database.url).write(asked))
+    except CountersignError as error:
+        return kill_unopened(settings, person, reason, error)
     lock = Alone(settings.database.url)
     tasks: list[asyncio.Task[None]] = []
     try:
@@ -226,7 +229,13 @@ async def _kill(
         await side.close()
 
 
-def _not_stored(error: StoreUnavailable, *, in_file: bool) -> Report:
+def kill_unopened(settings: Settings, person: str, reason: str, error: CountersignError) -> Report:
+    """Halt where the database or its keys do not open here: a process that has them takes it."""
+    asked = AskedHalt(by=person, name=person, reason=reason)
+    return _not_stored(error, in_file=HaltFile.beside(settings.database.url).write(asked))
+
+
+def _not_stored(error: CountersignError, *, in_file: bool) -> Report:
     """A halt that is in no database; in the file `HALT`, if the disk takes that."""
     where = (
         "It stands in the file HALT beside the database: a running process takes it within a second, "
@@ -235,7 +244,7 @@ def _not_stored(error: StoreUnavailable, *, in_file: bool) -> Report:
         if in_file
         else "Stop the process and cancel at the exchange by hand."
     )
-    text = f"NOT DONE: the halt could not be stored. {error} {where}"
+    text = f"NOT DONE: the halt could not be stored. {str(error).rstrip('.')}. {where}"
     json = {"halt": None, "verified": False, "left": str(error)}
     return Report(text=text, json=json, verified=False)
 
@@ -276,7 +285,7 @@ async def _follow(side: Trading, say: Callable[[str], None], patience: float) ->
             text = "NOT DONE: somebody resumed trading meanwhile."
             return Report(text=text, json={"halt": None, "verified": False}, verified=False)
         halt = shapes.halt_json(trading)
-        swept = await side.store.read(lambda tx: reports.sweeps(tx, side.market))
+        swept = await side.store.read(lambda tx: checklist.sweeps(tx, side.market))
         if trading.halt.verified_at is not None:
             return Report(text=_proved(swept), json={"halt": halt, "verified": True})
         line = "; ".join(f"{s.venue.name}: {s.ended} of {s.orders} orders ended" for s in swept)

@@ -90,20 +90,12 @@ class Alarms:
         """Try to store something until that succeeds, or has failed for long."""
         clock = asyncio.get_running_loop().time
         since = clock()
-        while (trouble := await self._trouble()) is not None:
+        while (trouble := await why_nothing_is_stored(self._store)) is not None:
             if clock() - since >= COMMITS_FAIL_FOR:
                 why = f"nothing could be stored for {COMMITS_FAIL_FOR:.0f} s"
                 await self._raise(f"{why}: {trouble}")
                 return
             await asyncio.sleep(_TRY_AGAIN)
-
-    async def _trouble(self) -> str | None:
-        """Why a commit fails now, if it does."""
-        try:
-            await self._store.write(lambda tx: tx.journal.touch())
-        except (StoreUnavailable, Corrupt) as error:
-            return str(error)
-        return None
 
     async def _raise_once(self, reason: str) -> None:
         """What an owner has resumed from is not raised again at the next start."""
@@ -115,6 +107,18 @@ class Alarms:
         log.critical("halting: %s", reason)
         with suppress(StoreUnavailable):  # the halt holds, in memory and in its file
             await self._halt(reason)
+
+
+async def why_nothing_is_stored(store: Store, *, within: float | None = None) -> str | None:
+    """Why a commit that is only tried fails, or takes longer than so many seconds; None if it does not."""
+    try:
+        async with asyncio.timeout(within):
+            await store.write(lambda tx: tx.journal.touch())
+    except TimeoutError:
+        return f"the database took longer than {within:.0f} s"
+    except (StoreUnavailable, Corrupt) as error:
+        return str(error)
+    return None
 
 
 def _check(tx: Transaction, *, after: tuple[int, str]) -> tuple[int, str]:

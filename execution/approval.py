@@ -135,6 +135,8 @@ class Rule(Record):
 
 DEFAULT_RULE = Rule(name="default")
 """What meets no rule needs one approval."""
+CLOSING_RULE = Rule(name="close", required=0)
+"""What closes a position was asked for by a person who may approve: that is its approval."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -170,8 +172,11 @@ class Policy(Record):
     ) -> Rule:
         """The rule these terms meet: a block wins wherever it stands, else the first match.
 
-        `rolling` is the sum of a day with this order in it; None when it cannot be valued.
+        `rolling` is the sum of a day with this order in it; None when it cannot be valued. No rule of
+        the settings speaks of a closing: what ends a position is never blocked.
         """
+        if terms.closing:
+            return CLOSING_RULE
         local = at.astimezone(self.zone)
         met = [
             rule
@@ -185,7 +190,8 @@ class Policy(Record):
 
     def named(self, name: str) -> Rule | None:
         """The rule of this name today."""
-        return next((rule for rule in (*self.rules, DEFAULT_RULE) if rule.name == name), None)
+        known = (*self.rules, DEFAULT_RULE, CLOSING_RULE)
+        return next((rule for rule in known if rule.name == name), None)
 
 
 _TERMS: TypeAdapter[Terms] = TypeAdapter(Terms)

@@ -87,7 +87,7 @@ def book(tx: Transaction, order_id: str, report: Report, trades: Sequence[Trade]
             ended_as=before.state,
             reason=before.cancel_reason or before.reason,
         )
-        _doubt_halt(tx)
+        doubt_halt(tx)
     if booked > earlier:
         _tell_overfill(tx, after, earlier=earlier, booked=booked)
     if after.state in orders.ENDED and after.next_look_at is None:
@@ -99,9 +99,10 @@ def book(tx: Transaction, order_id: str, report: Report, trades: Sequence[Trade]
 
 def _tell_overfill(tx: Transaction, order: Order, *, earlier: Decimal, booked: Decimal) -> None:
     """Say, once, that the venue filled more than was asked for: by this order, or all legs together."""
-    legs = tx.orders.of_ticket(order.ticket)
+    ticket, legs = tx.tickets.get(order.ticket), tx.orders.of_ticket(order.ticket)
+    assert ticket is not None, "an order has a ticket"
     others = sum((_booked(tx, leg) for leg in legs if leg.id != order.id), ZERO)
-    whole = legs[0].amount
+    whole = legs[0].amount if ticket.terms is None else ticket.terms.amount
     if booked > order.amount >= earlier or booked + others > whole >= earlier + others:
         tx.journal.add(
             EventKind.OVERFILL, tx.now, ticket=order.ticket, order=order.id, by=booked + others
@@ -120,7 +121,7 @@ def _add_up(tx: Transaction, order: Order, *, claimed: Decimal) -> None:
         pairs.block(tx, order, f"{said}, and shows trades of {figure(traded)}.")
 
 
-def _doubt_halt(tx: Transaction) -> None:
+def doubt_halt(tx: Transaction) -> None:
     """A halt that was proved is not proved any more: something of ours turned up."""
     state = tx.trading()
     if state.halt is not None and state.halt.verified_at is not None:

@@ -20,6 +20,8 @@ BY_HAND = "chat"
 """The source of what people propose themselves; rules may name it, no other source may bear it."""
 TEST = "a test"
 """The source of tickets that only try the path; no source in the settings can bear it."""
+CLOSING = "a close"
+"""The source of tickets that end a position because a person said so; none in the settings can bear it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,4 +1,4 @@
-"""What can be asked for: take a signal, vote, edit, cancel, pause, halt, resume, change a limit.
+"""What can be asked for: take a signal, vote, edit, cancel, close, pause, halt, resume, change a limit.
 
 Called by every door (chat, HTTP, command line); each call is one transaction and never waits for a
 venue. The executor finds what was committed and carries it out.
@@ -12,6 +12,7 @@ from decimal import Decimal
 from functools import partial
 
 from execution import (
+    closing,
     deciding,
     editing,
     holdings,
@@ -26,7 +27,7 @@ from execution import (
 from execution.approval import Role
 from execution.config import Config
 from execution.editing import Change
-from execution.errors import NotAllowed
+from execution.errors import NotAllowed, NotPossible
 from execution.halt_file import AskedHalt
 from execution.halting import Halting
 from execution.limits import LimitChange, Wanted
@@ -37,10 +38,11 @@ from execution.receiving import Accepted, SignalKey, receive, receive_once
 from execution.record import Record
 from execution.snapshots import Moment
 from execution.store import Store, Transaction
-from execution.trading import Trading
+from execution.trading import Trading, standing_halt
 from execution.types import (
     OrderState,
     Signal,
+    Ticket,
     TicketState,
     VoteKind,
 )
@@ -239,15 +241,50 @@ class Desk:
             lambda tx: adopt(tx, feed, actor=person.id, name=person.name)
         )
 
-    async def halt(self, *, person: Person, reason: str) -> Trading:
-        """Stop everything, at once; who did first, and why, stays.
+    async def close(
+        self, symbol: str, share: Decimal, *, person: Person, venue: str | None = None
+    ) -> list[Ticket]:
+        """Sell a share (0-1] of the position in a symbol, at this venue or all; also while halted.
+
+        Raises:
+            NotAllowed: this person may not.
+            NotPossible: there is none, it is being closed already, or it is too small to be sold.
+        """
+        self._demand(person, Role.APPROVER)
+        who = {"by": person.id, "name": person.name}
+        return await self._store.write(
+            lambda tx: closing.close(tx, self._market, symbol, share, venue=venue, **who),
+            first=True,
+        )
+
+    async def flatten(self, *, person: Person) -> Trading:
+        """Have every position closed while the desk is halted. Idempotent.
+
+        Raises:
+            NotAllowed: this person may not.
+            NotPossible: it is not halted.
+        """
+        self._demand(person, Role.APPROVER)
+
+        def work(tx: Transaction) -> Trading:
+            if standing_halt(tx.trading()) is None:
+                raise NotPossible(
+                    "Positions are closed all at once only while halted: /kill flatten."
+                )
+            closing.flatten(tx, by=person.id, name=person.name)
+            return tx.trading()
+
+        return await self._store.write(work, first=True)
+
+    async def halt(self, *, person: Person, reason: str, flatten: bool = False) -> Trading:
+        """Stop everything, at once; who did first, and why, stays. With `flatten`, close every position.
 
         Raises:
             NotAllowed: this person may not.
             StoreUnavailable: the commit failed; the halt holds in memory and in the file `HALT`.
         """
         self._demand(person, Role.APPROVER)
-        asked = AskedHalt(by=person.id, name=person.name, reason=reason)
+        asked = AskedHalt(by=person.id, name=person.name, reason=reason, flatten=flatten)
         return await self._halting.halt(asked)
 
     @property

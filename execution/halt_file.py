@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from execution.record import Record
@@ -26,6 +26,8 @@ class AskedHalt(Record):
     by: str
     name: str
     reason: str
+    flatten: bool = False
+    """Every position is to be closed as well."""
 
 
 class HaltFile:
@@ -46,8 +48,7 @@ class HaltFile:
         self._written = asked
         try:
             self.path.touch()  # on a full disk this works where what follows may not
-            said = {"by": asked.by, "name": asked.name, "reason": asked.reason}
-            self.path.write_text(json.dumps(said))
+            self.path.write_text(json.dumps(asdict(asked)))
         except OSError as error:
             log.critical("%s could not be written: %s", self.path, error.strerror)
         return self.path.exists()
@@ -63,7 +64,8 @@ class HaltFile:
             text = ""
         try:
             said = json.loads(text)
-            return AskedHalt(by=str(said["by"]), name=str(said["name"]), reason=str(said["reason"]))
+            by, name, reason = (str(said[key]) for key in ("by", "name", "reason"))
+            return AskedHalt(by=by, name=name, reason=reason, flatten=said.get("flatten") is True)
         except (ValueError, TypeError, KeyError):
             return AskedHalt(by="host:HALT", name="the file HALT", reason=text[:LONGEST])
 

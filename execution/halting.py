@@ -6,10 +6,11 @@ rows is in `stopping.py`, whether it has come about in `proving.py`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
-from execution import stopping
+from execution import closing, stopping
 from execution.errors import NotPossible, StoreUnavailable
 from execution.halt_file import AskedHalt, HaltFile
 from execution.market import Market
@@ -40,16 +41,21 @@ class Halting:
     async def halt(self, asked: AskedHalt) -> Trading:
         """Stop everything: committed first, then tickets voided and cancels asked for. Idempotent.
 
+        Who wants every position closed as well may ask for it then, or by a second halt.
+
         Raises:
             StoreUnavailable: the commit failed; the halt holds in memory and in the file `HALT`.
         """
         self._brake.pull()
+        earlier = self._halt_file.read()
+        both = (asked,) if earlier is None else (earlier, asked)
         halted: Trading | None = None
         try:
-            halted = await self._store_halt(asked)
+            halted = await self._store_halt(both)
         finally:  # whatever kept it from being stored: a full disk, a damaged row, our own end
             if halted is None:
-                self._halt_file.write(asked)
+                flatten = any(one.flatten for one in both)
+                self._halt_file.write(both[0].evolve(flatten=flatten))
         # Apart from the halt itself, so that nothing that is stored can stand in its way; what fails
         # here is made good by whoever proves the halt.
         with suppress(StoreUnavailable):
@@ -110,9 +116,12 @@ class Halting:
         self._brake.follow(after)
         return after
 
-    async def _store_halt(self, asked: AskedHalt) -> Trading:
+    async def _store_halt(self, asked: Sequence[AskedHalt]) -> Trading:
         def commit(tx: Transaction) -> Trading:
-            stopping.halt(tx, by=asked.by, name=asked.name, reason=asked.reason)
+            for one in asked:
+                stopping.halt(tx, by=one.by, name=one.name, reason=one.reason)
+                if one.flatten:
+                    closing.flatten(tx, by=one.by, name=one.name)
             return tx.trading()
 
         halted = await self._store.write(commit, first=True)

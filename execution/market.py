@@ -65,10 +65,16 @@ class Feed:
     """How far our clock was ahead of its own when that was told last (`reconcile.py` says so)."""
     clock_stopped: bool = False
     """Whether it was told that no order goes there for its clock and ours (`reconcile.py` says so)."""
+    dead_man: timedelta | None = None
+    """How long it waits for us before it cancels every order there; None where that is off."""
+    armed_at: datetime | None = None
+    """When it was asked to wait so long, the last time it said yes (`dead_man.py` says so)."""
     missed: str | None = None
     """What the last call that failed came to."""
     key_refused: bool = False
     """It took nothing that we signed, the last time: public answers are no sign of life then."""
+    forbidden: str | None = None
+    """Why no order may go there with this key (`key_rights.py` says so)."""
     silent: timedelta = timedelta(0)
     """How long nothing was heard, in seconds of ours: a loop that stood still hears nothing either."""
     watched: frozenset[str] = frozenset()
@@ -83,7 +89,8 @@ class Feed:
     @property
     def ready(self) -> bool:
         """Whether orders may go there."""
-        known = self.connected and self.compared and not self.venue.clock_refused
+        fit = self.forbidden is None and not self.venue.clock_refused
+        known = self.connected and self.compared and fit
         return known and self.breaker is BreakerState.CLOSED
 
 
@@ -110,6 +117,11 @@ class Market:
     def currency(self) -> str:
         """The currency of settings and rules."""
         return self._currency
+
+    @property
+    def clock(self) -> Callable[[], datetime]:
+        """What says how old anything here is."""
+        return self._clock
 
     def feed(self, venue: str) -> Feed:
         """What is known of one venue."""

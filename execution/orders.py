@@ -58,6 +58,8 @@ ENTRY = "entry"
 """The first leg of every ticket; `entry-2` and so on carry on what it left."""
 STOP = "stop"
 """The leg that ends a position at a bad price."""
+EXIT = "exit"
+"""The first slice of a closing; `exit-2` and so on are the slices after it."""
 TIMED_OUT = "its time to rest was over"
 """Why the desk itself cancels an order; any other cancel goes before it."""
 REPRICINGS = 3
@@ -138,17 +140,26 @@ def apply_report(order: Order, shown: Shown, at: datetime) -> Applied:
     return Applied(order=moved(known, target, at), changed=True)
 
 
+def is_exit(order: Order) -> bool:
+    """Whether it is a slice of a closing: what a halted desk lets through."""
+    return order.leg.partition("-")[0] == EXIT
+
+
 def next_leg(ticket: Ticket, legs: Sequence[Order]) -> str | None:
     """The leg that is to carry on what the last one left; None when the ticket ends with it.
 
     Only once every leg is proved to have ended, and only after the desk's own cancel at its timeout:
-    whoever else canceled it meant all of it.
+    whoever else canceled it meant all of it. A closing goes on until it is found to be done.
     """
     last = legs[-1]
     if ticket.state is not TicketState.WORKING or ticket.terms is None:
         return None
     if any(leg.state not in ENDED for leg in legs):
         return None
+    if ticket.terms.closing:
+        taken = sum(leg.amount if leg.state is _S.FILLED else leg.reported for leg in legs)
+        over = last.cancel_reason is not None or taken >= ticket.terms.amount
+        return None if over else f"{EXIT}-{len(legs) + 1}"
     if last.state not in {_S.CANCELED, _S.EXPIRED} or last.cancel_reason != TIMED_OUT:
         return None
     more = {OnTimeout.REPRICE: REPRICINGS, OnTimeout.MARKET: 1}.get(ticket.terms.on_timeout, 0)

@@ -39,7 +39,7 @@ def against(side: Side) -> int:
 def worst_price(reference: Decimal, side: Side, step: Decimal, prices: PriceTerms) -> Decimal:
     """The reference moved against us by drift and slippage, in whole steps, never past that."""
     tolerated = prices.max_price_drift + prices.slippage_tolerance
-    return _moved(reference, side, step, tolerated)
+    return capped(reference, side, step, tolerated)
 
 
 @exactly
@@ -50,7 +50,7 @@ def send_price(terms: Terms, quote: Quote, *, step: Decimal, slippage: Decimal) 
     """
     if terms.price is not None:
         return terms.price
-    price = _moved(quote.reference(terms.side), terms.side, step, slippage)
+    price = capped(quote.reference(terms.side), terms.side, step, slippage)
     return min(price, terms.bound) if terms.side is Side.BUY else max(price, terms.bound)
 
 
@@ -79,7 +79,7 @@ def past_own_stop_or_target(terms: Terms, quote: Quote) -> bool:
     return any(was < level <= now or was > level >= now for level in levels)
 
 
-def _moved(reference: Decimal, side: Side, step: Decimal, fraction: Decimal) -> Decimal:
-    """The reference moved against us by a fraction; a sell's stays above zero."""
+def capped(reference: Decimal, side: Side, step: Decimal, fraction: Decimal) -> Decimal:
+    """The reference moved against us by a fraction, in whole steps; a sell's stays above zero."""
     price = price_never_worse(reference * (1 + against(side) * fraction), step, side)
     return max(price, step)

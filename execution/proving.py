@@ -1,4 +1,5 @@
-"""Proves a halt at the exchange: nothing of ours rests anywhere but kept stops, seen twice.
+"""Proves a halt at the exchange: nothing of ours rests anywhere but kept stops, seen twice; all closed
+that was to be.
 
 The same loop carries on what a crash or a failed commit left of the halt. Each venue is looked at by
 itself, so that one which does not answer keeps nobody waiting for the others.
@@ -12,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from execution import orders, stopping, trading
+from execution import closing, orders, stopping, trading
 from execution.errors import StoreUnavailable, VenueUnavailable
 from execution.events import EventKind
 from execution.market import Market
@@ -28,6 +29,7 @@ BETWEEN_LOOKS = timedelta(seconds=3)
 TELL_AGAIN = timedelta(seconds=30)
 """How often an unfinished halt is told anew."""
 _STEP = 1.0
+_NOBODY_ANSWERED = ("no venue has answered yet",)
 
 Look = Callable[[str], Awaitable[Differences]]
 """Compares one venue with our rows, by name."""
@@ -41,6 +43,8 @@ class _Progress:
     """When the halt began that is being proved; another one starts anew, a repeated one does not."""
     clean_at: datetime | None = None
     told_at: datetime | None = None
+    left: Sequence[str] = ()
+    """What was left by the last look that came to an end."""
 
 
 class Prover:
@@ -67,7 +71,9 @@ class Prover:
 
     async def left(self) -> list[str]:
         """What of ours may still be open, one line per venue; empty when nothing is."""
-        lines = await self._store.read(self._out_of_sight)
+        lines = await self._store.read(
+            lambda tx: [*self._out_of_sight(tx), *closing.unfinished(tx, self._market)]
+        )
         found = await asyncio.gather(*(self._left_at(venue) for venue in self._venues))
         return lines + [line for line in found if line is not None]
 
@@ -79,20 +85,41 @@ class Prover:
             progress.of = None
             return
         if progress.of != halt.at or progress.told_at is None:
-            progress.of, progress.clean_at, progress.told_at = halt.at, None, halt.at
+            since = halt.at if halt.flatten is None else halt.flatten.at
+            progress.of, progress.clean_at, progress.told_at = halt.at, None, since
+            progress.left = ()
             self._market.compare_soon()  # a resume wants every venue looked at, ours or not
             await self._store.write(_taken)
-        await self._store.write(lambda tx: stopping.sweep(tx, actor="desk"))
-        left = await self.left()
-        if left:
+        await self._store.write(self._carry_out)
+        if await self._look_and_tell(progress, now - progress.told_at):
             progress.clean_at = None
-            if now - progress.told_at >= TELL_AGAIN:
-                await self._tell_not_done(left)
-                progress.told_at = now
         elif progress.clean_at is None:
             progress.clean_at = now
         elif now - progress.clean_at >= BETWEEN_LOOKS:
             await self._store.write(_verify)
+
+    async def _look_and_tell(self, progress: _Progress, silent: timedelta) -> bool:
+        """Whether something is left; told anew in time, also while a venue takes long to answer.
+
+        People were told last so long ago as `silent`.
+        """
+        looking = asyncio.create_task(self.left())
+        in_time = (TELL_AGAIN - silent).total_seconds()
+        try:
+            answered, _ = await asyncio.wait({looking}, timeout=max(in_time, _STEP))
+            if not answered:
+                progress.told_at = await self._tell_not_done(progress.left or _NOBODY_ANSWERED)
+            progress.left = await looking
+        finally:
+            looking.cancel()
+        if answered and progress.left and in_time < _STEP:
+            progress.told_at = await self._tell_not_done(progress.left)
+        return bool(progress.left)
+
+    def _carry_out(self, tx: Transaction) -> None:
+        """Void, cancel and close what is not yet, also what a crash left undone."""
+        stopping.sweep(tx, actor="desk")
+        closing.go_on(tx, self._market)
 
     def _out_of_sight(self, tx: Transaction) -> list[str]:
         """Orders of ours at venues that are not set up any more: nobody can look there."""
@@ -135,11 +162,15 @@ class Prover:
             return f"{len(still)} of ours still open at {venue}"
         return None
 
-    async def _tell_not_done(self, left: Sequence[str]) -> None:
+    async def _tell_not_done(self, left: Sequence[str]) -> datetime:
+        """Say so; when that was."""
         text = "; ".join(left)
-        await self._store.write(
-            lambda tx: tx.journal.add(EventKind.HALT_NOT_DONE, tx.now, left=text)
-        )
+
+        def work(tx: Transaction) -> datetime:
+            tx.journal.add(EventKind.HALT_NOT_DONE, tx.now, left=text)
+            return tx.now
+
+        return await self._store.write(work)
 
 
 def _verify(tx: Transaction) -> None:

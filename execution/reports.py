@@ -32,6 +32,7 @@ from execution.types import (
     TicketState,
     Vote,
 )
+from execution.venues.quirks import dead_mans_switch
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,11 +69,18 @@ class VenueView(Record):
     mode: Mode
     connected: bool
     reason: str | None
+    """Why it is not connected; or why no order goes there with its key though it is."""
     stream: str | None
     open_orders: int
     last_reconciled: datetime | None
     strangers: int = 0
     """Orders of a Countersign's make that rest there and that this database does not know."""
+    has_dead_man: bool = False
+    """Whether there is a dead man's switch that can be used."""
+    dead_man: timedelta | None = None
+    """How long it waits for us before it cancels every order there; None where that is off."""
+    armed_at: datetime | None = None
+    """When it said yes to that last, as far as this process knows."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -213,11 +221,14 @@ def venue_views(tx: Transaction, market: Market) -> list[VenueView]:
             exchange=feed.venue.exchange,
             mode=feed.venue.mode,
             connected=feed.connected,
-            reason=feed.reason,
+            reason=feed.forbidden if feed.connected else feed.reason,
             stream=None,
             open_orders=sum(1 for order in live if order.venue == name),
             last_reconciled=feed.reconciled_at,
             strangers=feed.strangers,
+            has_dead_man=dead_mans_switch(feed.venue.exchange) is not None,
+            dead_man=feed.dead_man,
+            armed_at=feed.armed_at,
         )
         for name, feed in market.feeds().items()
     ]
@@ -340,39 +351,3 @@ def day(tx: Transaction, market: Market, zone: tzinfo) -> DayView:
         stops=tx.accounts.stops(),
         blocked=tx.pairs.all(),
     )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SweepView(Record):
-    """How far a halt has come at one venue."""
-
-    venue: VenueView
-    orders: int
-    """Orders of ours that it asked to cancel, those in doubt included."""
-    ended: int
-    """How many of them are known to have ended."""
-    kept: Sequence[Order]
-    """Stops of ours that stay, since they protect an open position."""
-
-
-def sweeps(tx: Transaction, market: Market) -> list[SweepView]:
-    """How far the present halt has come, venue by venue."""
-    halt = tx.trading().halt
-    assert halt is not None, "only a halt is swept"
-    kept = stopping.protecting(tx)
-    # What is live counts from the first moment, also before its cancel is asked for.
-    live = tx.orders.in_state(*orders.LIVE, OrderState.STUCK)
-    swept = {order.id: order for order in live if order not in kept}
-    for order in tx.orders.canceled_since(halt.at):
-        if order.cancel_reason == stopping.HALTED and order.sent_at is not None:
-            swept[order.id] = order
-    asked = list(swept.values())
-    return [
-        SweepView(
-            venue=view,
-            orders=sum(1 for o in asked if o.venue == view.name),
-            ended=sum(1 for o in asked if o.venue == view.name and o.state in orders.ENDED),
-            kept=[o for o in kept if o.venue == view.name],
-        )
-        for view in venue_views(tx, market)
-    ]

@@ -432,6 +432,8 @@ def _down(feed: Feed) -> str | None:
         return f"{name} refuses our clock, corrected or not; {off}."
     if not feed.connected:
         return f"{name} is not connected: {feed.reason}"
+    if feed.forbidden is not None:
+        return f"no order goes there: {feed.forbidden}."
     if not feed.ready:
         return f"{name} has not been compared with our orders yet."
     return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from execution import approval, booking, orders, risk, trading
+from execution import approval, booking, closing, orders, risk, trading
 from execution.errors import NotPossible
 from execution.events import EventKind
 from execution.outcome import Answer, Outcome
@@ -39,23 +39,33 @@ def halt(tx: Transaction, *, by: str, name: str, reason: str) -> bool:
 def sweep(tx: Transaction, *, actor: str) -> None:
     """Carry out a halt on what is stored: void tickets, deny what is planned, ask for cancels.
 
-    A stop that protects an open position stays: to cancel it would make a halt a danger. Does nothing
-    where that is done, or where an owner has resumed meanwhile; a halt is committed before, so a crash
-    between is made good by whoever proves the halt.
+    A stop that protects an open position stays: to cancel it would make a halt a danger; and so does
+    what people had closed since. Does nothing where that is done, or where an owner has resumed
+    meanwhile; a halt is committed before, so a crash between is made good by whoever proves the halt.
     """
     state = tx.trading()
     if state.halt is None or state.state is not TradingState.HALTED:
         return
-    waiting = tx.tickets.in_state(TicketState.PENDING, TicketState.APPROVED)
+    spared = {order.id for order in protecting(tx)}
+    closings = {ticket.id for ticket in closing.of_halt(tx, state.halt)}
+    waiting = [
+        ticket
+        for ticket in tx.tickets.in_state(TicketState.PENDING, TicketState.APPROVED)
+        if ticket.id not in closings
+    ]
     for ticket in waiting:
         booking.move_ticket(tx, ticket, TicketState.CANCELED, reason=HALTED)
-    planned = tx.orders.in_state(OrderState.PLANNED)
-    kept = {order.id for order in protecting(tx)}
-    for order in (*planned, *tx.orders.in_state(*orders.LIVE, OrderState.STUCK)):
-        if order.id not in kept:
-            booking.request_cancel(tx, order, actor=actor, reason=HALTED)
+    swept = [
+        order
+        for order in tx.orders.in_state(OrderState.PLANNED, *orders.LIVE, OrderState.STUCK)
+        if order.id not in spared and order.ticket not in closings
+    ]
+    for order in swept:
+        booking.request_cancel(tx, order, actor=actor, reason=HALTED)
     for last in tx.orders.left_over():
-        booking.withdraw(tx, last.ticket, reason=HALTED)
+        if last.ticket not in closings:
+            booking.withdraw(tx, last.ticket, reason=HALTED)
+    planned = [order for order in swept if order.state is OrderState.PLANNED]
     count = len(waiting) + len(planned)
     if count:
         voided = state.halt.evolve(voided=state.halt.voided + count)

@@ -318,6 +318,17 @@ class LimitRow(SQLModel, table=True):
     at: datetime = Field(sa_column=Column(Utc, nullable=False))
 
 
+class SealedKeysRow(SQLModel, table=True):
+    """The keys of one venue, sealed; `label` says in clear what for and since when."""
+
+    __tablename__ = "sealed_keys"
+
+    venue: str = Field(sa_column=Column(String(32), primary_key=True))
+    label: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    wrapped: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    sealed: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
 class PostRow(SQLModel, table=True):
     """A message shown to an audience about a subject, so that it can be edited later.
 

@@ -16,6 +16,15 @@ from execution.types import TradingState
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Flatten(Record):
+    """Who wants every position closed while the desk is halted, and since when."""
+
+    by: str
+    name: str
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Halt(Record):
     """Who stopped or paused trading, when, why, and whether the exchange was seen empty."""
 
@@ -25,6 +34,7 @@ class Halt(Record):
     reason: str
     verified_at: datetime | None = None
     voided: int = 0
+    flatten: Flatten | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,11 +52,14 @@ ACTIVE_FROM_THE_START = Trading(state=TradingState.ACTIVE, generation=0)
 NOT_DONE = "The halt is not done yet: something of ours may still be open."
 
 
-def lets_through(trading: Trading, *, reduces: bool) -> bool:
-    """Whether an order may go out in this state; pause still lets exposure shrink."""
+def lets_through(trading: Trading, *, reduces: bool, closes: bool = False) -> bool:
+    """Whether an order may go out in this state; pause still lets exposure shrink.
+
+    What `closes` a position because a person asked for just that goes even while halted.
+    """
     if trading.state is TradingState.ACTIVE:
         return True
-    return trading.state is TradingState.PAUSED and reduces
+    return reduces and (closes or trading.state is TradingState.PAUSED)
 
 
 def halted(trading: Trading, halt: Halt) -> Trading:
@@ -72,6 +85,12 @@ def to_be_proved(trading: Trading) -> Halt | None:
     """The halt that has not been proved at the exchange yet; a pause needs no proof."""
     halt = standing_halt(trading)
     return None if halt is None or halt.verified_at is not None else halt
+
+
+def flattening(trading: Trading, flatten: Flatten) -> Trading:
+    """The same halt, with every position to be closed, which is to be proved."""
+    assert trading.halt is not None, "positions are closed under a halt"
+    return trading.evolve(halt=trading.halt.evolve(flatten=flatten, verified_at=None))
 
 
 def verified(trading: Trading, at: datetime) -> Trading:
@@ -114,11 +133,16 @@ class Brake:
         self._stored = ACTIVE_FROM_THE_START
         self._asked: set[TradingState] = set()
         """What was asked for and is not stored yet."""
+        self.locked = False
 
     @property
     def state(self) -> TradingState:
         """What is in force: as stored, or what is graver and on its way."""
         return max([self._stored.state, *self._asked], key=_GRAVITY.__getitem__)
+
+    def lock(self) -> None:
+        """Let nothing leave this process, not even what closes a position: it only wants to stop."""
+        self.locked = True
 
     @property
     def pulled(self) -> bool:
@@ -127,7 +151,7 @@ class Brake:
 
     def holds_back(self, *, reduces: bool) -> bool:
         """Whether an order that is about to leave must not; one that only reduces may go on."""
-        return self.state is not TradingState.ACTIVE and not reduces
+        return self.locked or (self.state is not TradingState.ACTIVE and not reduces)
 
     def pull(self, state: TradingState = TradingState.HALTED) -> None:
         """Stop now; the commit is on its way."""

@@ -213,6 +213,14 @@ class Quote(Record):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Level(Record):
+    """One price of a book, in quote currency, and the base amount on offer there."""
+
+    price: Decimal
+    amount: Decimal
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Candle(Record):
     """One bar: prices in quote currency, volume in base asset, `at` the bar's start."""
 
@@ -279,10 +287,13 @@ class Terms(Record):
     take_profit: tuple[Target, ...] = ()
     test: bool = False
     """True when people only try the path of a ticket: it is never sent, whatever they say."""
+    closing: bool = False
+    """True when a person asked to be out of a position (`closing.py`): it goes in slices, each with
+    a price of its own."""
 
     @property
     def bound(self) -> Decimal:
-        """The price this order may never go past, in quote currency."""
+        """The price this order may never go past, in quote currency; a closing has no such one."""
         bound = self.price if self.price is not None else self.worst_price
         assert bound is not None, "terms carry the sender's price or a worst price"
         return bound
@@ -344,6 +355,11 @@ class Ticket(Record):
     goes_ahead_at: datetime | None = None  # when that window ends; None while none runs
     remind_at: datetime | None = None  # when people are reminded of it; None: they are not any more
     proposer: str | None = None  # the person who proposed it; None when a sender did
+
+    @property
+    def closes(self) -> bool:
+        """Whether it ends a position because a person asked for just that (`closing.py`)."""
+        return self.terms is not None and self.terms.closing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

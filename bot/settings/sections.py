@@ -33,6 +33,7 @@ from bot.settings.values import (
     Count,
     Currency,
     Duration,
+    DurationOrNone,
     ExchangeId,
     Hours,
     Money,
@@ -53,7 +54,9 @@ from bot.settings.values import Rate as SignalsPer
 from execution.approval import DEFAULT_RULE
 from execution.errors import CountersignError
 from execution.types import Mode, Side
+from execution.venues.quirks import dead_mans_switch
 
+SECOND = timedelta(seconds=1)
 WEBHOOK_SECRET_BYTES = 24  # the least that Standard Webhooks allows
 CCXT_CREDENTIALS = ("apiKey", "secret", "password", "privateKey")
 
@@ -210,7 +213,7 @@ class VenueSettings(Section):
     secret: SecretOrNone = None
     password: SecretOrNone = None
     max_leverage: Annotated[Money, Field(ge=1)] = Decimal(1)
-    dead_man: Unbuilt = None
+    dead_man: DurationOrNone = None
     books: PathOrNone = None
     ccxt: Annotated[Ccxt, Field(repr=False)] = {}
 
@@ -220,12 +223,29 @@ class VenueSettings(Section):
             raise wrong("mode", 'the paper exchange has one mode; write "paper"')
         if self.exchange != "paper" and self.mode is Mode.PAPER:
             raise wrong("mode", 'paper on a real exchange is not built yet; use exchange "paper"')
+        self._switch_exists()
         for key in CCXT_CREDENTIALS:
             if key in self.ccxt:
                 raise wrong(
                     f"ccxt.{key}", "a credential; give it as a venue's key in the environment"
                 )
         return self
+
+    def _switch_exists(self) -> None:
+        if self.dead_man is None:
+            return
+        switch = dead_mans_switch(self.exchange)
+        if switch is None:
+            raise wrong(
+                "dead_man",
+                f"{self.exchange} has no dead man's switch that can be used here; remove it",
+            )
+        if not switch.takes(self.dead_man):
+            shortest, longest = (f"{one // SECOND}s" for one in (switch.shortest, switch.longest))
+            raise wrong(
+                "dead_man",
+                f'{self.exchange} takes whole seconds from "{shortest}" to "{longest}"; "60s" is usual',
+            )
 
 
 class SourceSettings(Section):

@@ -47,6 +47,11 @@ def read_duration(value: object) -> timedelta:
     return duration
 
 
+def read_duration_or_none(value: object) -> timedelta | None:
+    """The same; an empty text is none."""
+    return None if value in (None, "") else read_duration(value)
+
+
 def read_share(value: object) -> Decimal:
     """`"0.5%"` as the fraction 0.005, from 0 to 1."""
     found = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,12})?) ?%", _text(value))
@@ -209,6 +214,7 @@ Currency = Annotated[str, matching(r"[^\s/:]{1,20}", 'not a currency; write "USD
 Whole = Annotated[int, BeforeValidator(read_number)]
 Count = Annotated[Whole, Field(ge=0)]
 Duration = Annotated[timedelta, BeforeValidator(read_duration)]
+DurationOrNone = Annotated[timedelta | None, BeforeValidator(read_duration_or_none)]
 Share = Annotated[Decimal, BeforeValidator(read_share)]
 Money = Annotated[Decimal, BeforeValidator(read_money)]
 Clock = Annotated[time, BeforeValidator(read_clock)]

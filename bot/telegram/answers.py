@@ -43,6 +43,11 @@ BROKEN = f"{FAULT} Look at the card before you tap again."
 
 CONFIRM_NOW = "Tap Confirm kill within 10 s. /kill halts at once."
 KILLED = "Halted: no new orders. The checklist follows."
+CONFIRM_FLATTEN = "Tap Confirm flatten within 60 s."
+CONFIRM_CLOSE = "Tap Confirm close within 60 s."
+TAP_AGAIN = "That was not confirmed in time. Tap once more."
+FLATTENING = "Every position is being closed. The checklist of the halt says how far that is."
+NOT_HALTED = "The desk is not halted any more. /close closes a position."
 
 
 def of_another(name: str) -> str:

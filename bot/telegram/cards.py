@@ -75,9 +75,16 @@ def story(view: TicketView, look: Look) -> Story:
 
     An order that turned up after its ticket had ended is what people must see.
     """
-    if any(order.state in LIVE | UNKNOWN for order in view.orders):
+    ticket = view.ticket
+    if any(order.state in UNKNOWN for order in view.orders):
         return _working(view, look)
-    return _STORIES[view.ticket.state](view, look)
+    if ticket.closes and ticket.state in {TicketState.APPROVED, TicketState.WORKING}:
+        return _closing(view, look)
+    if any(order.state in LIVE for order in view.orders):
+        return _working(view, look)
+    if ticket.closes and ticket.state is not TicketState.DONE:
+        return _not_closed(view)
+    return _STORIES[ticket.state](view, look)
 
 
 def _where(view: TicketView, look: Look, short: str) -> str:
@@ -191,6 +198,38 @@ def _approved(view: TicketView, look: Look) -> Story:
     )
 
 
+def _closing(view: TicketView, look: Look) -> Story:
+    """A position on its way out: how much of it is sold, and what became of the last slice."""
+    order = lines.entry(view)
+    so_far = _so_far(view, order) if order is not None and view.fills else ""
+    if order is not None and order.cancel_reason is not None:
+        told = f"{lines.sentence(order.cancel_reason)} Not done until the exchange says so."
+        return Story(news=" · canceling the rest", lines=(so_far, told))
+    failed = order is not None and order.state in {OrderState.REJECTED, OrderState.DENIED}
+    done = f", {lines.percent_filled(view)} done" if view.fills else ""
+    return Story(
+        news=f"{lines.worth(view, look)} · being closed{done}",
+        lines=(
+            so_far,
+            lines.sentence(order.reason) if order is not None and failed else "",
+            "Each slice takes at once what the book has; what is left follows.",
+        ),
+        buttons=((Button(label="Cancel the rest", action=Action.CANCEL_REST), DETAILS),),
+    )
+
+
+def _not_closed(view: TicketView) -> Story:
+    """A closing that sold nothing; /close asks for it anew, for the position as it is then."""
+    order = lines.entry(view)
+    last = None if order is None else order.reason
+    reason = lines.sentence(view.ticket.reason or last)
+    return Story(
+        news=" · not closed, nothing was sold",
+        lines=(reason,),
+        buttons=((DETAILS,),) if view.orders else (),
+    )
+
+
 def _working(view: TicketView, look: Look) -> Story:
     order = lines.entry(view)
     assert order is not None, "a working ticket has an order"
@@ -299,8 +338,9 @@ def _done(view: TicketView, look: Look) -> Story:
         return Story(
             news=f" · filled at {lines.average(view)}", lines=(result,), buttons=((DETAILS,),)
         )
+    rest = "" if view.ticket.closes else f", the rest {order.state}"
     return Story(
-        news=f" · {lines.percent_filled(view)} filled at {lines.average(view)}, the rest {order.state}",
+        news=f" · {lines.percent_filled(view)} filled at {lines.average(view)}{rest}",
         lines=(
             _so_far(view, order),
             result,

@@ -19,6 +19,7 @@ from bot.telegram.front import Asked, Front, Reply
 from bot.telegram.limits import limits as limits_face
 from bot.telegram.trail import pages as pages_of
 from execution.approval import Role
+from execution.closing import WHOLE
 from execution.config import BY_HAND
 from execution.errors import StoreUnavailable, Told
 from execution.outcome import Answer, Outcome
@@ -67,17 +68,31 @@ async def whoami(front: Front, asked: Asked) -> Reply:
 async def kill(front: Front, asked: Asked) -> Reply | None:
     """Halt at once. The notifier's checklist is the answer; a second kill is told of the first."""
     began = front.clock()  # nothing is read first: it could fail, or wait
-    flatten = asked.words[:1] == ("flatten",)
+    flatten = [word.lower() for word in asked.words[:1]] == ["flatten"]  # phones write capitals
     reason = " ".join(asked.words[flatten:])
-    after = await front.desk.halt(person=asked.who.person, reason=reason)
-    if flatten:
-        text = "Halted. Flattening is not built yet in this version: positions stay open."
-        return Reply(face=replies.told(front.mode, text))
+    after = await front.desk.halt(person=asked.who.person, reason=reason, flatten=flatten)
     if after.halt is None or after.halt.at >= began:
         return None if asked.at_home else Reply(face=replies.halted_elsewhere(front.mode))
+    if after.halt.flatten is not None and after.halt.flatten.at >= began:
+        return Reply(face=replies.told(front.mode, answers.FLATTENING))
     halted = Answer(outcome=Outcome.HALTED, name=after.halt.name, at=after.halt.at)
     text = answers.tapped(halted, front.look, may_look=True)
     return Reply(face=replies.told(front.mode, text))
+
+
+async def close(front: Front, asked: Asked) -> Reply | None:
+    """Out of a position, or a share of it; the card of each closing is the answer."""
+    share = WHOLE
+    if len(asked.words) == 2 and asked.words[1].endswith("%"):
+        share = positive(asked.words[1].removesuffix("%"), "share") / 100
+    elif len(asked.words) != 1:
+        return Reply(face=replies.wrong_usage(front.mode, "close", asked.who.role))
+    if share > WHOLE:
+        return Reply(
+            face=replies.told(front.mode, "More than 100% of a position cannot be closed.")
+        )
+    await front.desk.close(asked.words[0], share, person=asked.who.person)
+    return None
 
 
 async def resume(front: Front, asked: Asked) -> Reply:
@@ -222,6 +237,7 @@ HANDLERS: dict[str, Handler] = {
     "kill": kill,
     "pause": pause,
     "resume": resume,
+    "close": close,
     "adopt": adopt,
     "test": test,
     "whoami": whoami,

@@ -81,7 +81,7 @@ def what(view: TicketView) -> str:
     side = terms.side if terms else asked.side
     amount = terms.amount if terms else asked.amount
     words = [TEST] if (terms.test if terms else view.signal.test) else []
-    words.append("CLOSE" if side is None else side.value.upper())
+    words.append("CLOSE" if side is None or view.ticket.closes else side.value.upper())
     if amount is not None:
         words.append(figures.figure(amount))
     return " ".join([*words, symbol(view)])
@@ -108,6 +108,8 @@ def worth(view: TicketView, look: Look) -> str:
 
 def price_terms(terms: Terms, look: Look, *, made: datetime) -> str:
     """The price people approve and how long the order may rest; `made` is when its ticket was."""
+    if terms.closing:
+        return "market, in slices near the best price"
     text = at_worst(terms) if terms.price is None else f"limit {figures.price(terms.price)}"
     if terms.type is OrderType.MARKET:
         return f"market, {text}"
@@ -191,7 +193,7 @@ def _targets(targets: Sequence[Target]) -> str:
 def effect(terms: Terms) -> list[str]:
     """What else a person should know before approving: what it reduces, what is not ours."""
     lines = []
-    if terms.reduces:
+    if terms.reduces and not terms.closing:
         lines.append("Only reduces the position")
     if terms.from_holdings > 0:
         base = figures.quoted(terms.symbol.partition("/")[0], NAME)
@@ -205,8 +207,9 @@ def source(view: TicketView, look: Look) -> str:
     name = " ".join(figures.quoted(word, NAME) for word in (ticket.source, ticket.strategy) if word)
     if signal.proposer_name is not None:
         again = "" if signal.again is None else " again"
-        who = figures.quoted(signal.proposer_name, NAME)
-        return f"{name}, {who} proposed it{again} at {figures.clock_time(ticket.created_at, look.zone)}"
+        did = "asked for" if ticket.closes else "proposed"
+        who, at = figures.quoted(signal.proposer_name, NAME), ticket.created_at
+        return f"{name}, {who} {did} it{again} at {figures.clock_time(at, look.zone)}"
     age = figures.duration(ticket.created_at - ticket.fired_at)
     return f"{name}, {age} old at {figures.clock_time(ticket.created_at, look.zone)}"
 
@@ -305,6 +308,8 @@ def decided(view: TicketView, look: Look) -> str:
     ticket, rule = view.ticket, figures.quoted(view.ticket.rule, NAME)
     if ticket.veto_window is not None and went_unopposed(ticket):
         who = f"Nobody rejected it within {figures.duration(ticket.veto_window)}: rule {rule}"
+    elif ticket.closes:
+        who = ""  # where it comes from says who asked for it
     elif ticket.required == 0:
         who = f"Straight through by rule {rule}"
     else:
@@ -365,8 +370,9 @@ def slippage(view: TicketView) -> str:
 
 
 def whole(view: TicketView) -> Decimal:
-    """Base amount of all that was sent: the first order's; a later one carries on what it left."""
-    return view.orders[0].amount
+    """Base amount of all that was approved; a later order carries on what an earlier one left."""
+    terms = view.ticket.terms
+    return view.orders[0].amount if terms is None else terms.amount
 
 
 @exactly

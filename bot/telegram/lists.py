@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
-from bot.telegram import cards, figures, lines, replies
+from bot.telegram import cards, exits, figures, lines, replies
 from bot.telegram.faces import Action, Button, Face, Look
 from execution.record import Record
 from execution.reports import PositionView, TicketView
@@ -83,13 +84,27 @@ def _news(view: TicketView, look: Look) -> str:
     return cards.story(view, look).news
 
 
-def held(mode: Mode, views: Sequence[PositionView]) -> Face:
-    """Everything our own fills bought and have not sold."""
+def held(
+    mode: Mode,
+    views: Sequence[PositionView],
+    *,
+    asked: str | None = None,
+    tapped_at: datetime | None = None,
+) -> Face:
+    """Everything our own fills bought and have not sold, and a button that closes each.
+
+    `asked` is the subject of the one whose button was tapped, which is to be confirmed.
+    """
     if not views:
         return Face(text=f"<b>{lines.badge(mode)} · No position</b>")
     head = f"<b>{lines.badge(mode)} · {figures.several(len(views), 'position')}</b>"
     rows = [replies.position_row(view) + _today(view) for view in views]
-    return Face(text="\n".join([head, *replies.rows(rows, "positions")]))
+    several = len({view.venue for view in views}) > 1
+    buttons = []
+    for view in views[:PAGE]:
+        mine = tapped_at if asked == exits.subject(view.venue, view.symbol) else None
+        buttons.append((exits.close(view, tapped_at=mine, name_venue=several),))
+    return Face(text="\n".join([head, *replies.rows(rows, "positions")]), buttons=tuple(buttons))
 
 
 def _today(view: PositionView) -> str:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from bot.telegram import cards, figures, lines
-from bot.telegram.faces import Action, Button, Face, Look
+from bot.telegram import exits as closings
+from bot.telegram.faces import TEXT_LIMIT, Action, Button, Face, Look
+from execution.checklist import ExitView
 from execution.record import Record
 from execution.reports import TicketView, VenueView
 from execution.stopping import STRANGERS
@@ -22,7 +24,7 @@ from execution.types import Mode, Order, Side, VoteKind
 
 _SHOWN_CODES = 6
 _SHOWN_VENUES = 12
-_SHOWN_STOPS = 12
+_SHOWN_STOPS = 10
 _SHOWN_HOLDINGS = 6
 _MENTIONED = 20
 """People mentioned in one message; Telegram rings only some of many."""
@@ -233,6 +235,19 @@ def _gap(seconds_ahead: Decimal) -> str:
     return f"{figures.figure(abs(seconds_ahead))} s {way}"
 
 
+def key_refused(view: VenueView, reason: str | None) -> Face:
+    """Nothing goes to a venue with the key it has, and why; without a reason it does again."""
+    place = figures.quoted(f"{view.exchange} {view.name}", 2 * lines.NAME)
+    if reason is None:
+        return Face(
+            text=f"<b>{lines.badge(view.mode)} · {place}: the key fits. Orders go again</b>"
+        )
+    return Face(
+        text=f"<b>{lines.badge(view.mode)} · {place}: no order goes there</b>\n"
+        f"{lines.sentence(reason)} Cancels and looks go on."
+    )
+
+
 def clock_taken(view: VenueView) -> Face:
     """A venue takes our requests again."""
     place = figures.quoted(f"{view.exchange} {view.name}", 2 * lines.NAME)
@@ -245,33 +260,37 @@ def halted(
     sweeps: Sequence[Sweep],
     look: Look,
     *,
-    next_try: timedelta | None = None,
+    exits: Sequence[ExitView] = (),
+    tapped_at: datetime | None = None,
 ) -> Face:
-    """The halt's checklist, edited until the exchange was seen empty; only then it says done."""
+    """The halt's checklist, edited until the exchange was seen empty; only then it says done.
+
+    `tapped_at` is when somebody tapped Flatten, which is to be confirmed.
+    """
     who = figures.quoted(halt.name, lines.NAME)
     at = figures.clock_time(halt.at, look.zone)
     headline = f"{lines.badge(mode)} · HALTED by {who} at {at}"
     voided = f"{figures.several(halt.voided, 'ticket')} voided"
-    checklist = [voided, *(_swept(sweep) for sweep in sweeps[:_SHOWN_VENUES]), *_kept(sweeps)]
+    checklist = [
+        voided,
+        *(_swept(sweep) for sweep in sweeps[:_SHOWN_VENUES]),
+        *_kept(sweeps),
+    ]
     if halt.verified_at is not None:
         done = figures.clock_time(halt.verified_at, look.zone)
         places = figures.listed([sweep.place for sweep in sweeps[:_SHOWN_VENUES]], last="or")
         but = " but what is kept" if any(sweep.kept for sweep in sweeps) else ""
         proof = f"{_nothing_left(halt)} rests at {places or 'any venue'}{but}, looked twice."
-        text = [
-            f"<b>{headline}. Done at {done}.</b>",
-            lines.sentence(halt.reason),
-            *checklist,
-            f"{proof} {_before_resuming(halt)}/resume is for owners.",
-        ]
+        first = f"<b>{headline}. Done at {done}.</b>"
+        last = f"{proof} {_before_resuming(halt)}/resume is for owners."
     else:
-        text = [
-            f"<b>{headline} ({_door(halt.by)}). No new orders.</b>",
-            lines.sentence(halt.reason),
-            *checklist,
-            _not_done(sweeps, next_try),
-        ]
-    return Face(text=lines.joined(text))
+        first = f"<b>{headline} ({_door(halt.by)}). No new orders.</b>"
+        last = _not_done(sweeps, exits)
+    text = [first, lines.sentence(halt.reason), *checklist]
+    room = TEXT_LIMIT - figures.utf16(lines.joined([*text, last])) - 1
+    text += [*closings.told(halt, exits, look, room=room), last]
+    offers = closings.buttons(exits, look, tapped_at=tapped_at)
+    return Face(text=lines.joined(text), buttons=offers)
 
 
 def _nothing_left(halt: Halt) -> str:
@@ -317,17 +336,17 @@ def _kept(sweeps: Sequence[Sweep]) -> list[str]:
     return [*told, f"Kept: {more} more stops"] if more > 0 else told
 
 
-def _not_done(sweeps: Sequence[Sweep], next_try: timedelta | None) -> str:
+def _not_done(sweeps: Sequence[Sweep], exits: Sequence[ExitView]) -> str:
     """What is not proved yet, never less than the truth: an unanswered venue may hold anything."""
-    again = f" Next try in {figures.duration(next_try)}." if next_try is not None else ""
     open_at = [
         f"{figures.several(sweep.orders - sweep.ended, 'order')} may still be open at {sweep.place}"
         for sweep in sweeps
         if sweep.orders > sweep.ended
     ]
     silent = [s.place for s in sweeps if s.trouble is not None and s.orders <= s.ended]
-    parts = [*open_at, *(f"{place} was not seen empty" for place in silent)][:_SHOWN_VENUES]
+    unseen = [f"{place} was not seen empty" for place in silent]
+    parts = [*open_at, *unseen, *closings.not_closed(exits)][:_SHOWN_VENUES]
     if parts:
-        return f"<b>NOT DONE: {', '.join(parts)}.</b>{again}"
-    unseen = figures.listed([s.place for s in sweeps if not s.clean][:_SHOWN_VENUES])
-    return f"<b>NOT DONE: {unseen or 'every venue'} must be seen empty twice.</b>{again}"
+        return f"<b>NOT DONE: {', '.join(parts)}.</b>"
+    places = figures.listed([s.place for s in sweeps if not s.clean][:_SHOWN_VENUES])
+    return f"<b>NOT DONE: {places or 'every venue'} must be seen empty twice.</b>"

@@ -7,7 +7,7 @@ is shown by `lists.py`.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.pictures import ResultPicture
 from bot.telegram import lists
@@ -67,11 +67,21 @@ async def _history(front: Front, before: str) -> Reply:
 
 
 async def _positions(front: Front, where: str) -> Reply:
+    return await positions(front)
+
+
+async def positions(
+    front: Front, *, asked: str | None = None, tapped_at: datetime | None = None
+) -> Reply:
+    """What is held; of the one `asked` for the button is to be confirmed."""
+
     def read(tx: Transaction) -> Sequence[PositionView]:
         start = day_start(tx.now, front.look.zone)
         return reports.positions(tx, front.market, start)
 
-    return Reply(face=lists.held(front.mode, await front.store.read(read)), subject="positions:")
+    views = await front.store.read(read)
+    face = lists.held(front.mode, views, asked=asked, tapped_at=tapped_at)
+    return Reply(face=face, subject="positions:")
 
 
 async def _pnl(front: Front, span: str) -> Reply:

@@ -98,6 +98,8 @@ def _trouble(venue: VenueView) -> str:
     if not venue.connected:
         reason = figures.quoted(venue.reason or "", lines.NAME)
         return ", ".join(filter(None, [f"{place} not connected", reason]))
+    if venue.reason is not None:
+        return f"{place}: {figures.quoted(venue.reason, lines.SENTENCE)}"
     if venue.strangers:
         return f"{place}: {figures.several(venue.strangers, 'order')} not known here"
     return ""

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from difflib import get_close_matches
 
-from bot.telegram import accounts, figures, lines, pairs
+from bot.telegram import accounts, dead_man, figures, lines, pairs
 from bot.telegram.faces import POPUP_LIMIT, Action, Button, Face, Look
 from execution.approval import Role
 from execution.positions import Position
@@ -84,9 +84,15 @@ COMMANDS = (
         role=Role.APPROVER,
     ),
     Command(
+        name="close",
+        arguments="<symbol> [50%]",
+        does="sell a position, or a share of it",
+        role=Role.APPROVER,
+    ),
+    Command(
         name="kill",
-        arguments="[reason]",
-        does="halt at once and cancel every open order of ours",
+        arguments="[flatten] [reason]",
+        does="halt at once and cancel every open order of ours; with flatten, close positions too",
         role=Role.APPROVER,
     ),
     Command(
@@ -185,6 +191,7 @@ def status(
         [
             f"<b>{lines.badge(view.mode)} · {trading} · up {figures.duration(view.uptime)}</b>",
             *rows([_venue(venue, view.mode, now) for venue in view.venues], "venues"),
+            dead_man.row(view.venues[:_SHOWN], now),
         ],
         [waiting, *rows([working_row(ticket, short) for ticket in view.working], "orders")],
         [

@@ -9,21 +9,36 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 
+from bot import halts
 from bot.news import AUDIENCE
 from bot.people import Somebody
-from bot.telegram import answers, commands, details, doubts, figures, lines, pages, pairs, replies
-from bot.telegram.faces import POPUP_LIMIT, Action
+from bot.telegram import (
+    answers,
+    commands,
+    details,
+    doubts,
+    exits,
+    figures,
+    lines,
+    pages,
+    pairs,
+    replies,
+)
+from bot.telegram.faces import POPUP_LIMIT, Action, Face
 from bot.telegram.front import Front, Reply
 from bot.telegram.kill_button import FirstTap
 from execution import editing
 from execution.approval import Role
+from execution.closing import WHOLE
 from execution.errors import StoreUnavailable, Told
 from execution.limits import ConfirmLimit
 from execution.outcome import Answer, Outcome
 from execution.pairs import LIFTED, blocked_by
 from execution.reports import TicketView
+from execution.store import Transaction
 from execution.store.chat import Button
 from execution.trading import standing_halt
 from execution.types import TicketState, VoteKind
@@ -283,6 +298,57 @@ async def _halted(front: Front) -> str | None:
     return None
 
 
+async def _flatten(front: Front, button: Button, who: Somebody) -> Tapped:
+    """The first tap: the same message with the button that confirms it."""
+    return await _checklist(front, button, tapped_at=front.clock(), popup=answers.CONFIRM_FLATTEN)
+
+
+async def _confirm_flatten(front: Front, button: Button, who: Somebody) -> Tapped:
+    """Every position is closed, unless the first tap was long ago."""
+    if _is_late(front, button):
+        return await _checklist(front, button, tapped_at=None, popup=answers.TAP_AGAIN)
+    await front.desk.flatten(person=who.person)
+    return Tapped(popup=answers.FLATTENING)
+
+
+async def _close(front: Front, button: Button, who: Somebody) -> Tapped:
+    """The first tap: the same list with the button that confirms it."""
+    page = await pages.positions(front, asked=button.subject, tapped_at=front.clock())
+    return Tapped(popup=answers.CONFIRM_CLOSE, reply=replace(page, edits=True))
+
+
+async def _confirm_close(front: Front, button: Button, who: Somebody) -> Tapped:
+    """The position is closed, unless the first tap was long ago."""
+    if _is_late(front, button):
+        page = await pages.positions(front)
+        return Tapped(popup=answers.TAP_AGAIN, reply=replace(page, edits=True))
+    venue, symbol = exits.position(button.subject)
+    await front.desk.close(symbol, WHOLE, person=who.person, venue=venue)
+    return Tapped(popup=f"Closing {symbol}. Its card says how far that is.")
+
+
+def _is_late(front: Front, button: Button) -> bool:
+    """Whether a tap that confirms comes too long after the first."""
+    tapped_at = datetime.fromtimestamp(int(button.argument), UTC)
+    return front.clock() - tapped_at > exits.CONFIRM_WITHIN
+
+
+async def _checklist(
+    front: Front, button: Button, *, tapped_at: datetime | None, popup: str
+) -> Tapped:
+    """The halt's message as it is now, asking for the second tap or not."""
+
+    def read(tx: Transaction) -> Face | None:
+        if standing_halt(tx.trading()) is None:
+            return None
+        return halts.checklist(tx, front.market, front.look, tapped_at=tapped_at)
+
+    face = await front.store.read(read)
+    if face is None:
+        return Tapped(popup=answers.NOT_HALTED, alert=True)
+    return Tapped(popup=popup, reply=Reply(face=face, subject=button.subject, edits=True))
+
+
 async def _refresh_panel(front: Front, button: Button, who: Somebody) -> Tapped:
     front.panel.refresh()
     return Tapped(on_panel=True)
@@ -324,6 +390,10 @@ HANDLERS: dict[Action, tuple[Role, Handler]] = {
     Action.SHOW_CARD: (Role.VIEWER, _show_card),
     Action.KILL: (Role.APPROVER, _kill),
     Action.CONFIRM_KILL: (Role.APPROVER, _confirm_kill),
+    Action.FLATTEN: (Role.APPROVER, _flatten),
+    Action.CONFIRM_FLATTEN: (Role.APPROVER, _confirm_flatten),
+    Action.CLOSE: (Role.APPROVER, _close),
+    Action.CONFIRM_CLOSE: (Role.APPROVER, _confirm_close),
     Action.REFRESH_PANEL: (Role.VIEWER, _refresh_panel),
     Action.SHOW_STATUS: (Role.VIEWER, _show_status),
 }

@@ -89,7 +89,8 @@ def _entries(trail: Trail) -> Iterator[tuple[datetime, str]]:
     text = f"Signal from {source}"
     if signal.proposer_name is not None:
         what = "it" if signal.again is None else f"{figures.short_id(signal.again)} again"
-        text = f"{_word(signal.proposer_name)} proposed {what}"
+        did = "asked for it to be closed" if trail.view.ticket.closes else f"proposed {what}"
+        text = f"{_word(signal.proposer_name)} {did}"
     yield signal.received_at, text
     for event in trail.events:
         yield event.at, _prefix(trail, event) + sentence(trail, event)
@@ -169,6 +170,8 @@ def _ticket_pending(trail: Trail, event: Event) -> str:
 
 
 def _ticket_approved(trail: Trail, event: Event) -> str:
+    if trail.view.ticket.closes:
+        return f"Goes ahead by the word of {_who(trail, event)}"
     if "rule" in event.data:
         return f"Goes straight through by rule {_word(event.data['rule'])}"
     kind, _, rule = (event.actor or "").partition(":")

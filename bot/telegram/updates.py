@@ -34,6 +34,8 @@ HEARD = ["message", "callback_query"]
 """The kinds of updates that are asked for; of others nothing is done."""
 _TRIES = 5
 _NOWHERE = 0
+_LAST_ANSWERS = 1.5
+"""Seconds that answers on their way are given when the process is asked to stop."""
 
 
 class Updates:
@@ -94,7 +96,7 @@ class Updates:
     async def stop(self) -> None:
         """Let the answers that are on their way end."""
         if self._answers:
-            await asyncio.wait(self._answers, timeout=3)
+            await asyncio.wait(self._answers, timeout=_LAST_ANSWERS)
 
     async def _message(self, message: Message, *, aloud: bool) -> None:
         if message.migrate_to_chat_id is not None and message.chat.id == self._chat.chat_id:

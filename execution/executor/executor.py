@@ -10,15 +10,15 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from execution import approval, booking, limits, rules
+from execution import approval, booking, limits, orders, rules
 from execution.config import Config
 from execution.errors import Corrupt, StoreUnavailable, VenueUnavailable
-from execution.executor import carrying_on, following, opening, screening, sending
+from execution.executor import carrying_on, following, opening, screening, sending, slicing
+from execution.executor.waiting import AT_THE_VENUE, SIGNALS_AT_ONCE, Waiting, look
 from execution.market import Market
 from execution.outcome import Answer, Outcome
 from execution.store import Store, Transaction
@@ -40,27 +40,8 @@ REST = 5.0
 """Seconds before work that failed is tried again."""
 QUIET = timedelta(seconds=3)
 """To a venue silent for this long nothing is sent: it would only fail, as often as may be tried."""
-SIGNALS_AT_ONCE = 50
-"""Signals a turn begins with; the next turn takes those behind them, so that none holds up others."""
 LAST_WORDS = 5.0
 """Seconds that orders being sent are given to end when the process is asked to stop."""
-
-_AT_THE_VENUE = (OrderState.IN_DOUBT, OrderState.WORKING, OrderState.CANCELING, OrderState.STUCK)
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """What a turn found to do."""
-
-    signals: list[Signal]
-    approved: list[Ticket]
-    planned: list[Order]
-    sending: list[Order]
-    due: list[Order]
-    left_over: list[Order]
-    """The last orders of tickets whose rest is to go out again."""
-    watched: Mapping[str, set[str]]
-    now: datetime
 
 
 class Executor:
@@ -113,7 +94,7 @@ class Executor:
             changed = rules.note(tx, self._config.policy)
             for order in tx.orders.in_state(OrderState.SENDING):
                 sending.interrupted(order.id)(tx)
-            for order in tx.orders.in_state(*_AT_THE_VENUE):
+            for order in tx.orders.in_state(*AT_THE_VENUE):
                 tx.orders.change(order, following.at_once(order, tx.now))
             for ticket in tx.tickets.in_state(TicketState.PENDING, TicketState.APPROVED):
                 reason = self._no_longer(ticket)
@@ -191,7 +172,8 @@ class Executor:
                 self._start(f"ticket:{ticket.id}", self._open(ticket))
         if self._tasks.keys() & {f"ticket:{ticket.id}" for ticket in approved}:
             await asyncio.sleep(AFTER_ORDERS)
-        waiting = await self._store.read(self._look)
+        after = self._signals_after
+        waiting = await self._store.read(lambda tx: look(tx, signals_after=after))
         if any(following.is_overdue(order, waiting.now) for order in waiting.due):
             await self._store.write(following.time_out)
         self._market.watch(waiting.watched)
@@ -208,48 +190,38 @@ class Executor:
                 self._start_look(order, waiting.now)
 
     def _send_what_may_go(self, waiting: Waiting) -> None:
-        """Planned orders, and what waited too long; none while the brake is pulled."""
-        if self._brake.pulled:
+        """Planned orders, and what is to follow others; while the brake is pulled only closings."""
+        if self._brake.locked:
             return
+        stopped = self._brake.pulled
         for ticket in waiting.approved:
-            waits = not self._ready(ticket.venue)
-            if waits and not approval.still_holds(ticket, waiting.now):
-                self._start(f"ticket:{ticket.id}", self._give_up(opening.overdue(ticket.id)))
+            waits = not self._ready(ticket.venue) and not approval.still_holds(ticket, waiting.now)
+            if waits and (ticket.closes or not stopped):
+                give_up = slicing.overdue if ticket.closes else opening.overdue
+                self._start(f"ticket:{ticket.id}", self._give_up(give_up(ticket.id)))
         for order in waiting.planned:
-            key, venue = f"order:{order.id}", self._venues.get(order.venue)
-            if self._ready(order.venue):
-                self._start(key, self._send(order))
-            elif waiting.now - order.created_at > approval.APPROVAL_HOLDS:
-                self._start(key, self._give_up(sending.give_up_waiting(order.id, venue)))
-        for order in waiting.left_over:
-            key = f"ticket:{order.ticket}"
-            if self._ready(order.venue):
-                self._start(key, self._carry_on(order))
-            elif waiting.now - (order.ended_at or waiting.now) > approval.APPROVAL_HOLDS:
-                self._start(key, self._give_up(carrying_on.overdue(order.ticket)))
+            if orders.is_exit(order):
+                self._start(f"order:{order.id}", self._give_up(slicing.denied(order.id)))
+            elif not stopped:
+                self._send_planned(order, waiting.now)
+        for last in waiting.left_over:
+            if orders.is_exit(last) or not stopped:
+                self._send_the_rest(last, waiting.now)
 
-    def _look(self, tx: Transaction) -> Waiting:
-        approved = tx.tickets.in_state(TicketState.APPROVED)
-        live = tx.orders.in_state(*_AT_THE_VENUE)
-        planned = tx.orders.in_state(OrderState.PLANNED)
-        watched: dict[str, set[str]] = {}
-        for venue, symbol in tx.tickets.markets(TicketState.PENDING, TicketState.APPROVED):
-            watched.setdefault(venue, set()).add(symbol)
-        for order in (*live, *planned):
-            watched.setdefault(order.venue, set()).add(order.symbol)
-        return Waiting(
-            signals=list(tx.signals.waiting(SIGNALS_AT_ONCE, after=self._signals_after)),
-            approved=list(approved),
-            planned=[order for order in planned if following.due(order, tx)],
-            sending=list(tx.orders.in_state(OrderState.SENDING)),
-            due=[
-                *(order for order in live if following.due(order, tx)),
-                *tx.orders.asked_about(tx.now),
-            ],
-            left_over=[o for o in tx.orders.left_over() if carrying_on.is_certain(o, tx.now)],
-            watched=watched,
-            now=tx.now,
-        )
+    def _send_planned(self, order: Order, now: datetime) -> None:
+        key, venue = f"order:{order.id}", self._venues.get(order.venue)
+        if self._ready(order.venue):
+            self._start(key, self._send(order))
+        elif now - order.created_at > approval.APPROVAL_HOLDS:
+            self._start(key, self._give_up(sending.give_up_waiting(order.id, venue)))
+
+    def _send_the_rest(self, last: Order, now: datetime) -> None:
+        key = f"ticket:{last.ticket}"
+        if self._ready(last.venue):
+            self._start(key, self._carry_on(last))
+        elif now - (last.ended_at or now) > approval.APPROVAL_HOLDS:
+            give_up = slicing.overdue if orders.is_exit(last) else carrying_on.overdue
+            self._start(key, self._give_up(give_up(last.ticket)))
 
     def _ready(self, venue: str) -> bool:
         """Whether an order that goes there now is likely to arrive, and may."""
@@ -262,7 +234,8 @@ class Executor:
         """Whether an approved ticket's order may leave now; what a pause holds back it also refuses."""
         reduces = ticket.terms is not None and ticket.terms.reduces
         held = self._brake.pulled or self._brake.holds_back(reduces=reduces)
-        return not held and self._ready(ticket.venue)
+        free = not self._brake.locked and (ticket.closes or not held)
+        return free and self._ready(ticket.venue)
 
     def _start(self, key: str, work: Coroutine[object, object, None]) -> asyncio.Task[None] | None:
         """Run one piece of work, unless it is running already or we are stopping."""
@@ -312,7 +285,10 @@ class Executor:
 
     async def _open(self, ticket: Ticket) -> None:
         """An approved ticket: its order planned and made `sending` in one commit, then sent."""
-        await self._deliver(self._plan(ticket))
+        if ticket.closes:
+            await self._slice(ticket.id, ticket.venue)
+        else:
+            await self._deliver(self._plan(ticket))
 
     async def _open_with(
         self, vote: Callable[[Transaction], Answer], stored: asyncio.Future[Answer]
@@ -343,6 +319,9 @@ class Executor:
 
     async def _carry_on(self, last: Order) -> None:
         """What an order left goes out again, once one more look has shown nothing new of it."""
+        if orders.is_exit(last):
+            await self._slice(last.ticket, last.venue)
+            return
         venue = self._venues[last.venue]
         self._market.stale_balances(last.venue)
         try:
@@ -356,6 +335,18 @@ class Executor:
         plan = carrying_on.plan(last.ticket, venue, self._market, self._config, self._install)
         await self._deliver(plan)
 
+    async def _slice(self, ticket_id: str, at: str) -> None:
+        """The next slice of a closing."""
+        venue, market = self._venues[at], self._market
+        try:
+            book = await slicing.look(ticket_id, venue, market, self._store)
+        except VenueUnavailable:
+            await asyncio.sleep(CALM)
+            return
+        plan = slicing.plan(ticket_id, venue, market, self._config, self._install, book)
+        if not await self._deliver(plan):
+            await asyncio.sleep(CALM)
+
     async def _send(self, planned: Order) -> None:
         """An order that was planned and never left: it goes out under the same id."""
         venue = self._venues[planned.venue]
@@ -367,8 +358,8 @@ class Executor:
         plan: Callable[[Transaction], Order | None],
         *,
         committed: Callable[[], None] = lambda: None,
-    ) -> None:
-        """Commit a planned order as `sending`, send it once, store the outcome."""
+    ) -> bool:
+        """Commit a planned order as `sending`, send it once, store the outcome; whether there was one."""
         ours: list[str] = []
 
         def work(tx: Transaction) -> Order | None:
@@ -392,6 +383,7 @@ class Executor:
                 record = await sending.send(order, venue, self._brake, self._config, self._jitter)
                 await self._record(record, order)
                 self._market.stale_balances(order.venue)
+            return order is not None
         finally:
             self._delivering.difference_update(ours)
             self._deliveries.discard(task)

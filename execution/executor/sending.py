@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from random import Random
 
 from execution import approval, booking, orders
@@ -50,9 +51,9 @@ def commit_sending(tx: Transaction, order: Order, venue: Venue) -> Order | None:
 
 def _stopped(tx: Transaction, order: Order) -> str | None:
     """Who or what stopped a planned order: somebody canceled it, or the desk is paused or halted."""
-    state = tx.trading()
-    held = None if lets_through(state, reduces=order.reduces) else str(state.state)
-    return order.cancel_reason or held
+    state, closes = tx.trading(), orders.is_exit(order)
+    goes = lets_through(state, reduces=order.reduces, closes=closes)
+    return order.cancel_reason or (None if goes else str(state.state))
 
 
 def held_back(tx: Transaction, order: Order, venue: Venue) -> bool:
@@ -114,21 +115,21 @@ async def send(
     order: Order, venue: Venue, brake: Brake, config: Config, jitter: Random
 ) -> Recorded:
     """Send once; returns what to record of it. Nothing but the venue is awaited here."""
-    if brake.holds_back(reduces=order.reduces):
+    held = partial(brake.holds_back, reduces=order.reduces)
+    if held():
         return not_sent(order, str(brake.state), again_in=timedelta(0))
+    asked = NewOrder(
+        client_order_id=order.client_order_id,
+        symbol=order.symbol,
+        side=order.side,
+        type=order.type,
+        amount=order.amount,
+        price=order.price,
+        time_in_force=order.time_in_force,
+        post_only=order.post_only,
+    )
     try:
-        report = await venue.send(
-            NewOrder(
-                client_order_id=order.client_order_id,
-                symbol=order.symbol,
-                side=order.side,
-                type=order.type,
-                amount=order.amount,
-                price=order.price,
-                time_in_force=order.time_in_force,
-                post_only=order.post_only,
-            )
-        )
+        report = await venue.send(asked, held)
     except VenueRefused as refusal:
         return refused(order, str(refusal))
     except NotSent as error:
@@ -145,10 +146,10 @@ def acknowledged(order: Order, report: Report) -> Recorded:
     """The venue answered with our order: book what it says, fetch its trades at once if it filled."""
 
     def work(tx: Transaction) -> Order:
-        if report.filled == 0:
+        before = tx.orders.get(order.id)
+        if report.filled == 0 or before.state is not OrderState.SENDING:
             return booking.book(tx, order.id, report, ())
         # Its trades are fetched by the next look; until then the order works and claims a fill.
-        before = tx.orders.get(order.id)
         return booking.move_order(
             tx,
             before,
@@ -166,9 +167,11 @@ def refused(order: Order, reason: str) -> Recorded:
     """A definite no. On a later attempt it says nothing of an earlier one: then it is in doubt."""
     if order.attempts > 1:
         return in_doubt(order, reason)
-    return lambda tx: booking.move_order(
-        tx, tx.orders.get(order.id), OrderState.REJECTED, reason=reason
-    )
+
+    def work(tx: Transaction, before: Order) -> Order:
+        return booking.move_order(tx, before, OrderState.REJECTED, reason=reason)
+
+    return _unless_seen(order, work)
 
 
 def in_doubt(order: Order, reason: str) -> Recorded:
@@ -177,8 +180,7 @@ def in_doubt(order: Order, reason: str) -> Recorded:
     The request may have been signed as late as now, so the fence counts from here again.
     """
 
-    def work(tx: Transaction) -> Order:
-        before = tx.orders.get(order.id)
+    def work(tx: Transaction, before: Order) -> Order:
         fence = before.fence_at
         if fence is not None and before.sent_at is not None:
             fence = tx.now + (fence - before.sent_at)
@@ -192,7 +194,7 @@ def in_doubt(order: Order, reason: str) -> Recorded:
             next_look_at=tx.now + FIRST_LOOK,
         )
 
-    return work
+    return _unless_seen(order, work)
 
 
 def not_sent(order: Order, reason: str, *, again_in: timedelta) -> Recorded:
@@ -201,13 +203,13 @@ def not_sent(order: Order, reason: str, *, again_in: timedelta) -> Recorded:
     Unless somebody canceled it meanwhile, or the desk was stopped: then it ends here.
     """
 
-    def work(tx: Transaction) -> Order:
+    def work(tx: Transaction, before: Order) -> Order:
         ticket = tx.tickets.get(order.ticket)
         assert ticket is not None, "an order has a ticket"
         too_late = held_until(ticket, order) + A_MOMENT
         planned = booking.move_order(
             tx,
-            tx.orders.get(order.id),
+            before,
             OrderState.PLANNED,
             reason=reason,
             next_look_at=min(tx.now + again_in, max(too_late, tx.now)),
@@ -217,7 +219,7 @@ def not_sent(order: Order, reason: str, *, again_in: timedelta) -> Recorded:
             return planned
         return booking.request_cancel(tx, planned, actor="desk", reason=stopped)
 
-    return work
+    return _unless_seen(order, work)
 
 
 def gave_up(order: Order, reason: str) -> Recorded:
@@ -225,8 +227,18 @@ def gave_up(order: Order, reason: str) -> Recorded:
 
     def work(tx: Transaction) -> Order:
         planned = not_sent(order, reason, again_in=timedelta(0))(tx)
-        if planned.state is OrderState.DENIED:
+        if planned.state is not OrderState.PLANNED:
             return planned
         return booking.move_order(tx, planned, OrderState.DENIED, reason=reason)
 
     return work
+
+
+def _unless_seen(order: Order, work: Callable[[Transaction, Order], Order]) -> Recorded:
+    """What its sender has to say, unless somebody has looked at the venue meanwhile: they know more."""
+
+    def record(tx: Transaction) -> Order:
+        before = tx.orders.get(order.id)
+        return work(tx, before) if before.state is OrderState.SENDING else before
+
+    return record

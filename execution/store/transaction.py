@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cached_property
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from execution.errors import Corrupt
 from execution.store.accounts import Accounts
@@ -19,7 +19,8 @@ from execution.store.limits import ChangedLimits
 from execution.store.orders import Fills, Orders
 from execution.store.pairs import PairBlocks
 from execution.store.positions import Positions
-from execution.store.records import columns_of
+from execution.store.records import columns_of, put
+from execution.store.sealed import Sealed
 from execution.store.tickets import Signals, Tickets
 from execution.tables import MetaRow, TradingRow
 from execution.trading import Halt, Trading
@@ -27,6 +28,9 @@ from execution.types import TradingState
 
 _TRADING = columns_of(TradingRow)
 _META = columns_of(MetaRow)
+_KNOWN = select(_META.c.value).where(_META.c.key == bindparam("key"))
+_REMEMBER = put(_META)
+_FORGET = delete(_META).where(_META.c.key == bindparam("forgotten"))
 _READ_TRADING = select(_TRADING).where(_TRADING.c.id == 1)
 _HALT: TypeAdapter[Halt | None] = TypeAdapter(Halt | None)
 
@@ -99,6 +103,11 @@ class Transaction:
         return ChangedLimits(self._connection)
 
     @cached_property
+    def sealed(self) -> Sealed:
+        """The sealed keys of venues."""
+        return Sealed(self._connection)
+
+    @cached_property
     def chat(self) -> Chat:
         """What audiences were shown."""
         return Chat(self._connection)
@@ -140,15 +149,25 @@ class Transaction:
         held = any(position.venue == venue for position in self.positions.open())
         if was == is_now or held or self.orders.symbols(venue):
             return was
-        changed = update(_META).where(_META.c.key == key).values(value=is_now.encode())
-        self._connection.execute(changed)
+        self.remember(key, is_now.encode())
         return is_now
 
     def fact(self, key: str, otherwise: Callable[[], bytes]) -> bytes:
         """A fact about this installation, made the first time it is asked for."""
-        query = select(_META.c.value).where(_META.c.key == key)
-        value = self._connection.execute(query).scalar_one_or_none()
+        value = self.known(key)
         if value is None:
             value = otherwise()
-            self._connection.execute(insert(_META), {"key": key, "value": value})
-        return bytes(value)
+            self.remember(key, value)
+        return value
+
+    def known(self, key: str) -> bytes | None:
+        """A fact about this installation, if there is one of that name."""
+        value = self._connection.execute(_KNOWN, {"key": key}).scalar_one_or_none()
+        return None if value is None else bytes(value)
+
+    def remember(self, key: str, value: bytes | None) -> None:
+        """Keep a fact in place of what was known; None forgets it."""
+        if value is None:
+            self._connection.execute(_FORGET, {"forgotten": key})
+        else:
+            self._connection.execute(_REMEMBER, {"key": key, "value": value})

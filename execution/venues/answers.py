@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal
@@ -24,7 +24,7 @@ from execution.errors import (
     VenueRefused,
     VenueUnavailable,
 )
-from execution.types import ZERO, Candle, Instrument, OrderState, Quote, Side
+from execution.types import ZERO, Candle, Instrument, Level, OrderState, Quote, Side
 from execution.venues.quirks import Quirks
 from execution.venues.venue import Balance, NewOrder, Report, Trade
 
@@ -45,9 +45,14 @@ INDEFINITE = frozenset({"DuplicateOrderId", "OrderNotFound", "OrderNotCached", "
 NEVER_LEFT = frozenset({"ClientConnectorError", "ConnectionTimeoutError", "gaierror"})
 """Causes in the network library that come before the first byte of a request."""
 
+TOO_MUCH = frozenset({418, 429})
+"""HTTP statuses of an exchange that had too much of us: 429 slows an address down, 418 bans it."""
 LONGEST_BAN = timedelta(days=3)
 """What Binance bans an address for at most; a header that says more is wrong."""
 
+_CODES = ("code", "retCode", "label", "new_order_failure_reason", "preview_failure_reason", "error")
+_TEXTS = ("msg", "retMsg", "message", "error")
+"""Where exchanges tell a refusal's code and words, the most telling first."""
 _LONGEST = 200
 _SIGNED = re.compile(r"https?://\S+|signature=\S*", re.IGNORECASE)
 _EXACT = Context(prec=38)
@@ -59,8 +64,15 @@ class Wire:
 
     exchange: str
     secrets: tuple[str, ...]
+    signed: bool = True
+    urgent: bool = False
+    """Whether it is an order, a cancel or the like, which waits for no read."""
     may_leave: Callable[[], None] = lambda: None
     """Asked right before each request, which may have waited long for its turn; raises to hold it back."""
+    end_turn: Callable[[], None] = lambda: None
+    """Called once a request is answered, or will not leave."""
+    signing: bool = False
+    """Whether a request is being made up: what fails then is the key or the secret."""
     requests: int = 0
     status: int | None = None
     """HTTP status of the last complete answer; None when there was none."""
@@ -75,11 +87,15 @@ class Wire:
             return None, None
         if not isinstance(body, dict):
             return None, None
-        code = next((body[key] for key in ("code", "retCode", "label") if key in body), None)
-        text = next(
-            (body[key] for key in ("msg", "retMsg", "message", "error") if key in body), None
-        )
-        return None if code is None else str(code), self.clean(str(text if text else body))
+        if isinstance(body.get("error_response"), dict):
+            body = body["error_response"]
+        said = body.get("error")
+        if isinstance(said, list) and said:
+            return self.clean(str(said[0])), self.clean("; ".join(str(one) for one in said))
+        codes = (str(body[key]) for key in _CODES if body.get(key) not in (None, "", []))
+        code = next((one for one in codes if not one.startswith("UNKNOWN")), None)
+        text = next((str(body[key]) for key in _TEXTS if body.get(key)), str(body))
+        return None if code is None else self.clean(code), self.clean(text)
 
     def clean(self, text: str) -> str:
         """A text for people: nothing secret, no address, no longer than a line or two."""
@@ -87,10 +103,13 @@ class Wire:
             text = text.replace(secret, "...")
         return _SIGNED.sub("...", text).strip()[:_LONGEST]
 
-    @property
-    def throttled(self) -> bool:
-        """Whether the exchange had too much of us: 429 slows an address down, 418 bans it."""
-        return self.status in (418, 429)
+    def throttled(self, quirks: Quirks) -> bool:
+        """Whether the exchange had too much of us."""
+        return self.status in TOO_MUCH or _among(self.words()[0], quirks.limit_codes)
+
+    def refuses_key(self, quirks: Quirks) -> bool:
+        """Whether its status alone refuses the key, or the time it signed with."""
+        return self.signed and self.status in quirks.key_statuses
 
     def answered_at(self) -> datetime | None:
         """The time of the answer by the exchange's clock, to the second, where it says so."""
@@ -102,7 +121,7 @@ class Wire:
 
     def retry_after(self) -> timedelta | None:
         """How long the exchange asks for silence, in seconds, where it says so."""
-        if not self.throttled:
+        if self.status not in TOO_MUCH:
             return None
         told = {name.lower(): value for name, value in self.headers.items()}.get("retry-after", "")
         return min(timedelta(seconds=int(told[:9])), LONGEST_BAN) if told.isdecimal() else None
@@ -117,49 +136,76 @@ def sending_failed(error: Exception, wire: Wire, quirks: Quirks) -> VenueError:
             return VenueRefused(wire.clean(str(error).removeprefix(f"{wire.exchange} ")))
         return NotSent(f"{wire.exchange}: the order was not sent")
     if wire.requests > 1:  # which of them was the order, and which one failed?
-        return OutcomeUnknown(_heard(error, wire))
+        return OutcomeUnknown(_heard(error, wire, quirks))
     if _names(error.__cause__) & NEVER_LEFT:
         return NotSent(f"{wire.exchange} cannot be reached")
     code, text = wire.words()
-    if wire.status is None or wire.status >= 500 or wire.throttled or text is None:
-        return OutcomeUnknown(_heard(error, wire))
+    heard = _heard(error, wire, quirks)
+    if wire.refuses_key(quirks):
+        return VenueRefused(heard)
+    if wire.status is None or wire.status >= 500 or wire.status in TOO_MUCH or text is None:
+        return OutcomeUnknown(heard)
     if code in quirks.duplicate_texts or any(known in text for known in quirks.duplicate_texts):
         return OutcomeUnknown(f"{wire.exchange} says the order's id is taken")
-    if code in quirks.clock_codes:
-        return NotSent(_heard(error, wire))
-    if definite or code in quirks.definite_codes | quirks.key_codes:
-        return VenueRefused(_said(code, text))
-    return OutcomeUnknown(_heard(error, wire))
+    if _among(code, quirks.clock_codes | quirks.nonce_codes | quirks.limit_codes):
+        return NotSent(heard)
+    if definite or _among(code, quirks.definite_codes | quirks.key_codes):
+        return VenueRefused(_said(code, text, quirks))
+    return OutcomeUnknown(heard)
 
 
 def asking_failed(error: Exception, wire: Wire, quirks: Quirks) -> VenueError:
     """What a read or a cancel that failed came to: the order is unknown there, or no answer."""
     code, text = wire.words()
     names = _names(error)
-    if text is not None and "OrderNotFound" in names:
+    if wire.signing:
+        return KeyRefused(f"{wire.exchange}: its key or secret is not as the exchange gives them")
+    heard = _heard(error, wire, quirks)
+    if text is not None and _is_unknown(text, names, quirks):
         return OrderUnknown(f"{wire.exchange} does not know this order")
-    if text is not None and (
-        names & {"AuthenticationError", "InvalidNonce"}
-        or code in quirks.key_codes | quirks.clock_codes
+    if wire.refuses_key(quirks) or (
+        text is not None
+        and (
+            names & {"AuthenticationError", "InvalidNonce"}
+            or _among(code, quirks.key_codes | quirks.clock_codes)
+        )
     ):
-        return KeyRefused(_heard(error, wire))
-    return VenueUnavailable(_heard(error, wire), retry_after=wire.retry_after())
+        return KeyRefused(heard)
+    return VenueUnavailable(heard, retry_after=wire.retry_after())
 
 
 def clock_is_off(error: Exception, wire: Wire, quirks: Quirks) -> bool:
     """Whether the exchange refused the request's time."""
-    return "InvalidNonce" in _names(error) or wire.words()[0] in quirks.clock_codes
+    code = wire.words()[0]
+    if _among(code, quirks.nonce_codes):
+        return False
+    return "InvalidNonce" in _names(error) or _among(code, quirks.clock_codes | quirks.late_codes)
+
+
+def _is_unknown(text: str, names: frozenset[str], quirks: Quirks) -> bool:
+    """Whether the exchange says that it does not know an order."""
+    if quirks.unknown_texts:
+        return any(known in text for known in quirks.unknown_texts)
+    return "OrderNotFound" in names
 
 
 def _names(error: BaseException | None) -> frozenset[str]:
     return frozenset(kind.__name__ for kind in type(error).__mro__)
 
 
-def _said(code: str | None, text: str) -> str:
-    return text if code is None else f"{text} ({code})"
+def _among(code: str | None, known: frozenset[str]) -> bool:
+    """Whether a code is one of these, or one of them with more detail after a colon."""
+    return code is not None and any(code == one or code.startswith(f"{one}:") for one in known)
 
 
-def _heard(error: Exception, wire: Wire) -> str:
+def _said(code: str | None, text: str, quirks: Quirks) -> str:
+    """The exchange's words and code, and what they mean where they say too little."""
+    said = text if code is None or code in text else f"{text} ({code})"
+    meaning = quirks.meanings.get(code or "")
+    return said if meaning is None else f"{said}: {meaning}"
+
+
+def _heard(error: Exception, wire: Wire, quirks: Quirks) -> str:
     """In a few words, what came back instead of an answer."""
     if wire.status is None:
         names = _names(error) | _names(error.__cause__)
@@ -174,8 +220,10 @@ def _heard(error: Exception, wire: Wire) -> str:
     if wire.status == 200 and code is None:
         return f"{wire.exchange} sent an answer that cannot be read"
     if text is None:
-        return f"{wire.exchange} answered with HTTP status {wire.status}"
-    return f"{wire.exchange}: {_said(code, text)}"
+        meaning = quirks.meanings.get(str(wire.status)) if wire.refuses_key(quirks) else None
+        told = f"{wire.exchange} answered with HTTP status {wire.status}"
+        return told if meaning is None else f"{told}: {meaning}"
+    return f"{wire.exchange}: {_said(code, text, quirks)}"
 
 
 _STATES = {
@@ -217,7 +265,7 @@ def report(row: Mapping[str, Any]) -> Report:
         amount=amount,
         filled=filled,
         price=_maybe(row["price"]),
-        average=_maybe(row["average"]),
+        average=_maybe(row["average"]) if filled else None,
         at=_at(row["lastUpdateTimestamp"] or row["timestamp"]),
     )
 
@@ -230,12 +278,22 @@ def acknowledged(row: Mapping[str, Any], order: NewOrder) -> Report:
     """
     if not row["id"]:
         raise OutcomeUnknown("the answer to the order shows no order")
+    if row["clientOrderId"] is None:  # some tell its terms instead
+        if not _has_terms(row, order):
+            raise OutcomeUnknown("the answer does not show this order")
+        row = {**row, "clientOrderId": order.client_order_id}
     if row["clientOrderId"] != order.client_order_id:
         raise OutcomeUnknown("the answer is about another order")
     if row["status"] is None:  # some acknowledge with nothing but the ids
         row = {**row, "status": "open", "filled": ZERO, "amount": order.amount}
         row |= {"symbol": order.symbol, "side": order.side.value, "price": order.price}
     return report(row)
+
+
+def _has_terms(row: Mapping[str, Any], order: NewOrder) -> bool:
+    """Whether an answer shows exactly what was ordered."""
+    told = [row["symbol"], row["side"], _maybe(row["amount"]), _maybe(row["price"])]
+    return told == [order.symbol, order.side.value, order.amount, order.price]
 
 
 def trade(row: Mapping[str, Any]) -> Trade:
@@ -266,6 +324,11 @@ def quote(ticker: Mapping[str, Any], symbol: str, at: datetime) -> Quote:
     return Quote(symbol=symbol, bid=exact(ticker["bid"]), ask=exact(ticker["ask"]), at=at)
 
 
+def level(row: Sequence[Any]) -> Level:
+    """One price of a book: `[price, amount, ...]`."""
+    return Level(price=exact(row[0]), amount=exact(row[1]))
+
+
 def candle(row: Iterable[Any]) -> Candle:
     """One bar of `[milliseconds, open, high, low, close, volume]`."""
     started, opened, high, low, closed, volume = row
@@ -294,10 +357,13 @@ def balances(answer: Mapping[str, Any]) -> dict[str, Balance]:
 _DECIMAL_PLACES, _TICK_SIZE = 2, 4  # ccxt.base.decimal_to_precision
 
 
-def instrument(market: Mapping[str, Any], precision_mode: int) -> Instrument | None:
+def instrument(market: Mapping[str, Any], precision_mode: int, quirks: Quirks) -> Instrument | None:
     """A spot market's steps and limits; None for what is no spot market or tells no step."""
     amount_step = _step(market["precision"]["amount"], precision_mode)
     price_step = _step(market["precision"]["price"], precision_mode)
+    told = market["info"].get(quirks.price_step_in) if quirks.price_step_in else None
+    if told is not None:
+        price_step = exact(told)
     if not market["spot"] or amount_step is None or price_step is None:
         return None
     limits = market["limits"]

@@ -16,8 +16,15 @@ from pathlib import Path
 
 from execution.errors import Corrupt
 from execution.record import Record
-from execution.types import ZERO, Instrument, OrderState, OrderType, Side, TimeInForce
-from execution.venues.market_data import Level
+from execution.types import (
+    ZERO,
+    Instrument,
+    Level,
+    OrderState,
+    OrderType,
+    Side,
+    TimeInForce,
+)
 from execution.venues.venue import Balance, NewOrder, OrderKey, Report, Trade
 
 _EXACT = Context(prec=60, traps=[Inexact, InvalidOperation])
@@ -58,6 +65,8 @@ CREATE INDEX trades_at ON trades (at);
 CREATE TABLE balances (asset TEXT PRIMARY KEY, total TEXT NOT NULL) STRICT;
 PRAGMA user_version = 1;
 """
+_COUNTDOWN = "CREATE TABLE IF NOT EXISTS countdown (ends_at TEXT NOT NULL) STRICT"
+"""Books of an earlier version have none yet."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,6 +119,7 @@ class Books:
             with self.transaction():
                 if self._db.execute("PRAGMA user_version").fetchone() == (0,):
                     self._begin(opening)
+                self._db.execute(_COUNTDOWN)
         except sqlite3.Error:
             self._db.close()
             raise
@@ -211,6 +221,17 @@ class Books:
             (state, _text(at), booked.id),
         )
         return booked.evolve(state=state, changed_at=at)
+
+    def countdown(self) -> datetime | None:
+        """When every order is to be canceled; None while nobody asked for that."""
+        row = self._db.execute("SELECT ends_at FROM countdown").fetchone()
+        return None if row is None else datetime.fromisoformat(row[0])
+
+    def count_down(self, ends_at: datetime | None) -> None:
+        """Every order is to be canceled then, or never."""
+        self._db.execute("DELETE FROM countdown")
+        if ends_at is not None:
+            self._db.execute("INSERT INTO countdown VALUES (?)", (_text(ends_at),))
 
     def _move(self, asset: str, change: Decimal) -> None:
         row = self._db.execute("SELECT total FROM balances WHERE asset = ?", (asset,)).fetchone()

@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 from execution.errors import NotSent, VenueError, VenueMisconfigured, VenueUnavailable
 from execution.types import Mode
 from execution.venues.answers import Wire, asking_failed, clock_is_off, sending_failed
+from execution.venues.pacing import Pace, nothing
 from execution.venues.quirks import Quirks
 
 T = TypeVar("T")
@@ -78,15 +79,40 @@ class _Watched:
     """Mixed into a ccxt class: notes on the call's `Wire` what left and what came, reads no float."""
 
     on_json_response = staticmethod(partial(json.loads, parse_float=str))
+    pace: Pace
+    """The account's, the same for each of its connections."""
+
+    async def throttle(self, cost: float | None = None) -> None:
+        """Wait until a request may be signed; ccxt asks right before it signs."""
+        if not self.pace.counts:
+            await super().throttle(cost)  # type: ignore[misc]  # ccxt's
+        wire = _wire.get()
+        wire.end_turn = await self.pace.turn(
+            1 if cost is None else cost, signed=wire.signed, urgent=wire.urgent
+        )
+        wire.signing = True
+
+    def seconds(self) -> int:
+        """The exchange's time, which ccxt heeds in milliseconds only, and signs some requests with."""
+        ahead = self.options.get("timeDifference") or 0  # type: ignore[attr-defined]  # ccxt's
+        return int(self.milliseconds() - ahead) // 1000  # type: ignore[attr-defined]  # ccxt's
+
+    def incrementing_nonce(self) -> int:
+        return self.pace.nonces.above(self.nonce())  # type: ignore[attr-defined]  # ccxt's
 
     async def fetch(
         self, url: str, method: str = "GET", headers: object = None, body: object = None
     ) -> Any:
         wire = _wire.get()
+        wire.signing = False
         wire.may_leave()
         wire.requests += 1
         wire.status, wire.headers, wire.body = None, {}, ""
-        answer = await super().fetch(url, method, headers, body)  # type: ignore[misc]  # ccxt's
+        try:
+            answer = await super().fetch(url, method, headers, body)  # type: ignore[misc]  # ccxt's
+        finally:
+            wire.end_turn()
+            wire.end_turn = nothing
         if not isinstance(answer, dict | list) or answer == {}:
             # A gateway's page, nothing or `{}`: ccxt would read it as an empty account.
             raise ValueError("the answer says nothing")
@@ -129,10 +155,16 @@ class Connections:
             if _has_key(overrides, setting):
                 raise ValueError(f"ccxt: take out {setting}, {reason}")
         self._exchange, self._mode = exchange, mode
-        self._credentials = credentials
+        self._credentials = _with_line_ends(credentials)
         self._overrides = overrides
         self._quirks = quirks
         self._clock = clock
+        settings = {**quirks.config, **overrides}
+        self._pace = Pace(
+            most=quirks.most_at_once,
+            per_second=1000 / (settings.get("rateLimit") or 1),
+            in_turn=bool(quirks.nonce_codes),
+        )
         self._orders: Any = None
         self._reads: Any = None
         self._ready = False
@@ -183,6 +215,13 @@ class Connections:
         self._ready = False
         await asyncio.gather(*closing)
 
+    def use(self, credentials: Mapping[str, str]) -> None:
+        """Sign with other keys of the same account from the next request on."""
+        self._credentials = _with_line_ends(credentials)
+        for one in (self._orders, self._reads):
+            if one is not None:
+                vars(one).update(self._credentials)
+
     async def read(self, ask: Ask[T], *, signed: bool = True) -> T:
         """Ask on the connection for reads, with a true clock; an answer to what is `signed` accepts it.
 
@@ -202,8 +241,8 @@ class Connections:
 
         return await self._ask(with_true_clock, asking_failed, heed=heed, signed=signed)
 
-    async def send(self, ask: Ask[T]) -> T:
-        """Send an order on the connection for orders.
+    async def send(self, ask: Ask[T], held: Callable[[], bool]) -> T:
+        """Send an order on the connection for orders, unless it is `held` when its turn has come.
 
         Raises:
             VenueRefused, NotSent, OutcomeUnknown: as `Venue.send`.
@@ -218,8 +257,10 @@ class Connections:
         def heed() -> None:
             if not _wire.get().requests:  # else the order may have left
                 self._heed(NotSent)
+                if held():
+                    raise NotSent("it was held back while it waited for its turn")
 
-        return await self._ask(lambda: ask(orders), sending_failed, heed=heed)
+        return await self._ask(lambda: ask(orders), sending_failed, heed=heed, urgent=True)
 
     async def cancel(self, ask: Ask[T]) -> T:
         """Cancel on the connection for orders, whatever silence was asked for.
@@ -230,7 +271,7 @@ class Connections:
         orders = self._orders
         if not self._ready:
             raise VenueUnavailable(f"{self._exchange} is not open yet")
-        return await self._ask(lambda: ask(orders), asking_failed)
+        return await self._ask(lambda: ask(orders), asking_failed, urgent=True)
 
     async def _ask(
         self,
@@ -239,10 +280,13 @@ class Connections:
         *,
         heed: Callable[[], None] = lambda: None,
         signed: bool = True,
+        urgent: bool = False,
     ) -> T:
         """Make a call and turn whatever goes wrong into one of our errors, without its secrets."""
         secrets = tuple(self._credentials.values())
-        wire = Wire(exchange=self._exchange, secrets=secrets, may_leave=heed)
+        wire = Wire(
+            exchange=self._exchange, secrets=secrets, signed=signed, urgent=urgent, may_leave=heed
+        )
         token = _wire.set(wire)
         try:
             answer = await call()
@@ -252,21 +296,25 @@ class Connections:
             problem = failed(error, wire, self._quirks)  # after an order left is an unknown outcome
             if clock_is_off(error, wire, self._quirks):
                 self._time_refused(wire)
+            elif wire.refuses_key(self._quirks):  # it may be the time as well
+                self._clock_is_off = True
         else:
             self._throttled = 0
             if signed:
                 self._times_refused = 0
             return answer
         finally:
+            wire.end_turn()
             _wire.reset(token)
-        if wire.throttled:
+        if wire.throttled(self._quirks):
             self._keep_silent(wire.retry_after())
         raise problem  # outside the handler, so that it does not carry ccxt's error with it
 
     async def _set_clock(self, connection: Any) -> None:
         """Measure the exchange's clock over one connection and use it on both."""
         if connection.has["fetchTime"]:
-            ahead = await connection.load_time_difference()
+            lies_within = self._quirks.clock_step / timedelta(milliseconds=2)
+            ahead = await connection.load_time_difference() - round(lies_within)
             for one in (self._orders, self._reads):
                 one.options["timeDifference"] = ahead
             theirs = datetime.fromtimestamp((connection.milliseconds() - ahead) / 1000, UTC)
@@ -316,7 +364,7 @@ class Connections:
             "number": str,
         }
         config = kind.deep_extend(base, copy.deepcopy(self._quirks.config), self._overrides)
-        made = type(kind.__name__, (_Watched, kind), {})(config)
+        made = type(kind.__name__, (_Watched, kind), {"pace": self._pace})(config)
         if self._mode is Mode.SANDBOX:
             if not made.urls.get("test"):
                 raise VenueMisconfigured(
@@ -326,6 +374,11 @@ class Connections:
             # It puts `urls.test` in the place of `urls.api`; what the user set still comes last.
             made.urls = kind.deep_extend(made.urls, self._overrides.get("urls", {}))
         return made
+
+
+def _with_line_ends(credentials: Mapping[str, str]) -> dict[str, str]:
+    """Credentials as they are used: a PEM may be given on one line, its line ends written out."""
+    return {name: value.replace("\\n", "\n") for name, value in credentials.items()}
 
 
 def _has_key(settings: Mapping[str, Any], name: str) -> bool:

@@ -7,19 +7,31 @@ twice, and never say "none" of an order before every look-up has answered.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from execution.errors import OrderUnknown, VenueRefused, VenueUnavailable
-from execution.types import Candle, Instrument, Mode, OrderType, Quote
+from execution.types import Candle, Instrument, Level, Mode, OrderType, Quote, Side
 from execution.venues import answers
 from execution.venues.connections import TIMEOUT, Connections
-from execution.venues.quirks import FENCE_MARGIN, UNDOCUMENTED_WINDOW, quirks_of
-from execution.venues.venue import Balance, NewOrder, OrderKey, Report, Trade
+from execution.venues.paging import every_open, every_row
+from execution.venues.quirks import (
+    FENCE_MARGIN,
+    UNDOCUMENTED_WINDOW,
+    dead_mans_switch,
+    quirks_of,
+)
+from execution.venues.rights import ASKED, UNTOLD, KeyRights
+from execution.venues.together import Together
+from execution.venues.venue import Balance, Held, NewOrder, OrderKey, Report, Trade, go
 
+_LEVELS = 100
+"""Prices of a book that are asked for; every exchange takes this number."""
+PRICES_APART = timedelta(minutes=1)
+"""How long each price is asked for by itself after a request for several brought none."""
 LOOK_BACK = timedelta(seconds=60)
 """How far before an order was sent its traces are searched: two clocks never quite agree."""
 
@@ -50,6 +62,8 @@ class ExchangeVenue:
         self._quirks = quirks_of(exchange)
         self._clock = clock
         self._instruments: Mapping[str, Instrument] = {}
+        self._prices = Together(self._prices_of)
+        self._prices_apart_until = clock()
         if market != "spot":
             raise ValueError(f'market = "{market}": only "spot" can be traded')
         self._connections = Connections(
@@ -64,11 +78,10 @@ class ExchangeVenue:
     @property
     def fence(self) -> timedelta:
         """How long after sending the exchange may still accept a late request."""
-        asked = self._overrides.get("options", {}).get("recvWindow")
-        if self._quirks.receive_window is None:
+        window = self._window
+        if window is None:
             timeout = timedelta(milliseconds=self._overrides.get("timeout", 0)) or TIMEOUT
             return timeout + UNDOCUMENTED_WINDOW
-        window = self._quirks.receive_window if asked is None else timedelta(milliseconds=asked)
         return window + FENCE_MARGIN
 
     @property
@@ -105,12 +118,30 @@ class ExchangeVenue:
             VenueUnavailable: the exchange cannot be reached, or refuses the key; try later.
         """
         reads = await self._connections.open()
-        found = [answers.instrument(one, reads.precisionMode) for one in reads.markets.values()]
+        found = [
+            answers.instrument(one, reads.precisionMode, self._quirks)
+            for one in reads.markets.values()
+        ]
         self._instruments = {one.symbol: one for one in found if one is not None}
 
     async def close(self) -> None:
         """Close every connection. A closed venue may be opened again."""
         await self._connections.close()
+
+    async def rights(self) -> KeyRights:
+        """What the key may do, as far as the exchange tells."""
+        asking = ASKED.get(self.exchange)
+        if asking is None or (self.mode is Mode.SANDBOX and not asking.in_sandbox):
+            return UNTOLD
+
+        async def ask(reads: Any) -> KeyRights:
+            return asking.read(await getattr(reads, asking.call)())
+
+        return await self._connections.read(ask)
+
+    def use(self, *, api_key: str, secret: str, password: str) -> None:
+        """Go on with other keys of the same account, from the next request on."""
+        self._connections.use({"apiKey": api_key, "secret": secret, "password": password})
 
     def instruments(self) -> Mapping[str, Instrument]:
         """Spot markets by unified symbol, as of the last `open`; empty before it."""
@@ -118,13 +149,40 @@ class ExchangeVenue:
 
     async def quote(self, symbol: str) -> Quote:
         """Best bid and ask now, in quote currency."""
+        if self._quirks.prices_together and self._clock() >= self._prices_apart_until:
+            try:
+                found = await self._prices.about(symbol)
+            except VenueUnavailable:  # one market that is gone would take the others with it
+                self._prices_apart_until = self._clock() + PRICES_APART
+            else:
+                if found is not None:
+                    return found
+        return await self._price_alone(symbol)
 
+    async def _price_alone(self, symbol: str) -> Quote:
         async def ask(reads: Any) -> Quote:
             if reads.has["fetchBidsAsks"]:
                 ticker = (await reads.fetch_bids_asks([symbol]))[symbol]
             else:
                 ticker = await reads.fetch_ticker(symbol)
             return answers.quote(ticker, symbol, self._clock())
+
+        return await self._connections.read(ask, signed=False)
+
+    async def _prices_of(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
+        async def ask(reads: Any) -> Mapping[str, Quote]:
+            tickers, at = await reads.fetch_tickers(symbols), self._clock()
+            return {name: answers.quote(one, name, at) for name, one in tickers.items()}
+
+        return await self._connections.read(ask, signed=False)
+
+    async def book(self, symbol: str, side: Side) -> Sequence[Level]:
+        """What an order of this side would meet now, best price first: a hundred levels at most."""
+
+        async def ask(reads: Any) -> Sequence[Level]:
+            found = await reads.fetch_order_book(symbol, _LEVELS)
+            rows = found["asks" if side is Side.BUY else "bids"]
+            return [answers.level(row) for row in rows]
 
         return await self._connections.read(ask, signed=False)
 
@@ -145,7 +203,7 @@ class ExchangeVenue:
 
         return await self._connections.read(ask)
 
-    async def send(self, order: NewOrder) -> Report:
+    async def send(self, order: NewOrder, held: Held = go) -> Report:
         """Send one order, once; the exchange's answer with what was filled at once.
 
         Raises:
@@ -163,15 +221,11 @@ class ExchangeVenue:
                 order.side.value,
                 order.amount,
                 order.price,
-                {
-                    self._quirks.send_by: order.client_order_id,
-                    **({"postOnly": True} if order.post_only else {}),
-                    **({} if order.post_only else {"timeInForce": order.time_in_force.value}),
-                },
+                self._order_params(order),
             )
             return answers.acknowledged(row, order)
 
-        return await self._connections.send(create)
+        return await self._connections.send(create, held)
 
     async def cancel(self, key: OrderKey) -> None:
         """Ask for the rest of an order to be canceled; the result is read with `find`.
@@ -251,6 +305,27 @@ class ExchangeVenue:
             found = [one for one in mine if one.venue_order_id == venue_order_id]
         return sorted(found, key=_by_time)
 
+    async def arm(self, timeout: timedelta) -> None:
+        """Have every order of the account canceled, whoever placed it, unless this is asked again in time.
+
+        Raises:
+            VenueUnavailable: no answer; asking again is harmless.
+        """
+        milliseconds = timeout // timedelta(milliseconds=1)
+        # As a cancel: behind no read, and also while the exchange asks for silence.
+        await self._connections.cancel(lambda orders: orders.cancel_all_orders_after(milliseconds))
+
+    async def disarm(self) -> None:
+        """Have nothing canceled for our silence any more.
+
+        Raises:
+            VenueUnavailable: no answer, or there is no way to switch it off.
+        """
+        switch = dead_mans_switch(self.exchange)
+        if switch is None or not switch.disarms:
+            raise VenueUnavailable(f"{self.exchange} has no way to switch it off")
+        await self._connections.cancel(lambda orders: orders.cancel_all_orders_after(0))
+
     async def _find_by_id(self, key: OrderKey) -> Report | None:
         by = self._quirks.find_by
         if key.venue_order_id is not None:
@@ -267,7 +342,7 @@ class ExchangeVenue:
         self, symbol: str, venue_order_id: str, params: Mapping[str, str]
     ) -> Report | None:
         async def ask(reads: Any) -> Report:
-            return answers.report(await reads.fetch_order(venue_order_id, symbol, dict(params)))
+            return self._report(await reads.fetch_order(venue_order_id, symbol, dict(params)))
 
         try:
             return await self._connections.read(ask)
@@ -276,7 +351,8 @@ class ExchangeVenue:
 
     async def _open_orders(self, symbol: str | None) -> Sequence[Report]:
         async def ask(reads: Any) -> Sequence[Report]:
-            return [answers.report(row) for row in await reads.fetch_open_orders(symbol)]
+            rows = await every_open(reads.fetch_open_orders, symbol, self._quirks)
+            return [self._report(row) for row in rows]
 
         return await self._connections.read(ask)
 
@@ -289,45 +365,47 @@ class ExchangeVenue:
             )
             if not reads.has["fetchOrders"] and reads.has["fetchCanceledOrders"]:
                 lists.append(reads.fetch_canceled_orders)
-            rows = [await _every_page(one, symbol, since, self._quirks.page) for one in lists]
-            return [answers.report(row) for some in rows for row in some]
+            rows = [await every_row(one, symbol, since, self._quirks) for one in lists]
+            return [self._report(row) for some in rows for row in some]
 
         return await self._connections.read(ask)
 
     async def _my_trades(self, symbol: str, since: int | None) -> Sequence[Trade]:
         async def ask(reads: Any) -> Sequence[Trade]:
-            rows = await _every_page(reads.fetch_my_trades, symbol, since, self._quirks.page)
+            rows = await every_row(reads.fetch_my_trades, symbol, since, self._quirks)
             return [answers.trade(row) for row in rows]
 
         return await self._connections.read(ask)
+
+    def _report(self, row: Mapping[str, Any]) -> Report:
+        return answers.report(self._quirks.mended(row))
+
+    @property
+    def _window(self) -> timedelta | None:
+        """How old a request may be at most, where the exchange refuses it after that."""
+        asked = self._overrides.get("options", {}).get("recvWindow")
+        if self._quirks.receive_window is None or asked is None:
+            return self._quirks.receive_window
+        return timedelta(milliseconds=asked)
+
+    def _order_params(self, order: NewOrder) -> dict[str, object]:
+        """What an order carries beyond its terms."""
+        quirks = self._quirks
+        params: dict[str, object] = {**quirks.order_params, quirks.send_by: order.client_order_id}
+        if order.post_only:
+            params["postOnly"] = True
+        else:
+            params["timeInForce"] = order.time_in_force.value
+        if quirks.deadline_by is not None and self._window is not None:
+            theirs = self._clock() - self.clock_ahead + self._window
+            params[quirks.deadline_by] = f"{theirs:%Y-%m-%dT%H:%M:%S.%fZ}"
+        return params
 
     def _look_back(self, key: OrderKey) -> int | None:
         """From when an order's traces are searched, by the exchange's clock, in milliseconds."""
         if key.sent_at is None:
             return None
         return int((key.sent_at - self.clock_ahead - LOOK_BACK).timestamp() * 1000)
-
-
-async def _every_page(
-    call: Callable[..., Awaitable[Any]], symbol: str, since: int | None, page: int | None
-) -> list[Any]:
-    """All rows since then, page by page; without a beginning, all there are if they fit a page.
-
-    Raises:
-        ValueError: there are more rows, and no time to read on from.
-    """
-    rows: dict[str, Any] = {}
-    start = since
-    while True:
-        found = await call(symbol, start, page)
-        fresh = {row["id"]: row for row in found if row["id"] not in rows}
-        rows |= fresh
-        full = page is not None and len(found) >= page
-        if full and (start is None or not fresh):
-            raise ValueError("a full page, and no way to the next one")
-        if start is None or not fresh or (page is not None and not full):
-            return list(rows.values())
-        start = max(row["timestamp"] for row in found)
 
 
 def _refuse_changed_terms(orders: Any, order: NewOrder) -> None:

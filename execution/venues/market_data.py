@@ -7,13 +7,10 @@ Whoever implements it must answer the same question the same way, whenever and h
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Protocol
 
-from execution.record import Record
-from execution.types import Candle, Instrument, Quote, Side
+from execution.types import Candle, Instrument, Level, Quote, Side
 
 TICK = timedelta(seconds=1)
 """Prices hold still within one tick, and a level's amount is on offer once in each."""
@@ -26,14 +23,6 @@ INTERVALS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Level(Record):
-    """One price of a book, in quote currency, and the base amount on offer there in one tick."""
-
-    price: Decimal
-    amount: Decimal
-
-
 class MarketData(Protocol):
     """Markets at any instant. Symbols are those of `instruments`; any other is a `KeyError`."""
 
@@ -44,7 +33,10 @@ class MarketData(Protocol):
         """Best bid and ask at that instant."""
 
     def book(self, symbol: str, side: Side, at: datetime) -> Sequence[Level]:
-        """What an order of this side meets, best price first: asks for a buy, bids for a sell."""
+        """What an order of this side meets, best price first: asks for a buy, bids for a sell.
+
+        Each level is on offer once in one tick.
+        """
 
     def candles(self, symbol: str, interval: str, count: int, at: datetime) -> Sequence[Candle]:
         """The newest `count` bars up to that instant, oldest first; the last may be unfinished.

@@ -30,6 +30,7 @@ from execution.types import (
     ZERO,
     Candle,
     Instrument,
+    Level,
     Mode,
     OrderState,
     OrderType,
@@ -39,9 +40,10 @@ from execution.types import (
 )
 from execution.venues.books import Booked, Books
 from execution.venues.filters import broken_rule
-from execution.venues.market_data import TICK, Level, MarketData
+from execution.venues.market_data import TICK, MarketData
+from execution.venues.rights import UNTOLD, KeyRights
 from execution.venues.synthetic import SyntheticMarket
-from execution.venues.venue import Balance, NewOrder, OrderKey, Report, Trade
+from execution.venues.venue import Balance, Held, NewOrder, OrderKey, Report, Trade, go
 
 OPENING: Mapping[str, Decimal] = MappingProxyType({"USDT": Decimal(100_000)})
 FEE_RATE = Decimal("0.001")
@@ -70,6 +72,8 @@ class Faults:
     """What a look-up found is told only when this is set."""
     hide_orders: bool = False
     """Look-ups answer, and know no order and no trade."""
+    rights: KeyRights = UNTOLD
+    """What the key may do, as an exchange that has keys would tell."""
     keep_orders: bool = False
     """A cancel is answered and not carried out."""
 
@@ -132,6 +136,10 @@ class PaperVenue:
                 raise VenueUnavailable(f"{self.name}: books {self._path}: {error}") from error
         self._instruments = self._market.instruments()
 
+    async def rights(self) -> KeyRights:
+        """There is no key; `faults` may say what one would be told to be."""
+        return self.faults.rights
+
     async def close(self) -> None:
         """Close the books."""
         if self._books is not None:
@@ -160,6 +168,11 @@ class PaperVenue:
         async with self._call():
             return self._market.quote(self._known(symbol).symbol, self._clock())
 
+    async def book(self, symbol: str, side: Side) -> Sequence[Level]:
+        """What an order of this side would meet now, less what our own have taken of it."""
+        async with self._call() as books:
+            return self._offered(books, self._known(symbol).symbol, side, self._advance(books))
+
     async def candles(self, symbol: str, interval: str, count: int) -> Sequence[Candle]:
         """The newest `count` bars, oldest first."""
         async with self._call():
@@ -176,7 +189,7 @@ class PaperVenue:
             self._advance(books)
             return books.balances(self._market.instruments())
 
-    async def send(self, order: NewOrder) -> Report:
+    async def send(self, order: NewOrder, held: Held = go) -> Report:
         """Take one order: fill what the book offers within its price, let the rest rest or expire.
 
         Raises:
@@ -186,6 +199,8 @@ class PaperVenue:
                 or `faults` or the disk wanted it so.
         """
         async with self._call(unreachable=NotSent, broken=OutcomeUnknown) as books:
+            if held():
+                raise NotSent("it was held back while it waited for its turn")
             faults = self.faults
             if faults.lose_next_request:
                 faults.lose_next_request = False
@@ -238,6 +253,20 @@ class PaperVenue:
             self._advance(books)
             found = None if self.faults.hide_orders else books.find(key)
             return [] if found is None else books.trades(found.id)
+
+    async def arm(self, timeout: timedelta) -> None:
+        """Cancel every order once nobody has asked this again for so long."""
+        async with self._call() as books:
+            now = self._advance(books)
+            with books.transaction():
+                books.count_down(now + timeout)
+
+    async def disarm(self) -> None:
+        """Cancel nothing for silence any more."""
+        async with self._call() as books:
+            self._advance(books)
+            with books.transaction():
+                books.count_down(None)
 
     @asynccontextmanager
     async def _call(
@@ -302,13 +331,25 @@ class PaperVenue:
     def _advance(self, books: Books) -> datetime:
         """Carry resting orders on to now, and say when now is; time never goes back."""
         now = max(self._clock(), self._advanced)
+        silent_until = books.countdown()
+        if silent_until is not None and silent_until <= now:
+            at = max(silent_until, self._advanced)
+            self._walk(books, at)
+            with books.transaction():
+                for booked in books.working():
+                    books.mark(booked, OrderState.CANCELED, at)
+                books.count_down(None)
+        self._walk(books, now)
+        return now
+
+    def _walk(self, books: Books, until: datetime) -> None:
+        """Let resting orders meet the market up to this moment."""
         if books.working():
             with books.transaction():
                 resting = sorted(books.working(), key=_priority)
-                for instant in _instants(self._advanced, now):
+                for instant in _instants(self._advanced, until):
                     resting = [self._visit(books, booked, instant) for booked in resting]
-        self._advanced = now
-        return now
+        self._advanced = until
 
     def _visit(self, books: Books, booked: Booked, instant: datetime) -> Booked:
         """A resting order after this instant: it trades at its own price, or not at all."""
@@ -333,18 +374,26 @@ class PaperVenue:
         self, books: Books, order: NewOrder, amount: Decimal, instant: datetime
     ) -> list[Level]:
         """What the book has left for so much of the order at this instant, best price first."""
-        tick = _tick(instant)
-        gone = books.traded(order.symbol, order.side, tick, tick + TICK)
         met: list[Level] = []
-        for level in self._market.book(order.symbol, order.side, instant):
+        for level in self._offered(books, order.symbol, order.side, instant):
             if not _within(order, level.price):
                 break
-            left = max(ZERO, level.amount - gone)
-            gone = max(ZERO, gone - level.amount)
-            if part := min(left, amount):
+            if part := min(level.amount, amount):
                 met.append(level.evolve(amount=part))
                 amount -= part
         return met
+
+    def _offered(self, books: Books, symbol: str, side: Side, instant: datetime) -> list[Level]:
+        """The book at this instant, less what was traded of it in the same tick."""
+        tick = _tick(instant)
+        gone = books.traded(symbol, side, tick, tick + TICK)
+        offered: list[Level] = []
+        for level in self._market.book(symbol, side, instant):
+            left = max(ZERO, level.amount - gone)
+            gone = max(ZERO, gone - level.amount)
+            if left:
+                offered.append(level.evolve(amount=left))
+        return offered
 
 
 def _within(order: NewOrder, price: Decimal) -> bool:

@@ -10,8 +10,14 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from execution.types import Candle, Instrument, Quote, Side
-from execution.venues.market_data import INTERVALS, Level
+from execution.types import (
+    Candle,
+    Instrument,
+    Level,
+    Quote,
+    Side,
+)
+from execution.venues.market_data import INTERVALS
 from execution.venues.synthetic import INSTRUMENTS
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

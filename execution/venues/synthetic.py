@@ -18,8 +18,14 @@ from math import isqrt
 from types import MappingProxyType
 
 from execution.record import Record
-from execution.types import Candle, Instrument, Quote, Side
-from execution.venues.market_data import INTERVALS, TICK, Level
+from execution.types import (
+    Candle,
+    Instrument,
+    Level,
+    Quote,
+    Side,
+)
+from execution.venues.market_data import INTERVALS, TICK
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ONE = 10**9

@@ -9,7 +9,7 @@ Promises every venue keeps, and `tests/execution/venues/` checks for each:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -19,6 +19,7 @@ from execution.record import Record
 from execution.types import (
     Candle,
     Instrument,
+    Level,
     Mode,
     OrderState,
     OrderType,
@@ -26,6 +27,7 @@ from execution.types import (
     Side,
     TimeInForce,
 )
+from execution.venues.rights import KeyRights
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,6 +96,15 @@ class Balance(Record):
     locked: Decimal
 
 
+Held = Callable[[], bool]
+"""Whether an order may not leave after all; asked right before the first byte, however long it waited."""
+
+
+def go() -> bool:
+    """Nothing holds it."""
+    return False
+
+
 class Venue(Protocol):
     """One exchange account."""
 
@@ -133,6 +144,9 @@ class Venue(Protocol):
             VenueUnavailable: the exchange cannot be reached, or refuses the key; try later.
         """
 
+    async def rights(self) -> KeyRights:
+        """What the key may do, as far as the venue tells."""
+
     async def close(self) -> None:
         """Let go of connections and files."""
 
@@ -141,6 +155,12 @@ class Venue(Protocol):
 
     async def quote(self, symbol: str) -> Quote:
         """Best bid and ask now."""
+
+    async def book(self, symbol: str, side: Side) -> Sequence[Level]:
+        """What an order of this side would meet now, best price first; empty when nothing is on offer.
+
+        At least the levels near the best price; how many in all is the venue's.
+        """
 
     async def candles(self, symbol: str, interval: str, count: int) -> Sequence[Candle]:
         """The newest `count` bars of `interval` (`1m`, `5m`, `15m`, `1h`), oldest first."""
@@ -151,12 +171,12 @@ class Venue(Protocol):
     def client_order_id(self, unique: bytes) -> str:
         """Sixteen bytes as this venue's client order id, without loss."""
 
-    async def send(self, order: NewOrder) -> Report:
-        """Send one order, once.
+    async def send(self, order: NewOrder, held: Held = go) -> Report:
+        """Send one order, once; unless it is `held` when its turn has come.
 
         Raises:
             VenueRefused: the venue's definite no.
-            NotSent: it certainly did not arrive; the same id may be sent again.
+            NotSent: it certainly did not arrive, or was held; the same id may be sent again.
             OutcomeUnknown: anything else.
         """
 
@@ -182,3 +202,19 @@ class Venue(Protocol):
 
     async def trades(self, key: OrderKey) -> Sequence[Trade]:
         """The trades of one order, oldest first."""
+
+    async def arm(self, timeout: timedelta) -> None:
+        """Have every order of the account canceled, whoever placed it, unless this is asked again in time.
+
+        Only where `quirks.py` knows a dead man's switch; `timeout` within what it takes.
+
+        Raises:
+            VenueUnavailable: no answer; asking again is harmless.
+        """
+
+    async def disarm(self) -> None:
+        """Have nothing canceled for our silence any more.
+
+        Raises:
+            VenueUnavailable: no answer, or there is no way to switch it off.
+        """

@@ -117,6 +117,22 @@ class TestAccounts:
         one.release()
         other.release()
 
+    def test_an_account_can_be_claimed_later_and_twice_by_the_same(self, tmp_path: Path) -> None:
+        """A key that is put into the vault while the process runs, and one that comes back."""
+        first, second = token_hex(8), token_hex(8)
+        one = Alone(f"sqlite:///{tmp_path / 'a.db'}", {"main": first})
+        other = Alone(f"sqlite:///{tmp_path / 'b.db'}")
+        one.take()
+        other.take()
+        for key in (second, first, second):
+            one.claim({"main": key})
+        for key in (first, second):
+            with pytest.raises(AlreadyRunning, match=r"trades the account of venues\.spot"):
+                other.claim({"spot": key})
+        one.release()
+        other.claim({"spot": first})
+        other.release()
+
     def test_its_folder_is_for_this_user_alone_and_does_not_tell_the_key(self, url: str) -> None:
         key = f"key-{token_hex(8)}"
         alone = Alone(url, {"main": key})

@@ -45,6 +45,8 @@ async def test_status_has_the_documented_shape(desk: FrontDesk, http: httpx.Asyn
         "stream": None,
         "open_orders": 1,
         "last_reconciled": None,
+        "dead_man": "off",
+        "dead_man_renewed": None,
     }
     assert is_time(venue["last_reconciled"])
     assert status["tickets"] == {"pending": 1}
@@ -273,7 +275,7 @@ def is_time(text: str) -> bool:
 NUMBERS = {"amount", "price", "notional", "filled", "average", "fee", "mark", "unrealized",
            "realized_today"}  # fmt: skip
 TIMES = {"at", "created_at", "sent_at", "ended_at", "expires_at", "goes_ahead_at",
-         "last_reconciled"}  # fmt: skip
+         "last_reconciled", "dead_man_renewed"}  # fmt: skip
 
 
 async def test_numbers_are_exact_text_and_times_are_utc_everywhere(

@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 from bot import parts
 from bot.alone import Alone
 from bot.cli import app
+from bot.rotation import rotate_master
 from bot.settings import Settings
 from execution.desk import Person
 from execution.events import EventKind
@@ -151,6 +152,29 @@ def test_key_of_another_database_is_refused(terminal: Terminal) -> None:
     (terminal.folder / "countersign.key").unlink()
     line = refused(terminal("status"), 2)
     assert "not the key this database was made with" in line
+
+
+def test_kill_with_another_key_leaves_the_halt_for_the_process_that_has_the_right_one(
+    terminal: Terminal,
+) -> None:
+    assert terminal("status").exit_code == 0
+    (terminal.folder / "countersign.key").unlink()
+    result = terminal("kill", "news")
+    assert result.exit_code == 1
+    assert result.stdout.startswith("NOT DONE: the halt could not be stored. ")
+    assert "not the key this database was made with" in result.stdout
+    assert '"reason": "news"' in (terminal.folder / "HALT").read_text()
+
+
+def test_kill_asks_for_no_passphrase_where_nobody_can_type_one(terminal: Terminal) -> None:
+    rotate_master(
+        terminal.settings(), "cli:ana", lambda _: "correct horse", source=None, passphrase=True
+    )
+    assert "the master key is a passphrase" in refused(terminal("status"), 2)
+    result = terminal("kill")
+    assert result.exit_code == 1
+    assert "It stands in the file HALT beside the database" in result.stdout
+    assert (terminal.folder / "HALT").exists()
 
 
 @pytest.mark.parametrize("port", ["many", "65536", "-1", "٣"])

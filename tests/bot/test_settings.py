@@ -172,6 +172,23 @@ class TestReading:
         assert found is not None
         assert found.get_secret_value() == url
 
+    @pytest.mark.parametrize(
+        ("exchange", "time"), [("okx", "10s"), ("okx", "2m"), ("kraken", "60s"), ("paper", "60s")]
+    )
+    def test_a_dead_mans_switch_is_on_where_its_time_is_given(
+        self, tmp_path: Path, exchange: str, time: str
+    ) -> None:
+        mode = "paper" if exchange == "paper" else "sandbox"
+        table = f'[venues.main]\nexchange = "{exchange}"\nmode = "{mode}"\n'
+
+        found = load(tmp_path, f'{table}dead_man = "{time}"').venues["main"].dead_man
+
+        assert found == {"10s": timedelta(seconds=10), "2m": timedelta(minutes=2)}.get(
+            time, timedelta(seconds=60)
+        )
+        for off in ("", 'dead_man = ""'):
+            assert load(tmp_path, table + off).venues["main"].dead_man is None
+
     def test_a_file_with_every_key_is_read(self, tmp_path: Path) -> None:
         settings = load(tmp_path, EVERYTHING, TV_SECRET)
 

@@ -333,11 +333,52 @@ class TestWatchdog:
         assert "hunter2" not in line
 
 
+class TestDeadMan:
+    """A switch that the exchange does not have must not be believed in."""
+
+    @pytest.mark.parametrize("exchange", ["binance", "coinbase", "bybit", "bitvavo", "gate"])
+    def test_an_exchange_that_has_none_that_is_used_here_is_named(
+        self, tmp_path: Path, exchange: str
+    ) -> None:
+        file = VENUE.replace("binance", exchange) + 'dead_man = "60s"'
+
+        assert refusal(tmp_path, file) == (
+            f"venues.main.dead_man (countersign.toml): {exchange} has no dead man's switch that can"
+            " be used here; remove it"
+        )
+
+    @pytest.mark.parametrize(
+        ("exchange", "time", "longest"),
+        [
+            ("okx", "121s", "120s"),
+            ("okx", "9s", "120s"),
+            ("okx", "60.5s", "120s"),
+            ("kraken", "24h", "86399s"),
+        ],
+    )
+    def test_a_time_it_does_not_take_is_refused_with_what_it_takes(
+        self, tmp_path: Path, exchange: str, time: str, longest: str
+    ) -> None:
+        file = VENUE.replace("binance", exchange) + f'dead_man = "{time}"'
+
+        assert refusal(tmp_path, file) == (
+            f"venues.main.dead_man (countersign.toml): {exchange} takes whole seconds from"
+            f' "10s" to "{longest}"; "60s" is usual'
+        )
+
+    @pytest.mark.parametrize("value", ["60", '"60"', "true", '"off"', "0"])
+    def test_what_is_no_duration_is_refused_and_not_taken_for_off(
+        self, tmp_path: Path, value: str
+    ) -> None:
+        file = VENUE.replace("binance", "kraken") + f"dead_man = {value}"
+
+        assert "not a duration" in refusal(tmp_path, file)
+
+
 class TestNotBuilt:
     @pytest.mark.parametrize(
         ("file", "key"),
         [
-            (VENUE + 'dead_man = "60s"', "venues.main.dead_man"),
             (VENUE + 'market = "swap"', "venues.main.market"),
             (VENUE.replace("sandbox", "paper"), "venues.main.mode"),
             (SOURCE.replace("tradingview", "poll"), "sources.tv.kind"),

@@ -30,7 +30,7 @@ def test_status_of_a_new_desk(settings: Settings) -> None:
     assert report.text.splitlines() == [
         "PAPER · active · not running",
         "waiting 0 · open 0 · unknown 0",
-        "paper main: 0 open orders",
+        "paper main: 0 open orders, dead man's switch off",
     ]
     assert report.json["venues"][0]["connected"] is False
     assert report.json["uptime_s"] == 0
@@ -61,7 +61,7 @@ async def test_status_names_positions_and_a_halt(desk: FrontDesk) -> None:
     assert first == "PAPER · halted · not running"
     assert halt == "halted by Ana at 2026-11-20 14:30:00 UTC, NOT DONE"
     assert counts == "waiting 0 · open 0 · unknown 0"
-    assert venue == "paper main: 0 open orders"
+    assert venue == "paper main: 0 open orders, dead man's switch off"
     assert position.startswith("main BTC/USDT: 0.0")
     assert report.json["positions"][0]["mark"] is None
 

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from tests.doubles.binance_account import Account, Order, Refused, eight
+from tests.doubles.binance_account import Account, Refused, eight, shown
+from tests.doubles.spot_account import Order
 
 _INTERVALS = {"1m": 60, "5m": 300, "15m": 900, "1h": 3600}
 
@@ -22,6 +23,8 @@ class Endpoints:
     def __init__(self, account: Account, now: Callable[[], int]) -> None:
         self.account, self.now = account, now
         self.blind: set[str] = set()
+        self.rights: dict[str, bool] = {}
+        """What the key may do, where it is not what one for trading should."""
 
     def exchange_info(self, _: Mapping[str, str]) -> object:
         return {
@@ -96,9 +99,21 @@ class Endpoints:
             "uid": 354937868,
         }
 
+    def api_restrictions(self, _: Mapping[str, str]) -> object:
+        return {
+            "ipRestrict": True,
+            "createTime": self.now() - 86_400_000,
+            "enableReading": True,
+            "enableInternalTransfer": False,
+            "enableWithdrawals": False,
+            "enableSpotAndMarginTrading": True,
+            "enableMargin": False,
+            "enableFutures": False,
+        } | self.rights
+
     def new_order(self, params: Mapping[str, str]) -> object:
         order, trades = self.account.place(params)
-        row = order.row() | {"transactTime": order.updated}
+        row = shown(order) | {"transactTime": order.updated}
         fills = [
             {"price": t["price"], "qty": t["qty"], "tradeId": t["id"]}
             | {"commission": t["commission"], "commissionAsset": t["commissionAsset"]}
@@ -108,13 +123,13 @@ class Endpoints:
         return {k: v for k, v in row.items() if k not in only_in_queries} | {"fills": fills}
 
     def one_order(self, params: Mapping[str, str]) -> object:
-        return self.wanted(params, -2013, "Order does not exist.").row()
+        return shown(self.wanted(params, -2013, "Order does not exist."))
 
     def cancel_order(self, params: Mapping[str, str]) -> object:
         order = self.wanted(params, -2011, "Unknown order sent.")
         self.account.cancel(order)
         told = {"origClientOrderId": order.client_id, "clientOrderId": f"cancel-{order.id}"}
-        return order.row() | told | {"transactTime": order.updated}
+        return shown(order) | told | {"transactTime": order.updated}
 
     def wanted(self, params: Mapping[str, str], code: int, message: str) -> Order:
         market = self.account.market(params.get("symbol"))
@@ -130,7 +145,7 @@ class Endpoints:
 
     def open_orders(self, params: Mapping[str, str]) -> object:
         orders = self.account.open_orders(params.get("symbol"))
-        return [] if "openOrders" in self.blind else [order.row() for order in orders]
+        return [] if "openOrders" in self.blind else [shown(order) for order in orders]
 
     def cancel_all(self, params: Mapping[str, str]) -> object:
         orders = self.account.open_orders(self.account.market(params.get("symbol")).symbol)
@@ -138,11 +153,11 @@ class Endpoints:
             raise Refused(-2011, "Unknown order sent.")
         for order in orders:
             self.account.cancel(order)
-        return [order.row() for order in orders]
+        return [shown(order) for order in orders]
 
     def all_orders(self, params: Mapping[str, str]) -> object:
         symbol = self.account.market(params.get("symbol")).symbol
-        rows = [order.row() for order in self.account.accepted if order.symbol == symbol]
+        rows = [shown(order) for order in self.account.accepted if order.symbol == symbol]
         return [] if "allOrders" in self.blind else _page(rows, params, "orderId")
 
     def my_trades(self, params: Mapping[str, str]) -> object:
@@ -176,6 +191,7 @@ PUBLIC: dict[str, _Endpoint] = {
 }
 PRIVATE: dict[str, _Endpoint] = {
     "GET account": Endpoints.account_info,
+    "GET /sapi/v1/account/apiRestrictions": Endpoints.api_restrictions,
     "POST order": Endpoints.new_order,
     "GET order": Endpoints.one_order,
     "DELETE order": Endpoints.cancel_order,

@@ -8,7 +8,7 @@ from typing import Any
 from execution import booking
 from execution.events import EventKind
 from execution.store import Store, Transaction
-from execution.types import Fill, Order, OrderState, Ticket
+from execution.types import Fill, Order, OrderState, Terms, Ticket
 from execution.venues.venue import Report, Trade
 from tests.execution.rows import order, stored
 
@@ -21,11 +21,19 @@ class Desk:
     def __init__(self, store: Store) -> None:
         self.store = store
 
-    def place(self, state: str = "working", *, ticket: str = "working", **changes: Any) -> None:
-        """Store the ticket and its order in these states."""
+    def place(
+        self,
+        state: str = "working",
+        *,
+        ticket: str = "working",
+        terms: Terms | None = None,
+        **changes: Any,
+    ) -> None:
+        """Store the ticket, of the ordinary terms unless others are given, and its order in these states."""
+        of = {} if terms is None else {"terms": terms}
 
         def work(tx: Transaction) -> None:
-            stored(tx, ticket)
+            stored(tx, ticket, **of)
             tx.orders.add(order(state, **changes))
 
         self.store.write_now(work)

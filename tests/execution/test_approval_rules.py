@@ -241,6 +241,7 @@ OTHER: dict[str, Any] = {
     "stop_loss": D("95.01"),
     "take_profit": FULL.take_profit[::-1],
     "test": True,
+    "closing": True,
 }
 RULE = Rule(name="rule", when=When(notional_from=D(10), symbols=frozenset({"BTC/USDT"})))
 OTHER_RULE: dict[str, Any] = {

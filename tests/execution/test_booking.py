@@ -14,7 +14,7 @@ from execution.trading import Halt, Trading
 from execution.types import OrderState, TicketState, TradingState
 from tests.clock import Clock
 from tests.execution.bookkeeping import Desk
-from tests.execution.builders import NOW
+from tests.execution.builders import NOW, terms
 from tests.execution.rows import order, report, trade
 
 D = Decimal
@@ -61,7 +61,7 @@ class TestFills:
             "1",
             "899999999999.000000000000000003",
         )
-        desk.place(amount=D(whole))
+        desk.place(terms=terms(amount=D(whole)), amount=D(whole))
         shown = report("filled", whole, amount=D(whole))
         desk.book(shown, trade("t1", part), trade("t2", rest))
 

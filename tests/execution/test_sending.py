@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -22,10 +23,11 @@ from execution.trading import Brake
 from execution.types import Order, OrderState, TicketState
 from execution.venues.paper import PaperVenue
 from execution.venues.scripted import ScriptedMarket
-from execution.venues.venue import NewOrder, Report
+from execution.venues.venue import Held, NewOrder, Report, go
 from tests.clock import Clock
+from tests.execution.bookkeeping import Desk
 from tests.execution.builders import NOW, prices
-from tests.execution.rows import order, stored, vote
+from tests.execution.rows import order, report, stored, trade, vote
 from tests.execution.watched import Desk as World
 
 SECOND = timedelta(seconds=1)
@@ -49,7 +51,7 @@ class Silenced(PaperVenue):
 
     asked: timedelta | None = None
 
-    async def send(self, order: NewOrder) -> Report:
+    async def send(self, order: NewOrder, held: Held = go) -> Report:
         raise NotSent("paper asked for silence", retry_after=self.asked)
 
 
@@ -182,3 +184,28 @@ class TestPlannedBefore:
         after = self.asked(store, world, Policy(people={}))
         assert after.state is OrderState.DENIED
         assert after.reason == "its approvals are not what the rule default asks for today"
+
+
+@pytest.mark.parametrize(
+    "recorded",
+    [
+        lambda one: sending.acknowledged(one, report("filled", "1")),
+        lambda one: sending.acknowledged(one, report("working", "0")),
+        lambda one: sending.in_doubt(one, "no answer"),
+        lambda one: sending.refused(one, "no"),
+        lambda one: sending.not_sent(one, "it never left", again_in=SECOND),
+        lambda one: sending.gave_up(one, "it never left"),
+    ],
+    ids=["filled", "taken", "no answer", "refused", "never left", "given up"],
+)
+def test_an_outcome_that_is_stored_late_does_not_undo_what_a_comparison_has_seen(
+    store: Store, recorded: Callable[[Order], Callable[[Transaction], Order]]
+) -> None:
+    """A database that takes nothing holds up the answer; meanwhile a look may have found it filled."""
+    desk = Desk(store)
+    desk.place("sending")
+    sent = desk.order
+    desk.book(report("filled", "1"), trade("t1", "1"))
+    desk.store.write_now(recorded(sent))
+    assert desk.order.state is OrderState.FILLED
+    assert desk.filled == 1

@@ -36,7 +36,7 @@ from execution.approval import Policy, Role, Rule, When
 from execution.config import Config
 from execution.desk import Person
 from execution.errors import NotPossible, StoreUnavailable, VenueUnavailable
-from execution.executor.executor import SIGNALS_AT_ONCE
+from execution.executor.waiting import SIGNALS_AT_ONCE
 from execution.halt_file import HaltFile
 from execution.market import Market
 from execution.outcome import Outcome
@@ -61,7 +61,7 @@ from execution.types import (
 )
 from execution.venues.paper import PaperVenue
 from execution.venues.scripted import ScriptedMarket
-from execution.venues.venue import NewOrder, OrderKey, Report, Trade
+from execution.venues.venue import Held, NewOrder, OrderKey, Report, Trade, go
 from tests.clock import Clock
 from tests.databases import new_database
 from tests.desk import ANA, GROUP, OLGA, SECRETS, TOML, FrontDesk, front_desk
@@ -122,8 +122,8 @@ class Breaks(PaperVenue):
 
     broken = True
 
-    async def send(self, order: NewOrder) -> Report:
-        report = await super().send(order)
+    async def send(self, order: NewOrder, held: Held = go) -> Report:
+        report = await super().send(order, held)
         if self.broken:
             self.broken = False
             raise RuntimeError("a fault in a library")
@@ -953,7 +953,7 @@ async def test_the_kill_door_of_the_command_line_works_with_a_venue_taken_out(
 
 @pytest.mark.parametrize("body", ['{"flatten": true}', "{}"])
 async def test_every_kill_over_http_halts(tmp_path: Path, body: str) -> None:
-    """Flattening is not built, halting is: who asks for both must at least get the halt."""
+    """Who asks for more than a halt must at least get the halt."""
     async with front_desk(tmp_path) as desk:
         app = FastAPI()
         app.include_router(api(desk.front, "token"))
@@ -963,12 +963,14 @@ async def test_every_kill_over_http_halts(tmp_path: Path, body: str) -> None:
         assert desk.read(lambda tx: tx.trading()).state is TradingState.HALTED
 
 
-async def test_kill_flatten_says_that_nothing_is_flattened(tmp_path: Path) -> None:
-    """Not built is fine; letting somebody believe that positions are being closed is not."""
+async def test_kill_flatten_is_stored_with_the_halt(tmp_path: Path) -> None:
+    """A process that dies right after the answer finds both."""
     async with front_desk(tmp_path) as desk:
         await desk.start("trading", "intake", "notifier")
         desk.playground.say("/kill flatten", by=ANA)
         await until(lambda: desk.read(lambda tx: tx.trading()).halt)
         halt = desk.read(lambda tx: tx.trading()).halt
         assert halt is not None
-        assert halt.reason != "flatten"
+        assert halt.reason == ""
+        assert halt.flatten is not None
+        assert (halt.flatten.by, halt.flatten.name) == (f"tg:{ANA}", "Ana")

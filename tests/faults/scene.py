@@ -189,14 +189,6 @@ class Scene(World):
         finally:
             self.find_database()
 
-    def lose_database(self) -> None:
-        """From now on no write is stored."""
-        self._rows.execute("ALTER TABLE head RENAME TO aside")
-
-    def find_database(self) -> None:
-        """Writes are stored again."""
-        self._rows.execute("ALTER TABLE aside RENAME TO head")
-
     def change_the_journal(self, statement: str) -> None:
         """Somebody with the file and without the key edits what was recorded."""
         triggers = self._rows.execute(

@@ -102,7 +102,8 @@ async def test_a_day_that_lost_too_much_stops_entries_until_the_next(desk: Front
     assert await codes(desk) == ["MAX_DAILY_LOSS"], "what stopped it was found three times"
     await filled(desk, side=Side.SELL, amount="0.05")
 
-    desk.clock.now = desk.clock.now.replace(hour=23, minute=59, second=59)
+    desk.clock.now = desk.clock.now.replace(hour=23, minute=59, second=45)
+    await readings(desk, 1)
     assert await codes(desk) == ["MAX_DAILY_LOSS"]
     await readings(desk, 1)
     assert await codes(desk) == []

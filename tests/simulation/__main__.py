@@ -1,7 +1,7 @@
-"""The long runs: `make simulate` with SEEDS=20000, PAIRS=1 or STORIES=5000, on every core, with progress.
+"""The long runs: `make simulate` with SEEDS=20000, KILLS=300, PAIRS=1 or STORIES=5000, on every core.
 
-Seeds are stories by chance; pairs are two crashes at every two places of each scenario; stories are told
-by Hypothesis. Ends with status 1 and the trace of the first one that breaks an invariant.
+Seeds are stories by chance; kills are halts at every step of the life of every order of so many seeds; pairs
+are two crashes at every two places of each scenario; stories are told by Hypothesis. Ends with status 1 and the trace of the first one that breaks an invariant.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 from rich.console import Console
@@ -23,6 +24,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from tests.simulation.kills import killed, moments
 from tests.simulation.scenarios import SCENARIOS, lived_through, places
 from tests.simulation.story import play
 from tests.simulation.test_machine import tell_stories
@@ -39,6 +41,18 @@ def seed(number: int) -> Result:
         return len(play(number).points), None
     except Violation as found:
         return 0, str(found)
+
+
+def kills(number: int, every: int) -> Result:
+    """Halt at every step of the life of every order of a seed; counts the halts."""
+    count, found = 0, None
+    try:
+        for moment in moments(number, every):
+            count += 1
+            killed(number, moment)
+    except Violation as violation:
+        found = f"moment {moment}, {violation}"
+    return count, found
 
 
 def pair(first: tuple[int, int]) -> Result:
@@ -87,6 +101,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seeds", type=int, default=1000, help="how many seeds")
     parser.add_argument("--first", type=int, default=0, help="the first of them")
+    parser.add_argument("--kills", action="store_true", help="halts in each of them")
+    parser.add_argument("--every", type=int, default=1, help="only each so-many-th halt")
     parser.add_argument("--pairs", action="store_true", help="pairs of crashes instead")
     parser.add_argument("--stories", type=int, help="so many stories by Hypothesis instead")
     asked = parser.parse_args()
@@ -97,6 +113,8 @@ def main() -> int:
         deaths = [(n, place) for n, one in enumerate(SCENARIOS) for place in places(one)]
         return run("first deaths", pair, deaths, "second ones")
     seeds = range(asked.first, asked.first + asked.seeds)
+    if asked.kills:
+        return run("seeds", partial(kills, every=asked.every), seeds, "halts")
     return run("seeds", seed, seeds, "places to die")
 
 

@@ -68,8 +68,12 @@ class Network:
     """Kind, fault and whether the request is done all the same: met once each, in this order."""
     late: float = 0.3
     """How often a request whose answer is lost arrives late itself."""
-    orders_under_way: int = 0
-    """Orders that left and have not arrived yet."""
+    under_way: list[str] = field(default_factory=list)
+    """Client ids of orders that left and have not arrived yet."""
+    looks: list[datetime] = field(default_factory=list)
+    """When it was asked for all that is open, and answered."""
+    books: dict[str, Decimal] = field(default_factory=dict)
+    """The best bid of each book that was answered last."""
 
     def fault(self, kinds: tuple[str, ...]) -> tuple[str, bool] | None:
         """What becomes of the next request of this kind; None: it is answered."""
@@ -106,11 +110,15 @@ class Line:
     clock: Callable[[], datetime]
     tell: Callable[[str], None]
     violated: Callable[[str], None]
+    comes_to: Callable[[Row, str], None] = lambda asked, step: None
+    """An order comes to this step of its life."""
     silent_until: datetime | None = None
     """Until when the exchange has asked this process for silence."""
 
     async def ask(self, client: Client, name: str, asked: Row) -> Any:
         """One request and its answer, or what became of it."""
+        asked_at = self.clock()
+        self._step(asked, f"{name} leaves")
         self.process.point(f"{name} leaves")
         kinds = KINDS.get(name, PRICES)
         if name == "POST order":
@@ -133,10 +141,16 @@ class Line:
                 await answer
         except TimeoutError:
             pass
+        self._step(asked, f"{name} answered")
         self.process.point(f"{name} answered")
         if not answer.done() or answer.cancelled():
             raise ccxt_error("RequestTimeout", "no answer in time")
-        return self._read(client, fault, answer.result())
+        found = self._read(client, fault, answer.result())
+        if name == "GET openOrders":
+            self.network.looks.append(asked_at)
+        if name == "GET book":
+            self.network.books[asked["symbol"]] = Decimal(found["bids"][0][0])
+        return found
 
     def _travel(
         self, name: str, asked: Row, fault: Fault | None, taken: bool, answer: asyncio.Future[Any]
@@ -150,8 +164,8 @@ class Line:
                 answer.set_result(result)
 
         def arrive() -> None:
-            network.orders_under_way -= name == "POST order"
             result = self._done(name, asked, sent_at)
+            self._step(asked, f"{name} done")
             self.process.passed(f"{name} done")
             if fault is None:
                 loop.call_later(network.seconds(), come_back, result)
@@ -162,10 +176,17 @@ class Line:
             if fault.ends != "silent":
                 loop.call_later(network.seconds() + network.seconds(), come_back, None)
         if taken:
-            network.orders_under_way += name == "POST order"
+            if name == "POST order":
+                network.under_way.append(asked["clientOrderId"])
             loop.call_later(way, arrive)
 
+    def _step(self, asked: Row, step: str) -> None:
+        if step.startswith(("POST order", "DELETE order")):
+            self.comes_to(asked, step)
+
     def _done(self, name: str, asked: Row, sent_at: datetime) -> Any:
+        if name == "POST order":
+            self.network.under_way.remove(asked["clientOrderId"])
         try:
             return ENDPOINTS[name](self.exchange, asked, sent_at)
         except Refused as no:
@@ -239,6 +260,10 @@ class Client:
 
     async def fetch_ticker(self, symbol: str) -> Row:
         found: Row = await self._get("ticker", symbol=symbol)
+        return found
+
+    async def fetch_order_book(self, symbol: str, limit: int) -> Row:
+        found: Row = await self._get("book", symbol=symbol)
         return found
 
     async def fetch_ohlcv(self, symbol: str, interval: str, limit: int) -> list[Any]:
@@ -367,11 +392,17 @@ def _ticker(exchange: Exchange, asked: Row, sent_at: datetime) -> Row:
     return {"bid": str(bid), "ask": str(ask_at(bid)), "timestamp": milliseconds(exchange.clock())}
 
 
+def _book(exchange: Exchange, asked: Row, sent_at: datetime) -> Row:
+    bid, depth = exchange.bids[asked["symbol"]], str(exchange.depth)
+    return {"bids": [[str(bid), depth]], "asks": [[str(ask_at(bid)), depth]]}
+
+
 Endpoint = Callable[[Exchange, Row, datetime], Any]
 ENDPOINTS: Mapping[str, Endpoint] = {
     "GET markets": _markets,
     "GET account": _account,
     "GET ticker": _ticker,
+    "GET book": _book,
     "POST order": lambda exchange, asked, sent_at: exchange.place(asked, sent_at),
     "DELETE order": lambda exchange, asked, _: exchange.cancel(asked["id"], asked["clientOrderId"]),
     "GET order": lambda exchange, asked, _: exchange.order(asked["id"], asked["clientOrderId"]),

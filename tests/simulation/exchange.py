@@ -124,8 +124,12 @@ class Exchange:
     """How much of an order the next matches fill, where a scenario says so; else it is chance."""
     whole: float = 0.7
     """How often a match fills all of an order."""
+    depth: Decimal = field(default=D(1000))
+    """What its book shows at the best prices, base asset; what is traded there is chance."""
     tardy: float = 0.3
     """How often something shows as late as it may."""
+    on_change: Callable[[Accepted], None] = lambda order: None
+    """Called when an order has traded or ended."""
     _last: datetime | None = None
 
     # What orders and prices do
@@ -311,6 +315,7 @@ class Exchange:
         shows_at = at + self._up_to(self.profile.trades_within)
         self.trades.append(Trade(str(number), order, amount, price, at, shows_at))
         self.tell(f"filled {order.id} by {amount} at {price}")
+        self.on_change(order)
 
     def _end(self, order: Accepted, status: str) -> None:
         asset, held = _held(order.symbol, order.side, order.rest, order.price)
@@ -320,6 +325,7 @@ class Exchange:
             Look(at=self._instant(), status=status, filled=now.filled, spent=now.spent)
         )
         self.tell(f"{status} {order.id}")
+        self.on_change(order)
 
     def _hold(self, asset: str, amount: Decimal) -> None:
         self.free[asset] = self.free.get(asset, ZERO) - amount

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from bot.news import AUDIENCE
 from bot.notifier import undelivered
-from execution import approval, orders, rules
+from execution import approval, orders, rules, stopping
 from execution.approval import Policy, Role
 from execution.breaker import BreakerState
+from execution.config import CLOSING, Config
 from execution.errors import Corrupt
 from execution.events import Event, EventKind
 from execution.store import Transaction
@@ -28,10 +30,10 @@ from execution.types import (
     Side,
     Ticket,
     TicketState,
-    TradingState,
     VoteKind,
 )
-from tests.simulation.exchange import Accepted, Exchange
+from tests.simulation.client import Network
+from tests.simulation.exchange import FEE, Accepted, Exchange
 
 _OPEN_TICKETS = (TicketState.NEW, TicketState.PENDING, TicketState.APPROVED, TicketState.WORKING)
 _SAYS_STATE = {
@@ -42,12 +44,27 @@ _SAYS_STATE = {
     EventKind.ORDER_NOT_SENT: OrderState.PLANNED,
 }
 """Which events say what state a ticket or an order is in."""
+UNDER_WAY = timedelta(seconds=0.5)
+"""What was `sending` before a halt of another process was committed leaves within this, or not at all."""
+LEAST = Decimal(5)
+"""The exchange sells nothing worth less, in quote currency."""
+BETWEEN_LOOKS = timedelta(seconds=2.9)
+"""Two looks that prove a halt are at least this far apart: three seconds, less what a commit may take."""
 
 
 def as_an_order_leaves(
-    tx: Transaction, asked: dict[str, Any], policy: Policy, exchange: Exchange
+    tx: Transaction,
+    asked: dict[str, Any],
+    config: Config,
+    exchange: Exchange,
+    network: Network,
+    *,
+    pulled: bool,
 ) -> Iterator[str]:
-    """Right before the first byte: committed, let through, approved, nothing of it alive (I1, I4, I5)."""
+    """Right before the first byte: committed, let through, approved, nothing of it alive (I1, I4, I5).
+
+    `pulled` is the brake of the process that sends it.
+    """
     known = tx.orders.by_client_ids("main", [asked["clientOrderId"]])
     order = known.get(asked["clientOrderId"])
     if order is None:
@@ -55,24 +72,75 @@ def as_an_order_leaves(
         return
     if order.state is not OrderState.SENDING:
         yield f"order {order.id} leaves while its row says {order.state}"
+    if pulled and not order.reduces:
+        yield f"I4: order {order.id} leaves while the brake is pulled"
     yield from _not_let_through(tx, order)
     ticket = tx.tickets.get(order.ticket)
     assert ticket is not None, "a foreign key"
-    yield from _not_approved(tx, ticket, order, asked, policy)
+    yield from _not_approved(tx, ticket, order, asked, config.policy)
     yield from _too_much(tx, ticket, order, asked, exchange)
+    if ticket.closes:
+        slippage = config.prices.slippage_tolerance
+        yield from _beyond_the_position(tx, order, asked, exchange, network, slippage)
 
 
 def _not_let_through(tx: Transaction, order: Order) -> Iterator[str]:
-    """I4: `sending` was committed before the halt, or there is none; and the breaker is closed."""
-    halt, sending = tx.journal.last(EventKind.HALTED), tx.journal.last(EventKind.ORDER_SENDING)
-    assert sending is not None, "its row says so"
-    if tx.trading().state is TradingState.HALTED and halt is not None and not order.reduces:
-        mine = max(e.seq for e in tx.journal.of_ticket(order.ticket) if e.kind == sending.kind)
-        if mine > halt.seq:
+    """I4: `sending` was committed before the halt, a moment ago, or there is none; and the breaker is
+    closed."""
+    halt = _in_force(tx)
+    if halt is not None and not orders.is_exit(order):
+        events = tx.journal.of_ticket(order.ticket)
+        mine = max(e.seq for e in events if e.kind == EventKind.ORDER_SENDING)
+        if mine > halt.seq or tx.now - halt.at > UNDER_WAY:
             yield f"I4: order {order.id} leaves after the halt was committed"
     breaker = tx.breakers.of("main")
     if breaker.state is not BreakerState.CLOSED and breaker.since and breaker.since < order.sent_at:
         yield f"order {order.id} leaves while the breaker is {breaker.state}"
+
+
+def _in_force(tx: Transaction) -> Event | None:
+    """The halt that nobody has lifted, by the journal."""
+    halt, resumed = tx.journal.last(EventKind.HALTED), tx.journal.last(EventKind.RESUMED)
+    return None if halt is None or (resumed is not None and resumed.seq > halt.seq) else halt
+
+
+def as_a_halt_is_proved(tx: Transaction, exchange: Exchange, network: Network) -> Iterator[str]:
+    """When a halt is called proved: nothing of ours is there, or on its way, but stops that are kept; it was
+    looked twice."""
+    halt = _in_force(tx)
+    spared = _marked_absent(tx) | {order.client_order_id for order in stopping.protecting(tx)}
+    known = {order.client_order_id for order in tx.orders.newest(limit=10_000)}
+    ours = {o.client_id for o in exchange.orders if o.is_open and not o.by_hand}
+    there = {str(one) for one in (ours | {*network.under_way}) & known - spared}
+    if there:
+        yield f"I4: the halt is called proved, and there is, or may be, {', '.join(sorted(there))}"
+    if halt is None or not known:
+        return
+    yield from _not_flat(tx, exchange)
+    ended = max((o.now.at for o in exchange.orders if o.client_id in known), default=halt.at)
+    looks = [at for at in network.looks if at >= max(halt.at, ended)]
+    if not looks or looks[-1] - looks[0] < BETWEEN_LOOKS:
+        yield f"I4: the halt is called proved by looks at {[f'{at:%H:%M:%S.%f}' for at in looks]}"
+
+
+def _not_flat(tx: Transaction, exchange: Exchange) -> Iterator[str]:
+    """When a halt is called proved that was to close everything: what is left is dust, or people canceled
+    its closing."""
+    halt = tx.trading().halt
+    if halt is None or halt.flatten is None:
+        return
+    for position in tx.positions.open():
+        worth = position.amount * exchange.bids[position.symbol]
+        last = tx.tickets.newest(limit=1, source=CLOSING, symbol=position.symbol)
+        reason = last[0].reason if last else None
+        if worth > 2 * LEAST and not str(reason).startswith("canceled by"):
+            yield f"the halt is called proved, and {position.amount} {position.symbol} is left: {reason}"
+
+
+def _marked_absent(tx: Transaction) -> set[str | None]:
+    """Client ids of orders of which a person said that they do not exist: that may be wrong."""
+    marked = [e.order for e in _events(tx) if e.kind is EventKind.ORDER_MARKED_ABSENT]
+    return {tx.orders.get(order).client_order_id for order in marked if order is not None}
 
 
 def _not_approved(
@@ -98,11 +166,13 @@ def _not_approved(
     assert given is not None, "it was decided"
     if order.sent_at is None or order.sent_at - given > approval.APPROVAL_HOLDS:
         yield f"I5: order {order.id} leaves at {order.sent_at} for an approval of {given}"
-    price = Decimal(asked["price"])
-    if price > terms.bound if terms.side is Side.BUY else price < terms.bound:
-        yield f"I5: order {order.id} leaves at {price}, approved was {terms.bound}"
     if (asked["symbol"], asked["side"]) != (terms.symbol, terms.side.value):
         yield f"I5: order {order.id} leaves as {asked}, approved was {terms}"
+    price = Decimal(asked["price"])
+    if terms.closing:
+        return  # each slice has a price of its own
+    if price > terms.bound if terms.side is Side.BUY else price < terms.bound:
+        yield f"I5: order {order.id} leaves at {price}, approved was {terms.bound}"
 
 
 def _too_much(
@@ -115,11 +185,50 @@ def _too_much(
         yield f"I1: order {order.id} leaves while another one of its ticket is open"
     filled = sum((taken.now.filled for taken in earlier), ZERO)
     assert ticket.terms is not None, "it was approved"
-    if filled + Decimal(asked["amount"]) != ticket.terms.amount:
+    whole = filled + Decimal(asked["amount"])
+    if whole > ticket.terms.amount if ticket.closes else whole != ticket.terms.amount:
         yield (
             f"I1: order {order.id} leaves for {asked['amount']}, {filled} of the approved"
             f" {ticket.terms.amount} is filled"
         )
+
+
+def _beyond_the_position(
+    tx: Transaction,
+    order: Order,
+    asked: dict[str, Any],
+    exchange: Exchange,
+    network: Network,
+    slippage: Decimal,
+) -> Iterator[str]:
+    """What closes a position sells what our own orders have bought and not sold, near the best price of
+    the book it was made from, and only one at a time."""
+    ours = {one.client_order_id: one for one in tx.orders.newest(limit=10_000)}
+    held = _held(exchange, order.symbol, ours)
+    if Decimal(asked["amount"]) > held:
+        yield f"order {order.id} leaves for {asked['amount']} to close a position of {held}"
+    best = network.books[order.symbol]
+    if Decimal(asked["price"]) < best * (1 - slippage):
+        yield f"order {order.id} leaves at {asked['price']} to close a position, the best is {best}"
+    alive = {o.client_id for o in exchange.orders if o.is_open} | {*network.under_way}
+    others = [ours[id] for id in alive & ours.keys() if id is not None]
+    for other in others:
+        if orders.is_exit(other) and other.symbol == order.symbol:
+            yield f"order {order.id} leaves to close a position, as {other.id} does already"
+
+
+def _held(exchange: Exchange, symbol: str, ours: Mapping[str, Order]) -> Decimal:
+    """What our own orders bought, by the exchange, less what those that only reduce have sold of it."""
+    held = ZERO
+    for trade in exchange.trades:
+        order = ours.get(trade.order.client_id or "")
+        if order is None or order.symbol != symbol:
+            continue
+        if order.side is Side.BUY:
+            held += trade.amount * (1 - FEE)
+        elif order.reduces:
+            held -= trade.amount
+    return held
 
 
 def at_any_time(rows: sqlite3.Connection, exchange: Exchange) -> Iterator[str]:
@@ -175,8 +284,10 @@ def _rests(tx: Transaction, order: Order, exchange: Exchange) -> bool:
     return order.cancel_after is None and taken.is_open and booked == taken.now.filled
 
 
-def in_the_end(tx: Transaction, exchange: Exchange, signals: Collection[str]) -> Iterator[str]:
-    """When all has settled: the books agree, the journal holds, everything was told (I2, I3, I6-I8)."""
+def in_the_end(
+    tx: Transaction, exchange: Exchange, signals: Collection[str], *, told: bool
+) -> Iterator[str]:
+    """When all has settled: the books agree, the journal holds, everything was `told` (I2, I3, I6-I8)."""
     known = {order.client_order_id: order for order in tx.orders.newest(limit=10_000)}
     for taken in exchange.orders:
         if taken.by_hand or taken.client_id is None:
@@ -194,6 +305,8 @@ def in_the_end(tx: Transaction, exchange: Exchange, signals: Collection[str]) ->
     yield from _journal(tx)
     yield from _guessed(tx)
     yield from _fates(tx, known.values())
+    if told:
+        yield from _cards(tx)
     missing = set(signals) - {signal.id for signal in tx.signals.of(signals).values()}
     yield from (f"I8: signal {one} was answered and is not stored" for one in sorted(missing))
 
@@ -242,7 +355,7 @@ def _events(tx: Transaction) -> Iterator[Event]:
 
 
 def _fates(tx: Transaction, known: Collection[Order]) -> Iterator[str]:
-    """I3: a ticket ends as its orders did, and people have seen it on its card."""
+    """I3: a ticket ends as its orders did."""
     of_ticket: dict[str, list[Order]] = {}
     for order in known:
         of_ticket.setdefault(order.ticket, []).append(order)
@@ -251,6 +364,11 @@ def _fates(tx: Transaction, known: Collection[Order]) -> Iterator[str]:
         filled = any(tx.fills.of_order(leg.id) for leg in legs)
         if ticket.state is not TicketState.WORKING and filled != (ticket.state is TicketState.DONE):
             yield f"I3: ticket {ticket.id} is {ticket.state}, filled: {filled}"
+
+
+def _cards(tx: Transaction) -> Iterator[str]:
+    """I7: people have seen every ticket on its card."""
+    for ticket in tx.tickets.newest(limit=10_000):
         post = tx.chat.post(AUDIENCE, f"ticket:{ticket.id}")
         if post is None and ticket.state is not TicketState.REFUSED:
             yield f"I7: ticket {ticket.id} has no card"

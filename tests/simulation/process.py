@@ -8,7 +8,7 @@ a dead process still tries is refused.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Executor as Threads
 from concurrent.futures import Future
 from contextlib import suppress
@@ -31,7 +31,7 @@ from execution.approval import Policy, Role, Rule, When
 from execution.config import Config
 from execution.errors import StoreUnavailable
 from execution.events import EventKind
-from execution.halt_file import HaltFile
+from execution.halt_file import AskedHalt, HaltFile
 from execution.market import Market
 from execution.pricing import PriceTerms
 from execution.risk import Limits
@@ -80,6 +80,7 @@ class Around(Protocol):
 
     random: Random
     url: str
+    chat: bool
 
     def clock(self) -> Any: ...
     def new_id(self) -> str: ...
@@ -204,6 +205,7 @@ class Process:
         self.around = around
         self.config = config
         self.dead = False
+        self.began = around.clock()
         self._room = room
         self.tasks: list[asyncio.Task[None]] = []
 
@@ -255,6 +257,25 @@ class Process:
             "expire": partial(_every_second, self.side.deadlines.expire),
             "take the HALT file": partial(_every_second, self.side.halting.take_file),
         }
+        if not self.around.chat:
+            del forever["notifier"]
+        self._run(forever)
+
+    async def carry_out(self, asked: AskedHalt) -> None:
+        """Halt and run what carries that out, as `countersign kill` does where no service runs."""
+        self.brake.lock()
+        await self.side.halting.halt(asked)
+        await self.executor.recover()
+        self._run(
+            {
+                "executor": self.executor.run,
+                "halts": self.side.prover.run,
+                "market": partial(self.market.run, "main"),
+                "reconcile": partial(self.reconciler.run, "main"),
+            }
+        )
+
+    def _run(self, forever: Mapping[str, Callable[[], Coroutine[Any, Any, None]]]) -> None:
         for name, work in forever.items():
             self.tasks.append(asyncio.create_task(self._keep(name, work), name=name))
 

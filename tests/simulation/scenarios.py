@@ -156,6 +156,17 @@ async def a_halt_finds_an_order_in_doubt(world: World) -> None:
     await resumed(world)
 
 
+async def a_position_is_flattened_in_parts(world: World) -> None:
+    world.exchange.shares.extend([D(1), D("0.5"), D(1)])
+    await world.start()
+    ticket = await signaled(world, source="straight")
+    await world.until(lambda: ended(world, ticket))
+    await world.insist(lambda process: process.desk.halt(person=ANA, reason="", flatten=True))
+    await world.settle(told=False)
+    assert not world.read(lambda tx: tx.positions.open())
+    await resumed(world)
+
+
 async def a_part_fills_and_the_rest_is_priced_anew(world: World) -> None:
     world.config = timing_out(OnTimeout.REPRICE)
     await _fill_in_parts(world)
@@ -199,6 +210,7 @@ SCENARIOS: list[Scenario] = [
     a_resting_order_is_canceled_while_it_fills,
     a_halt_finds_an_order_at_the_exchange,
     a_halt_finds_an_order_in_doubt,
+    a_position_is_flattened_in_parts,
     a_part_fills_and_the_rest_is_priced_anew,
     a_part_fills_and_the_rest_takes_the_market,
     an_order_waits_while_the_exchange_is_lost,

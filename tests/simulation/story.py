@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from hashlib import sha256
 from random import Random
 
@@ -61,17 +62,24 @@ class Story:
         world.network.late = world.exchange.tardy = theme.late
         world.network.weather.update(theme.weather)
         world.exchange.whole = theme.whole
+        world.exchange.depth = self.random.choice([D(1000), D("0.5")])
         # In most stories people find out at the end: what is told there is as long, and less costs time.
         world.room.away = self.random.random() < 0.7
 
     async def tell(self) -> None:
         """All of it."""
+        await self.happens()
+        await self.calm()
+
+    async def happens(self, until: Callable[[], bool] = lambda: False) -> None:
+        """All but its end; or no more than what has begun when this is so."""
         await self.world.start()
         await passes(1.5)
         for _ in range(self.random.randrange(12, 28)):
+            if until():
+                return
             await self.step()
             await passes(self.random.random() ** 2 * 2.5)
-        await self.calm()
 
     async def step(self) -> None:
         """The next thing that happens."""
@@ -139,9 +147,9 @@ class Story:
             answer = await process.desk.accept(signal, keys=[key], digest=digest)
             self.accepted.append(answer.id)
 
-        self._ask(ask)
+        self.ask(ask)
         if self.random.random() < 0.2:
-            self._ask(ask)
+            self.ask(ask)
 
     async def vote(self) -> None:
         """People look at a card and tap; sometimes two at once, sometimes twice."""
@@ -156,7 +164,7 @@ class Story:
     def tap(self, ticket: Ticket, person: Person, kind: VoteKind = VoteKind.APPROVE) -> None:
         """One person's word on a ticket."""
         self.world.tell(f"{person.name}: {kind} {ticket.id}")
-        self._ask(
+        self.ask(
             lambda process: process.desk.vote(
                 ticket.id, revision=ticket.revision, person=person, kind=kind
             )
@@ -167,12 +175,30 @@ class Story:
         ticket = self._some(TicketState.WORKING, TicketState.PENDING, TicketState.APPROVED)
         if ticket is not None:
             self.world.tell(f"Olga cancels {ticket.id}")
-            self._ask(lambda process: process.desk.cancel(ticket.id, person=OLGA))
+            self.ask(lambda process: process.desk.cancel(ticket.id, person=OLGA))
 
     async def kill(self) -> None:
         """Somebody halts everything."""
         self.world.tell("Ana: /kill")
-        self._ask(lambda process: process.desk.halt(person=ANA, reason="too wild"))
+        self.ask(lambda process: process.desk.halt(person=ANA, reason="too wild"))
+
+    async def flatten(self) -> None:
+        """Somebody halts everything, and has every position closed."""
+        self.world.tell("Ana: /kill flatten")
+        self.ask(lambda process: process.desk.halt(person=ANA, reason="all out", flatten=True))
+
+    async def close(self) -> None:
+        """Somebody has a position closed, or a part of it; at times two do so at once."""
+        found = self.world.read(lambda tx: [position.symbol for position in tx.positions.open()])
+        if found:
+            symbol, share = self.random.choice(found), self.random.choice([D(1), D("0.5")])
+            self.world.tell(f"Ana: /close {symbol} {share}")
+            for person in self.random.choice([[ANA], [ANA], [ANA, BEN]]):
+                self.ask(partial(self._close, symbol, share, person))
+
+    @staticmethod
+    async def _close(symbol: str, share: Decimal, person: Person, process: Process) -> None:
+        await process.desk.close(symbol, share, person=person)
 
     async def kill_from_outside(self) -> None:
         """Somebody halts everything from the command line, at whatever place the process then is; the
@@ -198,7 +224,7 @@ class Story:
         if self.world.read(lambda tx: tx.trading().halt) is None:
             return
         self.world.tell("Olga: /resume")
-        self._ask(lambda process: process.desk.resume(person=OLGA))
+        self.ask(lambda process: process.desk.resume(person=OLGA))
 
     async def decide(self) -> None:
         """Somebody takes care of an order that nobody could prove: rightly, wrongly, or not at all."""
@@ -215,18 +241,18 @@ class Story:
         word = self.random.choice(["look again", "it is there", "it is not there"])
         world.tell(f"Olga on {order.id}: {word} ({named})")
         if word == "look again":
-            self._ask(lambda process: process.desk.look_again(order.id, person=OLGA))
+            self.ask(lambda process: process.desk.look_again(order.id, person=OLGA))
         elif word == "it is there":
-            self._ask(lambda process: process.desk.name_id(order.id, named, person=OLGA))
+            self.ask(lambda process: process.desk.name_id(order.id, named, person=OLGA))
         elif real is None:
-            self._ask(lambda process: process.desk.mark_absent(order.id, person=OLGA))
+            self.ask(lambda process: process.desk.mark_absent(order.id, person=OLGA))
 
     async def propose(self) -> None:
         """Somebody proposes an ended ticket again."""
         ticket = self._some(TicketState.FAILED, TicketState.EXPIRED, TicketState.CANCELED)
         if ticket is not None:
             self.world.tell(f"Ana proposes {ticket.id} again")
-            self._ask(lambda process: process.desk.propose(ticket.id, person=ANA, value=None))
+            self.ask(lambda process: process.desk.propose(ticket.id, person=ANA, value=None))
 
     async def resize(self) -> None:
         """Somebody halves a pending ticket."""
@@ -235,7 +261,7 @@ class Story:
             return
         half = editing.amount((ticket.terms.amount / 2).quantize(STEP))
         self.world.tell(f"Ana halves {ticket.id}")
-        self._ask(
+        self.ask(
             lambda process: process.desk.edit(
                 ticket.id, revision=ticket.revision, person=ANA, change=half
             )
@@ -370,7 +396,7 @@ class Story:
         found = self.world.read(lambda tx: tx.tickets.in_state(*states))
         return self.random.choice(list(found)) if found else None
 
-    def _ask(self, ask: Callable[[Process], Awaitable[object]]) -> None:
+    def ask(self, ask: Callable[[Process], Awaitable[object]]) -> None:
         """Somebody asks, and waits for the answer beside everything else."""
         process = self.world.process
         assert process is not None, "asked of a living process"
@@ -384,17 +410,23 @@ class Story:
         asyncio.create_task(asking())  # noqa: RUF006  # it dies with its process
 
 
+def begun(seed: int, venue: type[SimVenue] = SimVenue, *, chat: bool = True) -> Story:
+    """The story of a seed, in a world in which nothing has happened yet."""
+    theme, profile = (list(names)[seed % len(names)] for names in (THEMES, PROFILES))
+    world = World(seed, PROFILES[profile], venue=venue, chat=chat)
+    world.tell(f"{theme}; {profile}")
+    return Story(world, THEMES[theme])
+
+
 def play(seed: int, venue: type[SimVenue] = SimVenue) -> World:
     """The story of a seed, in a world that is over.
 
     Raises:
         Violation: something does not hold; it carries seed and trace.
     """
-    theme, profile = (list(names)[seed % len(names)] for names in (THEMES, PROFILES))
-    world = World(seed, PROFILES[profile], venue=venue)
-    world.tell(f"{theme}; {profile}")
-    world.live(lambda world: Story(world, THEMES[theme]).tell())
-    return world
+    story = begun(seed, venue)
+    story.world.live(lambda _: story.tell())
+    return story.world
 
 
 def seeds_about(theme: str, count: int) -> range:

@@ -18,6 +18,7 @@ from execution.types import Mode
 from execution.venues.connections import Connections
 from execution.venues.exchange import ExchangeVenue
 from execution.venues.quirks import quirks_of
+from execution.venues.venue import go
 from tests.doubles.binance import BinanceServer
 from tests.doubles.binance import Fault as Bytes
 from tests.execution.venues.exchange.setup import BTC, an_order, key_of, venue_at
@@ -152,7 +153,7 @@ async def test_ccxt_raises_what_the_table_says(exchange: BinanceServer, fault: F
 
     await make(exchange, fault, ("POST order",), done=False)
     with suppress(VenueError):
-        await connections.send(ask)
+        await connections.send(ask, go)
     exchange.release()
     await connections.close()
     (error,) = seen

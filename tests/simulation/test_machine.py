@@ -92,7 +92,18 @@ class Desk(RuleBasedStateMachine):
 
     @precondition(alive)
     @rule(
-        act=st.sampled_from(["cancel", "kill", "kill_from_outside", "resume", "decide", "dismiss"])
+        act=st.sampled_from(
+            [
+                "cancel",
+                "kill",
+                "flatten",
+                "close",
+                "kill_from_outside",
+                "resume",
+                "decide",
+                "dismiss",
+            ]
+        )
     )
     def somebody_asks(self, act: str) -> None:
         self.lead(getattr(self.story, act)())

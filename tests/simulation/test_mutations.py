@@ -16,15 +16,18 @@ from typing import Any
 
 import pytest
 
-from execution import approval, booking, orders, risk
+from execution import approval, booking, closing, orders, proving, risk, stopping
 from execution.errors import OutcomeUnknown
-from execution.executor import carrying_on, following, sending
+from execution.executor import carrying_on, following, sending, slicing
+from execution.halt_file import HaltFile
 from execution.store import Transaction
 from execution.store.orders import Orders
+from execution.trading import Brake
 from execution.types import Order, OrderState, Ticket, TicketState
 from execution.venues.connections import Connections
-from execution.venues.venue import NewOrder, OrderKey, Report, Trade
+from execution.venues.venue import Held, NewOrder, OrderKey, Report, Trade, go
 from tests.simulation.client import SimVenue
+from tests.simulation.kills import killed, moments
 from tests.simulation.story import play, seeds_about
 from tests.simulation.world import Violation
 
@@ -35,11 +38,11 @@ MOST = 25
 class SendsAgain(SimVenue):
     """An order without an answer is sent again, under the same id: what most libraries do."""
 
-    async def send(self, order: NewOrder) -> Report:
+    async def send(self, order: NewOrder, held: Held = go) -> Report:
         try:
-            return await super().send(order)
+            return await super().send(order, held)
         except OutcomeUnknown:
-            return await super().send(order)
+            return await super().send(order, held)
 
 
 class NoFence(SimVenue):
@@ -106,6 +109,10 @@ def before_the_end(ticket: Ticket, legs: Sequence[Order]) -> str | None:
     return f"entry-{len(legs) + 1}" if again and len(legs) <= orders.REPRICINGS else None
 
 
+async def nothing_left(*_: object) -> None:
+    """Nobody looks whether anything of ours is left."""
+
+
 async def without_a_look(*_: object) -> bool:
     """Nobody looks whether it has ended."""
     return True
@@ -115,6 +122,17 @@ def all_of_it(terms: Any, legs: Any, fills: Any) -> Decimal:
     """What was filled is forgotten when the rest goes out again."""
     left: Decimal = terms.amount
     return left
+
+
+def all_to_be_sold(terms: Any, *_: object) -> Decimal:
+    """Each slice of a closing is all of it."""
+    amount: Decimal = terms.amount
+    return amount
+
+
+def far_from(best: Decimal, *_: object) -> Decimal:
+    """A tenth under the best price."""
+    return best * Decimal("0.9")
 
 
 @dataclass(frozen=True)
@@ -131,9 +149,58 @@ class Mutation:
     """Where it is ours: the module or class, the name in it, and what stands there instead."""
 
 
-def _anything(state: object, *, reduces: bool) -> bool:
+@dataclass(frozen=True)
+class BrokenHalt:
+    """A rule about halts broken on purpose, and what the kills of a seed have to say of it."""
+
+    seed: int
+    finding: str
+    """A pattern."""
+    replaced: Sequence[tuple[object, str, object]]
+
+
+def _anything(state: object, **order: bool) -> bool:
     return True
 
+
+def sweep_without_what_is_planned(tx: Transaction, *, actor: str) -> None:
+    """A halt voids tickets and cancels what is at the exchange, and forgets what has not left yet."""
+    planned = tx.orders.in_state(OrderState.PLANNED)
+    in_state = Orders.in_state
+
+    def without(ours: Orders, *states: OrderState) -> Sequence[Order]:
+        return [order for order in in_state(ours, *states) if order not in planned]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Orders, "in_state", without)
+        SWEEP(tx, actor=actor)
+
+
+SWEEP = stopping.sweep
+
+BROKEN_HALTS = {
+    "the brake is not looked at right before the wire": BrokenHalt(
+        0, "I4", [(Brake, "holds_back", lambda *_, **__: False)]
+    ),
+    "a halt forgets what is planned": BrokenHalt(
+        0, "not proved", [(stopping, "sweep", sweep_without_what_is_planned)]
+    ),
+    "one look proves a halt": BrokenHalt(
+        24, "called proved by looks", [(proving, "BETWEEN_LOOKS", timedelta(0))]
+    ),
+    "nothing proves a halt": BrokenHalt(
+        0, "called proved", [(proving.Prover, "_left_at", nothing_left)]
+    ),
+    "it is not said again that a halt is not done": BrokenHalt(
+        0, "nobody has said", [(proving, "TELL_AGAIN", timedelta(days=1))]
+    ),
+    "a process does not follow a halt that is stored": BrokenHalt(
+        0, "does not notice", [(Brake, "follow", lambda *_: None)]
+    ),
+    "the file HALT is not read": BrokenHalt(
+        0, "I4|not proved", [(HaltFile, "read", lambda _: None)]
+    ),
+}
 
 MUTATIONS = {
     "an unanswered order is sent again": Mutation("answers are lost", "I1", venue=SendsAgain),
@@ -181,6 +248,17 @@ MUTATIONS = {
             (following, "has_ended", without_a_look),
         ],
     ),
+    "a closing forgets what it has sold": Mutation(
+        "people stop it",
+        "to close a position of",
+        replaced=[(slicing, "_sellable", all_to_be_sold)],
+    ),
+    "a closing takes any price": Mutation(
+        "people stop it", "the best is", replaced=[(slicing, "capped", far_from)]
+    ),
+    "a flatten forgets what it is to close": Mutation(
+        "people stop it", "not proved", replaced=[(closing, "go_on", lambda *_: None)]
+    ),
     "the rest is all of it again": Mutation(
         "the rest takes the market", "I1", replaced=[(booking, "left", all_of_it)]
     ),
@@ -204,3 +282,23 @@ def test_a_broken_rule_is_caught(
             record_property("simulation", said)
             return
     pytest.fail(f"not caught by {MOST} of the seeds in which {mutation.theme}")
+
+
+def kill_everywhere(seed: int) -> None:
+    """Every kill of a seed, one after the other."""
+    for moment in moments(seed):
+        killed(seed, moment)
+
+
+@pytest.mark.parametrize("name", BROKEN_HALTS)
+def test_a_broken_halt_is_caught(
+    name: str, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
+) -> None:
+    broken = BROKEN_HALTS[name]
+    for where, what, instead in broken.replaced:
+        monkeypatch.setattr(where, what, instead)
+    with pytest.raises(Violation) as found:
+        kill_everywhere(broken.seed)
+    line = str(found.value).partition("\n")[0]
+    assert re.search(broken.finding, line)
+    record_property("simulation", f"{name}: caught by the kills of a seed: {line}")

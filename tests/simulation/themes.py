@@ -30,6 +30,8 @@ USUAL = {
     "restart": 1,
     "cancel": 4,
     "kill": 1,
+    "flatten": 1,
+    "close": 3,
     "resume": 10,
     "decide": 6,
     "stranger": 2,
@@ -81,7 +83,15 @@ THEMES: Mapping[str, Theme] = {
         whole=0.4,
     ),
     "people stop it": Theme(
-        more={"kill": 4, "kill_from_outside": 30, "resume": 50, "cancel": 10, "unreachable": 12},
+        more={
+            "kill": 4,
+            "flatten": 12,
+            "close": 8,
+            "kill_from_outside": 30,
+            "resume": 50,
+            "cancel": 10,
+            "unreachable": 12,
+        },
     ),
     "the exchange is away": Theme(
         more={"outage": 8, "throttle": 12, "unreachable": 8, "long_night": 10},

@@ -23,12 +23,14 @@ from typing import Any, TypeVar
 from execution import orders
 from execution.config import Config
 from execution.errors import StoreUnavailable, VenueError
+from execution.events import EventKind
 from execution.store import Store, Transaction
 from execution.types import OrderState
 from tests.databases import new_database
 from tests.simulation import invariants
 from tests.simulation.client import Line, Network, SimVenue
-from tests.simulation.exchange import Exchange, Row
+from tests.simulation.exchange import Accepted, Exchange, Row
+from tests.simulation.lives import Lives
 from tests.simulation.process import CONFIG, JOURNAL_KEY, Process, Room, SimCrash
 from tests.simulation.profiles import Profile
 from tests.virtual_time import VirtualLoop, passes
@@ -65,9 +67,10 @@ class World:
         config: Config = CONFIG,
         dies_at: Collection[int] = (),
         venue: type[SimVenue] = SimVenue,
+        chat: bool = True,
     ) -> None:
         """`dies_at`: a process dies at each of these points, counted from one; `venue`: the product's,
-        or a mutation of it."""
+        or a mutation of it; `chat`: whether people are told anything."""
         self.seed = seed
         self.config = config
         """The house rules that the next process starts with."""
@@ -78,8 +81,11 @@ class World:
         self.dies_at = set(dies_at)
         self._fates: list[Fate] = []
         self._venue = venue
+        self.chat = chat
         self.network = Network(Random(seed + 1))
+        self.lives = Lives(ends=orders.ENDED)
         self.exchange = Exchange(profile, Random(seed + 2), self.clock, self.tell)
+        self.exchange.on_change = self._changed
         self.room = Room(self.tell, Random(seed + 3))
         self.violations: list[str] = []
         self.process: Process | None = None
@@ -88,6 +94,8 @@ class World:
         self._runner: asyncio.Runner | None = None
         new_database(self._folder / "desk.db")
         self.url = f"sqlite:///{self._folder / 'desk.db'}"
+        self._proofs = 0
+        """Halts that were called proved."""
         self._rows = sqlite3.connect(self._folder / "desk.db", isolation_level=None)
         """An onlooker's own connection."""
 
@@ -109,6 +117,8 @@ class World:
     def at(self, process: Process, name: str) -> bool:
         """A process is here; whether it dies of it."""
         self.points.append(name)
+        if name == "before commit":
+            self.lives.before_a_commit()
         dies = len(self.points) in self.dies_at
         for fate in [one for one in self._fates if name.startswith(one.where)]:
             fate.after -= 1
@@ -134,17 +144,52 @@ class World:
         """A process wrote to its database: the rows must agree with the exchange at any time."""
         for found in invariants.at_any_time(self._rows, self.exchange):
             self.violated(found)
+        self.lives.are_stored(self._rows.execute("SELECT client_order_id, state FROM orders"))
+        proofs = self._count(EventKind.HALT_VERIFIED)
+        if proofs > self._proofs:
+            self._proofs = proofs
+            for found in self.read(
+                lambda tx: [*invariants.as_a_halt_is_proved(tx, self.exchange, self.network)]
+            ):
+                self.violated(found)
+
+    def _count(self, kind: EventKind) -> int:
+        query = "SELECT count(*) FROM events WHERE kind = ?"
+        return int(self._rows.execute(query, (kind,)).fetchone()[0])
+
+    def _comes_to(self, asked: Row, step: str) -> None:
+        """A request about an order of ours is one step further."""
+        client_id = asked["clientOrderId"] or next(
+            (o.client_id for o in self.exchange.orders if o.id == asked["id"]), None
+        )
+        if client_id is not None:
+            self.lives.comes_to(client_id, step)
+
+    def _changed(self, order: Accepted) -> None:
+        """The exchange did something with an order."""
+        if order.client_id is not None and not order.by_hand:
+            part = " in part" * (order.is_open and order.now.filled > 0)
+            self.lives.comes_to(order.client_id, f"there {order.now.status}{part}")
 
     def leaving(self, process: Process, asked: Row) -> None:
         """An order of a process is about to leave."""
-        if process.brake.pulled:
-            self.violated(f"I4: {asked['clientOrderId']} leaves while the brake is pulled")
+        config, pulled = process.config, process.brake.pulled
         for found in process.store.read_now(
             lambda tx: [
-                *invariants.as_an_order_leaves(tx, asked, process.config.policy, self.exchange)
+                *invariants.as_an_order_leaves(
+                    tx, asked, config, self.exchange, self.network, pulled=pulled
+                )
             ]
         ):
             self.violated(found)
+
+    def lose_database(self) -> None:
+        """From now on no write is stored; reads go on."""
+        self._rows.execute("ALTER TABLE head RENAME TO aside")
+
+    def find_database(self) -> None:
+        """Writes are stored again."""
+        self._rows.execute("ALTER TABLE aside RENAME TO head")
 
     def written(self, work: Callable[[Transaction], T]) -> T:
         """What another process on the same database writes, such as the command line's."""
@@ -213,15 +258,25 @@ class World:
         if not isinstance(error, SimCrash) and (alive or error is not None):
             self.violated(f"{context['message']} ({error!r})")
 
-    async def start(self) -> None:
-        """Start a process on what the last one left."""
+    async def start(
+        self, how: Callable[[Process], Coroutine[Any, Any, None]] = Process.start
+    ) -> None:
+        """Start a process on what the last one left; `how`, where it is not the service."""
         await self._bury()
         process = Process(self, self.room, self.config)
         self.process = process
         self.tell("a process starts")
-        line = Line(process, self.network, self.exchange, self.clock, self.tell, self.violated)
+        line = Line(
+            process,
+            self.network,
+            self.exchange,
+            self.clock,
+            self.tell,
+            self.violated,
+            self._comes_to,
+        )
         process.build(self._venue(line))
-        await self.do(Process.start)
+        await self.do(how)
 
     async def stop(self) -> None:
         """End the process as a host asks."""
@@ -256,7 +311,7 @@ class World:
             answers.append(await ask(process))
 
         while not answers:
-            await self._revive()
+            await self.revive()
             await self.do(asking)
         return answers[-1]
 
@@ -266,12 +321,12 @@ class World:
         Raises:
             AssertionError: it never was.
         """
-        await self._revive()
+        await self.revive()
         end = self.now + seconds
         while not is_so():
             assert self.now < end, f"not within {seconds} s"
             await passes(0.5)
-            await self._revive()
+            await self.revive()
 
     async def settle(self, *, seconds: float = 1800, told: bool = True) -> None:
         """Let time pass until nothing is left to do, dozing where there is nothing to do but wait;
@@ -280,13 +335,13 @@ class World:
         Raises:
             AssertionError: something is left, after so many seconds.
         """
-        await self._revive()
+        await self.revive()
         end = self.now + seconds
         while left := self._left(told):
             assert self.now < end, f"not within {seconds} s: {'; '.join(left)}"
             await passes(1)
-            self._doze()
-            await self._revive()
+            self.doze()
+            await self.revive()
 
     @property
     def now(self) -> float:
@@ -296,12 +351,12 @@ class World:
     def _left(self, told: bool) -> list[str]:
         """What has to come to an end before the end can be judged."""
         left = self.read(lambda tx: [*invariants.unsettled(tx, self.exchange)])
-        left += ["an order is under way"] * bool(self.network.orders_under_way)
+        left += ["an order is under way"] * bool(self.network.under_way)
         if told and not left:
             left = self.read(lambda tx: [*invariants.untold(tx)])
         return left
 
-    def _doze(self) -> None:
+    def doze(self) -> None:
         """Skip seconds, as a machine that sleeps does, but never the moment of a look at an order:
         what comes of a look that is a second early is what the simulation is about."""
         loop = asyncio.get_running_loop()
@@ -313,13 +368,16 @@ class World:
         next_look = min(((at - self.clock()).total_seconds() for at in looks), default=DOZES)
         loop.leap(max(0.0, min(DOZES, next_look)))
 
-    async def _revive(self) -> None:
+    async def revive(self) -> None:
+        """Start what is dead."""
         while self.process is None or self.process.dead:
             await self.start()
 
-    def judge(self, signals: Collection[str] = ()) -> None:
-        """When all has settled: the books agree, and everything was told."""
-        for found in self.read(lambda tx: [*invariants.in_the_end(tx, self.exchange, signals)]):
+    def judge(self, signals: Collection[str] = (), *, told: bool = True) -> None:
+        """When all has settled: the books agree, and everything was `told`, where people were."""
+        for found in self.read(
+            lambda tx: [*invariants.in_the_end(tx, self.exchange, signals, told=told)]
+        ):
             self.violated(found)
 
     async def _bury(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
+from bot.telegram import exits
 from bot.telegram.limiting import DRAWDOWN
 from bot.telegram.panel import PANEL
 from bot.telegram.pausing import ENTRIES
@@ -13,9 +14,14 @@ from execution.desk import Person
 from execution.equity import Standing
 from execution.limits import SetLimit
 from execution.store import Transaction
+from execution.types import TicketState
+from tests.clock import NOW
 from tests.desk import OLGA, FrontDesk
+from tests.waiting import until
 
 OLGA_HERSELF = Person(id=f"tg:{OLGA}", name="Olga")
+JUST_NOW = str(int(NOW.timestamp()))
+"""The argument of a button that confirms, right after the first tap."""
 
 
 async def a_resting_entry(desk: FrontDesk) -> str:
@@ -63,3 +69,18 @@ async def a_drawdown(desk: FrontDesk) -> str:
 
     await desk.side.store.write(work)
     return DRAWDOWN
+
+
+async def a_position(desk: FrontDesk) -> str:
+    """What an order of ours bought, and has not sold."""
+    ticket = await desk.new_ticket(source="straight", amount=Decimal("0.01"))
+    await until(lambda: desk.ticket(ticket.id).state is TicketState.DONE)
+    (position,) = desk.read(lambda tx: tx.positions.open())
+    return exits.subject(position.venue, position.symbol)
+
+
+async def a_halt_with_a_position(desk: FrontDesk) -> str:
+    """The desk is halted, and holds something."""
+    await a_position(desk)
+    await desk.side.desk.halt(person=OLGA_HERSELF, reason="")
+    return f"halt:{desk.head()[0]}"

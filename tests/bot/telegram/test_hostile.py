@@ -16,11 +16,23 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bot.playground.formatting import parse_html, utf16_length
-from bot.telegram import cards, daily, details, doubts, figures, lists, messages, notices, replies
+from bot.telegram import (
+    cards,
+    daily,
+    details,
+    doubts,
+    exits,
+    figures,
+    lists,
+    messages,
+    notices,
+    replies,
+)
 from bot.telegram.faces import CAPTION_LIMIT, TEXT_LIMIT, Face
 from execution.reports import DayView, TicketView
+from execution.trading import Flatten
 from execution.types import Mode, Order, OrderState, TicketState, VoteKind
-from tests.bot.telegram import test_cards, test_doubts, test_messages, test_replies
+from tests.bot.telegram import test_cards, test_doubts, test_exits, test_messages, test_replies
 from tests.bot.telegram.views import LOOK, SHORT, at, fill, order, ticket, view, vote
 
 LONG = 5000
@@ -73,6 +85,38 @@ def of_card(state: TicketState, words: str) -> Face:
     return cards.card(of_others(words, state, *orders), LOOK, short=SHORT)
 
 
+OF_POSITIONS = {
+    "going on": test_exits.PARTLY,
+    "left over": test_exits.STOPPED,
+}
+
+
+def of_flatten(how: str, words: str) -> Face:
+    """The checklist of a halt under which everything is to be closed, of many venues and positions."""
+    by = Flatten(by="tg:1", name=words, at=at(0))
+    one = OF_POSITIONS[how].evolve(symbol=words, exchange=words, venue=words)
+    sweep = test_messages.MAIN.evolve(exchange=words, name=words, ended=2, kept=[order(OS.WORKING)])
+    return messages.halted(
+        Mode.LIVE,
+        test_messages.HALT.evolve(name=words, reason=words, flatten=by),
+        [sweep] * 12,
+        LOOK,
+        exits=[one.evolve(reason=words if one.reason else None)] * 14,
+    )
+
+
+def of_closing(state: TicketState, words: str) -> Face:
+    """The card of a closing that somebody else's words are about."""
+    orders = (order(SENT[state]),) if state in SENT else ()
+    made = of_others(words, state, *orders)
+    named = made.signal.evolve(proposer="tg:1", proposer_name=words)
+    terms = test_exits.WAY_OUT
+    return cards.card(
+        made.evolve(signal=named, ticket=made.ticket.evolve(terms=terms)), LOOK, short=SHORT
+    )
+
+
+CLOSINGS = (TicketState.APPROVED, TicketState.WORKING, TicketState.DONE, TicketState.FAILED)
 FACES: dict[str, Callable[[str], Face]] = {
     "why": lambda w: details.why(of_others(w, TS.REFUSED), LOOK, short=SHORT).reply,
     "the sizes of an edit": lambda w: details.edit_question(
@@ -110,6 +154,13 @@ FACES: dict[str, Callable[[str], Face]] = {
         test_messages.HALT.evolve(name=w, reason=w),
         [test_messages.SPOT.evolve(exchange=w, name=w)] * 30,
         LOOK,
+    ),
+    **{f"a flatten, {how}": partial(of_flatten, how) for how in OF_POSITIONS},
+    "positions": lambda w: lists.held(
+        Mode.LIVE,
+        [test_exits.POSITION.evolve(symbol=w, venue=w)] * lists.PAGE,
+        asked=exits.subject(w, w),
+        tapped_at=at(0),
     ),
     "what a halt leaves": lambda w: messages.not_done(Mode.LIVE, w),
     "a venue lost": lambda w: messages.venue_down(test_messages.LOST.evolve(reason=w, exchange=w)),
@@ -160,6 +211,7 @@ FACES: dict[str, Callable[[str], Face]] = {
     "a misspelt command": lambda w: replies.unknown_command(Mode.LIVE, w, None),
     "an unknown ticket": lambda w: replies.no_such_ticket(Mode.LIVE, w, 0),
     **{f"card, {state}": partial(of_card, state) for state in TicketState},
+    **{f"card of a closing, {state}": partial(of_closing, state) for state in CLOSINGS},
     "a person": lambda w: replies.whoami(Mode.LIVE, 1, w, None),
 }
 

@@ -23,10 +23,13 @@ from bot.telegram.faces import Action
 from execution.approval import Role
 from execution.desk import Person
 from tests.bot.telegram.subjects import (
+    JUST_NOW,
     a_blocked_pair,
     a_drawdown,
     a_first_tap,
+    a_halt_with_a_position,
     a_looser_limit,
+    a_position,
     a_resting_entry,
     the_panel,
 )
@@ -204,6 +207,7 @@ async def brought_again(desk: FrontDesk, write: Callable[[], None]) -> tuple[lis
 DECLARED = {command.name: command.role for command in replies.COMMANDS}
 NARROWER = {f"{one.name} {one.arguments.split()[0]}": one.role for one in replies.NARROWER}
 WORDS = {
+    "close": "BTC/USDT 50%",
     "adopt": "BTC/USDT 0.01 60000",
     "pnl": "7",
     "limits set": "max_open_orders 3",
@@ -215,6 +219,8 @@ WORDS = {
 async def test_command(desk: FrontDesk, name: str) -> None:
     await desk.start("trading")
     ticket = await desk.new_ticket()
+    if name == "close":
+        await a_position(desk)
     await desk.stop("trading")
     desk.playground.add_group(OTHER_GROUP)
     await desk.start("intake")
@@ -366,9 +372,19 @@ SUBJECTS: Mapping[Action, Subject] = {
     Action.CONFIRM_KILL: a_first_tap(OLGA),
     Action.REFRESH_PANEL: the_panel,
     Action.SHOW_STATUS: the_panel,
+    Action.FLATTEN: a_halt_with_a_position,
+    Action.CONFIRM_FLATTEN: a_halt_with_a_position,
+    Action.CLOSE: a_position,
+    Action.CONFIRM_CLOSE: a_position,
 }
 """What a button is about, so that a tap by somebody who may does something; else a ticket that waits."""
-ARGUMENTS = {Action.RESIZE: "0.001", Action.PROPOSE: "100", Action.CONFIRM_ABSENT: "0"}
+ARGUMENTS = {
+    Action.RESIZE: "0.001",
+    Action.PROPOSE: "100",
+    Action.CONFIRM_ABSENT: "0",
+    Action.CONFIRM_FLATTEN: JUST_NOW,
+    Action.CONFIRM_CLOSE: JUST_NOW,
+}
 OF_A_REVISION = {Action.APPROVE, Action.REJECT, Action.HALF, Action.RESIZE, Action.EDIT}
 """What people decide on: only as the card last said it."""
 

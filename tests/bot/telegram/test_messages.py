@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -188,12 +187,12 @@ Orders go on, it is corrected for. Set the clock right (NTP): what has a deadlin
         [],
     ),
     "a halt, not done": (
-        messages.halted(Mode.LIVE, HALT, [MAIN, SPOT], LOOK, next_try=timedelta(seconds=10)),
+        messages.halted(Mode.LIVE, HALT, [MAIN, SPOT], LOOK),
         """<b>LIVE · HALTED by Ana at 14:40:03 (chat). No new orders.</b>
 3 tickets voided
 binance main: 4 of 4 orders closed
 kraken spot: not answering, tried 3 times
-<b>NOT DONE: 1 order may still be open at kraken spot.</b> Next try in 10 s.""",
+<b>NOT DONE: 1 order may still be open at kraken spot.</b>""",
         [],
     ),
     "a halt, all canceled, looked once": (

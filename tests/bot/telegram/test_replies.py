@@ -52,6 +52,8 @@ LOST = VENUE.evolve(
     connected=False,
     reason="connection refused",
     last_reconciled=None,
+    has_dead_man=True,
+    dead_man=timedelta(seconds=60),
 )
 HOLDING = PositionView(
     venue="main",
@@ -99,6 +101,7 @@ FACES: dict[str, tuple[Face, str, list[str]]] = {
         """<b>LIVE · trading · up 3 d 4 h</b>
 binance main connected, looked 12 s ago
 SANDBOX kraken spot not connected, connection refused, not looked yet
+Dead man's switch: none at main, NOT ARMED at spot
 
 Waiting for you 1 · orders open 2 · unknown 0
 T-7F3K BUY 0.0415 BTC/USDT · working, 40 % filled · binance main
@@ -158,7 +161,8 @@ Messages not delivered 0 · as of 14:31:22""",
 /buy &lt;symbol&gt; [amount or $notional] [@ price] [sl x] [tp y]: propose a ticket of your own
 /sell &lt;symbol&gt; [amount or $notional] [@ price] [sl x] [tp y]: propose a ticket of your own
 /cancel &lt;id&gt;: withdraw a ticket, or cancel what is left of its order
-/kill [reason]: halt at once and cancel every open order of ours
+/close &lt;symbol&gt; [50%]: sell a position, or a share of it
+/kill [flatten] [reason]: halt at once and cancel every open order of ours; with flatten, close positions too
 /pause [reason]: no new orders that add exposure; exits go on
 /resume: trade again after a halt or pause
 /adopt &lt;symbol&gt; &lt;amount&gt; &lt;average&gt;: make what the account holds a position

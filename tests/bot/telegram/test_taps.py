@@ -15,10 +15,13 @@ from execution.approval import Role
 from execution.desk import Person
 from execution.types import OrderState, Side, Target, TicketState, TradingState, VoteKind
 from tests.bot.telegram.subjects import (
+    JUST_NOW,
     a_blocked_pair,
     a_drawdown,
     a_first_tap,
+    a_halt_with_a_position,
     a_looser_limit,
+    a_position,
     a_resting_entry,
     the_panel,
 )
@@ -317,11 +320,30 @@ DESK_WIDE = {
     Action.CONFIRM_KILL: a_first_tap(ANA),
     Action.REFRESH_PANEL: the_panel,
     Action.SHOW_STATUS: the_panel,
+    Action.FLATTEN: a_halt_with_a_position,
+    Action.CONFIRM_FLATTEN: a_halt_with_a_position,
+    Action.CLOSE: a_position,
+    Action.CONFIRM_CLOSE: a_position,
 }
 """What a button is about; all others are about a ticket."""
 UNPROVED = {Action.LOOK_AGAIN, Action.MARK_ABSENT, Action.CONFIRM_ABSENT, Action.NAME_ID}
 """Buttons about an order that nobody could prove."""
-ARGUMENT = {Action.RESIZE: "0.001", Action.PROPOSE: "100", Action.CONFIRM_ABSENT: "0"}
+ARGUMENT = {
+    Action.RESIZE: "0.001",
+    Action.PROPOSE: "100",
+    Action.CONFIRM_ABSENT: "0",
+    Action.CONFIRM_FLATTEN: JUST_NOW,
+    Action.CONFIRM_CLOSE: JUST_NOW,
+}
+EDITS = {
+    Action.REFRESH_STATUS,
+    Action.MARK_ABSENT,
+    Action.RELEASE_PAIR,
+    Action.PAGE,
+    Action.FLATTEN,
+    Action.CLOSE,
+}
+"""What is answered by an edit of the bot's own message."""
 PEOPLE = {OLGA: Role.OWNER, ANA: Role.APPROVER, VIC: Role.VIEWER, SAM: None}
 
 
@@ -352,8 +374,7 @@ async def test_button_works_for_the_least_role_that_may(desk: FrontDesk, action:
         await desk.start("notifier")
         await desk.card(desk.ticket(subject.partition(":")[2]))
         await desk.stop("notifier")
-    if action in {Action.REFRESH_STATUS, Action.MARK_ABSENT, Action.RELEASE_PAIR, Action.PAGE}:
-        # What these answer is an edit of the bot's own message.
+    if action in EDITS:
         desk.playground.say("/status", by=VIC)
         message = await desk.playground.wait_for_text("up ")
     else:
@@ -364,6 +385,7 @@ async def test_button_works_for_the_least_role_that_may(desk: FrontDesk, action:
     answer = await desk.tap(message, button, by=least)
     assert not answer.alert or action is Action.WHY, answer
     asks = {Action.EDIT, Action.MARK_ABSENT, Action.NAME_ID, Action.KILL, Action.RELEASE_PAIR}
+    asks |= {Action.FLATTEN, Action.CLOSE}
     looks = {Action.WHY, Action.REFRESH_STATUS, Action.PAGE, Action.SHOW_CARD}
     looks |= {Action.REFRESH_PANEL, Action.SHOW_STATUS}
     assert (desk.head() == head) == (action in looks | asks)

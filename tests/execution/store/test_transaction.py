@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from execution.errors import Corrupt
-from execution.store import Store
+from execution.store import Store, Transaction
 from execution.trading import ACTIVE_FROM_THE_START, Halt, halted, verified
 from execution.types import TradingState
 from tests.execution.builders import NOW
@@ -41,6 +42,21 @@ def test_a_lost_race_for_the_desks_state_is_an_error_and_changes_nothing(store: 
         store.write_now(lambda tx: tx.set_trading(ACTIVE_FROM_THE_START, late))
 
     assert store.read_now(lambda tx: tx.trading()) == stopped
+
+
+def test_a_fact_is_kept_in_place_of_what_was_known_and_can_be_forgotten(
+    store: Store, open_store: Open
+) -> None:
+    assert store.read_now(lambda tx: tx.known("proof")) is None
+    for value in (b"first", b"\x00second"):
+        store.write_now(partial(_remember, value))
+        assert open_store().read_now(lambda tx: tx.known("proof")) == value
+    store.write_now(partial(_remember, None))
+    assert store.read_now(lambda tx: tx.known("proof")) is None
+
+
+def _remember(value: bytes | None, tx: Transaction) -> None:
+    tx.remember("proof", value)
 
 
 def test_a_fact_is_made_once_and_then_remembered(store: Store, open_store: Open) -> None:

@@ -23,7 +23,7 @@ from execution.errors import (
 from execution.types import OrderState
 from execution.venues import answers
 from execution.venues.answers import Wire
-from execution.venues.quirks import quirks_of
+from execution.venues.quirks import Quirks, quirks_of
 
 REFUSED = {
     "AccountNotEnabled",
@@ -88,6 +88,17 @@ def a_wire(**changes: Any) -> Wire:
         "body": json.dumps({"code": -7, "msg": "No."}),
     }
     return Wire(**(usual | changes))
+
+
+def test_an_order_at_kraken_is_unknown_by_the_words_of_this_answer_alone() -> None:
+    """ccxt raises `OrderNotFound` by those of the last answer on the connection, whoever asked for it."""
+    kraken, raised = quirks_of("kraken"), classes()["OrderNotFound"]("no")
+    for error, outcome in (
+        ("EOrder:Unknown order", OrderUnknown),
+        ("EGeneral:Internal error", VenueUnavailable),
+    ):
+        wire = a_wire(status=200, body=json.dumps({"error": [error]}))
+        assert type(answers.asking_failed(raised, wire, kraken)) is outcome
 
 
 def test_every_exception_of_this_ccxt_has_been_judged() -> None:
@@ -162,7 +173,7 @@ def test_each_kind_of_error_leads_to_what_is_done_about_it(row: str) -> None:
     names, sent, asked = ROWS[row]
     for name in names.split():
         kind = classes().get(name) or vars(builtins)[name]
-        quirks = quirks_of("kraken")
+        quirks = quirks_of("bitstamp")
         assert type(answers.sending_failed(kind("no"), a_wire(), quirks)) is sent, name
         assert type(answers.asking_failed(kind("no"), a_wire(), quirks)) is asked, name
 
@@ -268,9 +279,9 @@ def test_a_step_is_read_in_either_notation(mode: int, precision: str, step: str)
         "precision": {"amount": precision, "price": precision},
         "limits": {"amount": nothing, "price": nothing, "cost": nothing},
     }
-    instrument = answers.instrument(market, mode)
+    instrument = answers.instrument(market, mode, Quirks())
     assert instrument is not None
     assert str(instrument.amount_step) == str(instrument.price_step) == step
     assert instrument.active
-    assert answers.instrument(market | {"spot": False}, mode) is None
-    assert answers.instrument(market, 3) is None
+    assert answers.instrument(market | {"spot": False}, mode, Quirks()) is None
+    assert answers.instrument(market, 3, Quirks()) is None

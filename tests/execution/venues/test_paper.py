@@ -21,9 +21,15 @@ from execution.errors import (
     VenueRefused,
     VenueUnavailable,
 )
-from execution.types import Mode, OrderState, OrderType, Side, TimeInForce
+from execution.types import (
+    Level,
+    Mode,
+    OrderState,
+    OrderType,
+    Side,
+    TimeInForce,
+)
 from execution.venues.books import Books
-from execution.venues.market_data import Level
 from execution.venues.paper import FEE_RATE, PaperVenue
 from execution.venues.scripted import ScriptedMarket
 from execution.venues.venue import Balance, NewOrder, OrderKey, Report

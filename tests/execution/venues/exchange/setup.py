@@ -8,7 +8,7 @@ from typing import Any
 
 from execution.types import Mode, OrderType, Side, TimeInForce
 from execution.venues.exchange import ExchangeVenue
-from execution.venues.venue import NewOrder, OrderKey
+from execution.venues.venue import NewOrder, OrderKey, Venue
 from tests.doubles.binance import BinanceServer, Fault
 
 BTC = "BTC/USDT"
@@ -37,7 +37,7 @@ def venue_at(exchange: BinanceServer, mode: Mode = Mode.LIVE, **changes: Any) ->
     return ExchangeVenue("main", "binance", mode, **(given | changes))
 
 
-def an_order(venue: ExchangeVenue, number: int = 1, **changes: Any) -> NewOrder:
+def an_order(venue: Venue, number: int = 1, **changes: Any) -> NewOrder:
     """A buy that rests below the market, unless changed."""
     order = NewOrder(
         client_order_id=venue.client_order_id(number.to_bytes(16, "big")),

@@ -71,11 +71,12 @@ class TestSettings:
                 "main", exchange_id, mode, api_key="k", secret="s", clock=Clock(), **changes
             )
 
-    async def test_a_sandbox_where_the_exchange_has_none_is_refused(self) -> None:
+    @pytest.mark.parametrize("exchange_id", ["kraken", "coinbase"])
+    async def test_a_sandbox_where_the_exchange_has_none_is_refused(self, exchange_id: str) -> None:
         venue = ExchangeVenue(
-            "main", "kraken", Mode.SANDBOX, api_key="k", secret="s", clock=Clock()
+            "main", exchange_id, Mode.SANDBOX, api_key="k", secret="s", clock=Clock()
         )
-        with pytest.raises(VenueMisconfigured, match="kraken has no sandbox"):
+        with pytest.raises(VenueMisconfigured, match=f"{exchange_id} has no sandbox"):
             await venue.open()
         await venue.close()
 

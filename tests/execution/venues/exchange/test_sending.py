@@ -18,7 +18,9 @@ from execution.errors import (
 )
 from execution.types import OrderState, OrderType, TimeInForce
 from execution.venues.exchange import ExchangeVenue
-from tests.doubles.binance import BinanceServer, Fault, refusal
+from tests.doubles.binance import BinanceServer, refusal
+from tests.doubles.binance_account import shown
+from tests.doubles.loopback import Fault
 from tests.execution.venues.exchange.setup import HTML, an_order, venue_at
 
 
@@ -127,7 +129,7 @@ class TestSending:
         self, venue: ExchangeVenue, exchange: BinanceServer
     ) -> None:
         await venue.send(an_order(venue, 1))
-        another = json.dumps(exchange.account.accepted[0].row())
+        another = json.dumps(shown(exchange.account.accepted[0]))
         exchange.fail("POST order", Fault(kind="answer", body=another, process=True))
         with pytest.raises(OutcomeUnknown):
             await venue.send(an_order(venue, 2))

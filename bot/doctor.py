@@ -1,0 +1,220 @@
+"""`countersign doctor`: one line for each part, whether it works, and what to do where it does not.
+
+Asks what `run` would need. It sends no order and no message, and keeps no running desk from its work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from bot import parts
+from bot.parts import Ids, now
+from bot.settings import Settings
+from bot.telegram import checkup, figures
+from bot.terminal import Report
+from execution.breaker import BreakerState
+from execution.errors import CountersignError, VenueError
+from execution.key_rights import refused
+from execution.record import Record
+from execution.types import Mode
+from execution.venues.rights import KeyRights
+from execution.venues.venue import Venue
+
+PATIENCE = 20.0
+"""Seconds a venue, or Telegram, is given for all that it is asked."""
+_ROOM = 500 * 1024 * 1024
+"""Bytes on the disk of the database below which it is named."""
+_CLOCKS = 1.0
+"""Seconds by which two clocks may differ unmentioned."""
+
+
+class Result(StrEnum):
+    """How one part is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Check(Record):
+    """What was found of one part."""
+
+    part: str
+    result: Result
+    text: str
+    fix: str = ""
+
+    @property
+    def line(self) -> str:
+        """The check as one line."""
+        return f"{self.result.value:8}{self.part}: {self.text}" + (
+            f" {self.fix}" if self.fix else ""
+        )
+
+
+def doctor(settings: Settings, say: Callable[[str], None]) -> Report:
+    """Check every part, saying each line as soon as it is known."""
+
+    async def work() -> list[Check]:
+        found = []
+        async for check in _checks(settings):
+            say(check.line)
+            found.append(check)
+        return found
+
+    checks = asyncio.run(work())
+    failed = sum(check.result is Result.FAILED for check in checks)
+    warned = sum(check.result is Result.WARNING for check in checks)
+    text = f"{figures.several(failed, 'part')} failed, {figures.several(warned, 'warning')}."
+    if not failed and not warned:
+        text = "All is well."
+    json = {
+        "ok": not failed,
+        "checks": [
+            {"part": c.part, "result": c.result, "text": c.text, "fix": c.fix or None}
+            for c in checks
+        ],
+    }
+    return Report(text=text, json=json, verified=not failed)
+
+
+async def _checks(settings: Settings) -> AsyncIterator[Check]:
+    for check in (_settings(settings), *_files(settings), _room(settings)):
+        yield check
+    yield await _telegram(settings)
+    for name, source in settings.sources.items():
+        yield _ok(f"source {name}", f"{source.kind}, posts to /signals/{name}")
+    if not settings.sources:
+        yield _ok("sources", "none; people propose with /buy and /sell")
+    try:
+        side = parts.trading(settings, Ids(), started_at=now(), halting=True)
+    except CountersignError as error:
+        yield _failed("database", str(error))
+        return
+    try:
+        wrong = await side.store.read(lambda tx: next(iter(tx.journal.broken()), None))
+        yield (
+            _ok("database", "the journal verifies")
+            if wrong is None
+            else _failed("database", f"the journal breaks at entry {wrong}.", "See audit verify.")
+        )
+        for name, venue in side.venues.items():
+            yield await _venue(name, venue)
+            state = (await side.store.read(lambda tx, name=name: tx.breakers.of(name))).state  # type: ignore[misc]
+            if state is not BreakerState.CLOSED:
+                yield _warning(f"venue {name}", f"its circuit breaker is {state}; run closes it")
+    finally:
+        await side.close()
+
+
+def _ok(part: str, text: str) -> Check:
+    return Check(part=part, result=Result.OK, text=text)
+
+
+def _warning(part: str, text: str, fix: str = "") -> Check:
+    return Check(part=part, result=Result.WARNING, text=text, fix=fix)
+
+
+def _failed(part: str, text: str, fix: str = "") -> Check:
+    return Check(part=part, result=Result.FAILED, text=text, fix=fix)
+
+
+def _settings(settings: Settings) -> Check:
+    """They were read, or nobody would be here."""
+    modes = {venue.mode for venue in settings.venues.values()}
+    gravest = max(modes, key=lambda mode: mode.gravity, default=Mode.PAPER)
+    venues = figures.several(len(settings.venues), "venue")
+    return _ok("settings", f"{settings.path.name}, {venues}, {gravest.value.upper()}")
+
+
+def _files(settings: Settings) -> list[Check]:
+    """What holds secrets is nobody else's to read."""
+    found = []
+    for name in (".env", "countersign.key"):
+        path = settings.path.parent / name
+        if path.is_file() and path.stat().st_mode & 0o077:
+            text = "other users of this machine can read it."
+            found.append(_warning(name, text, f"chmod 600 {name}"))
+    return found
+
+
+def _room(settings: Settings) -> Check:
+    folder = Path(settings.database.url.partition(":///")[2]).absolute().parent
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        return _failed(
+            "disk", f"{folder}: {error.strerror}.", "Make the folder, or set DATABASE_URL."
+        )
+    told = f"{free // 2**20} MiB free beside the database"
+    if free < _ROOM:
+        return _warning("disk", f"{told}.", "A full disk halts the desk.")
+    return _ok("disk", told)
+
+
+async def _telegram(settings: Settings) -> Check:
+    chat = settings.telegram
+    if chat.token is None or chat.chat_id is None:
+        missing = "telegram.token" if chat.token is None else "telegram.chat_id"
+        return _failed("telegram", f"{missing} is not set.", "Run countersign init.")
+    try:
+        async with asyncio.timeout(PATIENCE):
+            seen = await checkup.look(chat.token.get_secret_value(), chat.api_url, chat.chat_id)
+    except TimeoutError:
+        text = f"no answer within {PATIENCE:.0f} s."
+        return _failed("telegram", text, "Check the network and telegram.api_url.")
+    if seen.trouble is not None:
+        return _failed("telegram", f"{seen.trouble.rstrip('.')}.", seen.fix)
+    who = f"@{seen.bot} in {seen.chat}"
+    if seen.warnings:
+        return _warning("telegram", f"{who}; {'; '.join(seen.warnings)}.", "Allow it to pin.")
+    return _ok("telegram", who)
+
+
+async def _venue(name: str, venue: Venue) -> Check:
+    part = f"venue {name}"
+    if venue.mode is Mode.PAPER:
+        return _ok(part, "paper, a market of our own")
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await venue.open()
+            rights = await venue.rights()
+            await venue.open_orders([])
+    except VenueError as error:
+        return _failed(
+            part, f"{str(error).rstrip('.')}.", "Check the key, the network and the mode."
+        )
+    except TimeoutError:
+        return _failed(part, f"no answer within {PATIENCE:.0f} s.", "Check the network.")
+    finally:
+        await venue.close()
+    return _judged(part, venue, rights)
+
+
+def _judged(part: str, venue: Venue, rights: KeyRights) -> Check:
+    """A venue that answers: its key and its clock."""
+    what = f"{venue.exchange}, {venue.mode.value.upper()}"
+    why = refused(rights, venue.mode)
+    if why is not None:
+        return _failed(part, f"{what}: no order goes there, {why}.")
+    ahead = venue.clock_ahead.total_seconds()
+    told = [what, f"clock {'ahead' if ahead > 0 else 'behind'} by {abs(ahead):.1f} s"]
+    warnings = []
+    if abs(ahead) > _CLOCKS:
+        warnings.append("set this machine's clock (NTP); it is corrected for meanwhile")
+    if venue.mode is not Mode.PAPER and rights.withdraws is None:
+        told.append("it does not tell what the key may do")
+        if venue.mode is Mode.LIVE:
+            warnings.append("make sure that the key may not withdraw")
+    if rights.withdraws:
+        warnings.append("its key may withdraw: live this is refused")
+    if rights.bound is False:
+        warnings.append("bind the key to this machine's address")
+    text = ", ".join(told)
+    return _warning(part, f"{text}; {'; '.join(warnings)}.") if warnings else _ok(part, text)

@@ -1,0 +1,297 @@
+"""Out of a position because a person says so: `/close`, and `/kill flatten` for all of them.
+
+A closing is a ticket whose approval is the word of whoever asked. It goes out in slices
+(`executor/slicing.py`), also while the desk is halted, and must never sell more than the position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import ROUND_CEILING, Decimal
+from hashlib import sha256
+
+from execution import approval, booking, trading
+from execution.approval import CLOSING_RULE
+from execution.config import CLOSING
+from execution.errors import NotPossible
+from execution.events import EventKind
+from execution.figures import figure
+from execution.market import Market
+from execution.positions import Position
+from execution.rounding import amount_down, exactly, to_step
+from execution.store import Transaction
+from execution.symbols import assets, resolve
+from execution.trading import Flatten, Halt
+from execution.types import (
+    ZERO,
+    Asked,
+    Instrument,
+    OnTimeout,
+    OrderType,
+    Side,
+    Signal,
+    Size,
+    SizeKind,
+    Terms,
+    Ticket,
+    TicketState,
+    TimeInForce,
+)
+
+_OPEN = (TicketState.APPROVED, TicketState.WORKING)
+_NEWEST = 100
+WHOLE = Decimal(1)
+"""The share that is all of a position."""
+
+
+def close(
+    tx: Transaction,
+    market: Market,
+    sent: str,
+    share: Decimal,
+    *,
+    venue: str | None,
+    by: str,
+    name: str,
+) -> list[Ticket]:
+    """Close this share of the position in a symbol, at this venue or at every one that has one.
+
+    Raises:
+        NotPossible: there is none, it is being closed already, or it is too small to be sold.
+    """
+    open_now = [one for one in tx.positions.open() if venue in {None, one.venue}]
+    symbol = resolve(sent, {position.symbol for position in open_now})
+    meant = [position for position in open_now if position.symbol == symbol]
+    if not meant:
+        raise NotPossible(f"There is no position in {sent}.")
+    for position in meant:
+        if (why := _why_not(tx, market, position, share)) is not None:
+            raise NotPossible(why)
+    asked = [_ask(tx, market, one, share, by=by, name=name) for one in meant]
+    if trading.standing_halt(tx.trading()) is not None:
+        booking.doubt_halt(tx)  # something of ours is at an exchange again
+    return asked
+
+
+def flatten(tx: Transaction, *, by: str, name: str) -> None:
+    """Have every position closed while the desk is halted; `go_on` makes the tickets.
+
+    Asked for once more, it also means what was left of the first time.
+    """
+    before = tx.trading()
+    if before.halt is None:
+        return
+    asked = Flatten(by=by, name=name, at=tx.now)
+    tx.set_trading(before, trading.flattening(before, asked))
+    tx.journal.add(EventKind.FLATTEN_ASKED, tx.now, actor=by, name=name)
+
+
+def go_on(tx: Transaction, market: Market) -> None:
+    """Ask for every position to be closed that a flatten means and nobody closes yet."""
+    halt = trading.standing_halt(tx.trading())
+    if halt is None or halt.flatten is None:
+        return
+    by, name = halt.flatten.by, halt.flatten.name
+    for position in to_close(tx, market):
+        last = _last(tx, position)
+        known = market.instrument(position.venue, position.symbol) is not None
+        if known and (last is None or last.state not in _OPEN):
+            _ask(tx, market, position, WHOLE, by=by, name=name)
+
+
+def to_close(tx: Transaction, market: Market) -> list[Position]:
+    """Positions that a flatten has not closed yet and that can be sold.
+
+    A closing that ended has sold what it could: only what was filled since is closed once more.
+    """
+    halt = trading.standing_halt(tx.trading())
+    flatten = None if halt is None else halt.flatten
+    since = None if flatten is None else flatten.at
+    return [one for one in sellable(tx, market) if not _is_closed(tx, one, since)]
+
+
+def sellable(tx: Transaction, market: Market) -> list[Position]:
+    """Open positions that are no dust, as far as their venue has said what that is."""
+    return [position for position in tx.positions.open() if _too_small(market, position) is None]
+
+
+def unfinished(tx: Transaction, market: Market) -> list[str]:
+    """What is not sold yet of all that is to be, one phrase each."""
+    halt = trading.standing_halt(tx.trading())
+    amounts = {(t.venue, t.asked.symbol): left(tx, t) for t in open_closings(tx)}
+    if halt is not None and halt.flatten is not None:
+        amounts |= {(p.venue, p.symbol): abs(p.amount) for p in to_close(tx, market)}
+    return [
+        f"{figure(amount)} {symbol} at {venue} is not closed yet"
+        for (venue, symbol), amount in sorted(amounts.items())
+    ]
+
+
+def open_closings(tx: Transaction) -> Sequence[Ticket]:
+    """Closings that still go on."""
+    return [t for t in tx.tickets.in_state(*_OPEN) if t.closes]
+
+
+def of_halt(tx: Transaction, halt: Halt) -> Sequence[Ticket]:
+    """The newest closings that were asked for since a halt, newest first; what it leaves alone."""
+    newest = tx.tickets.newest(limit=_NEWEST, source=CLOSING)
+    return [ticket for ticket in newest if ticket.created_at >= halt.at]
+
+
+@exactly
+def least(instrument: Instrument, price: Decimal) -> Decimal:
+    """The smallest amount (base) that the venue lets us sell at this price, in whole steps."""
+    by_value = (instrument.min_notional or ZERO) / price
+    amount = max(instrument.min_amount or ZERO, by_value, instrument.amount_step)
+    return to_step(amount, instrument.amount_step, ROUND_CEILING)
+
+
+def dust(instrument: Instrument, venue: str, amount: Decimal, price: Decimal) -> str | None:
+    """Why so little (base) cannot be sold there; None where it can be."""
+    smallest, base = least(instrument, price), instrument.base
+    if amount >= smallest:
+        return None
+    return f"{figure(amount)} {base} is left: {venue} sells no less than {figure(smallest)}"
+
+
+def _too_small(market: Market, position: Position) -> str | None:
+    instrument = market.instrument(position.venue, position.symbol)
+    if instrument is None:
+        return None
+    return dust(instrument, position.venue, abs(position.amount), _price(market, position))
+
+
+def _why_not(tx: Transaction, market: Market, position: Position, share: Decimal) -> str | None:
+    last = _last(tx, position)
+    where = f"{position.symbol} at {position.venue}"
+    if last is not None and last.state in _OPEN:
+        return f"{where} is being closed already."
+    instrument = market.instrument(position.venue, position.symbol)
+    if instrument is None:
+        return (
+            f"{position.venue} has not said how {position.symbol} is traded: it is not connected."
+        )
+    amount = abs(position.amount) * share
+    small = dust(instrument, position.venue, amount, _price(market, position))
+    return None if small is None else f"{where} is too small: {small}."
+
+
+def _last(tx: Transaction, position: Position) -> Ticket | None:
+    """The newest closing of this position."""
+    about = {"venue": position.venue, "symbol": position.symbol, "source": CLOSING}
+    return next(iter(tx.tickets.newest(limit=1, **about)), None)
+
+
+def _is_closed(tx: Transaction, position: Position, since: datetime | None) -> bool:
+    """Whether a closing has sold what it could of it since then, and nothing came to it after."""
+    last = _last(tx, position)
+    if last is None or last.state in _OPEN or since is None or last.created_at < since:
+        return False
+    return abs(position.amount) <= left(tx, last)
+
+
+def left(tx: Transaction, ticket: Ticket) -> Decimal:
+    """Base amount of a closing that it has not sold."""
+    assert ticket.terms is not None, "a closing has terms"
+    fills = tx.fills.of_tickets([ticket.id]).get(ticket.id, [])
+    return booking.left(ticket.terms, tx.orders.of_ticket(ticket.id), fills)
+
+
+def _price(market: Market, position: Position) -> Decimal:
+    """What a unit is worth in quote currency: by the last price known, else as it was paid."""
+    quote = market.quote(position.venue, position.symbol, max_age=None)
+    return position.average if quote is None else quote.reference(_side(position))
+
+
+def _side(position: Position) -> Side:
+    """The side that ends it."""
+    return Side.SELL if position.amount > 0 else Side.BUY
+
+
+def _ask(
+    tx: Transaction, market: Market, position: Position, share: Decimal, *, by: str, name: str
+) -> Ticket:
+    """The approved ticket that closes so much of a position."""
+    terms = _terms(market, position, share)
+    size = None if share == WHOLE else Size(kind=SizeKind.AMOUNT, value=terms.amount)
+    signal = Signal(
+        id=tx.new_id(),
+        source=CLOSING,
+        received_at=tx.now,
+        symbol=position.symbol,
+        side=terms.side,
+        size=size,
+        close=size is None,
+        reduce_only=True,
+        venue=position.venue,
+        proposer=by,
+        proposer_name=name,
+    )
+    tx.signals.add(signal, sha256(signal.id.encode()).hexdigest())
+    ticket = Ticket(
+        id=tx.new_id(),
+        signal=signal.id,
+        source=CLOSING,
+        state=TicketState.APPROVED,
+        revision=1,
+        venue=terms.venue,
+        mode=terms.mode,
+        asked=Asked(
+            symbol=terms.symbol,
+            side=terms.side,
+            type=terms.type,
+            amount=terms.amount,
+            notional=terms.notional,
+        ),
+        terms=terms,
+        fingerprint=approval.fingerprint(terms, rule=CLOSING_RULE, required=0),
+        rule=CLOSING_RULE.name,
+        required=0,
+        created_at=tx.now,
+        expires_at=None,
+        fired_at=tx.now,
+        decided_at=tx.now,
+        proposer=by,
+    )
+    tx.tickets.add(ticket)
+    tx.journal.add(
+        EventKind.TICKET_APPROVED,
+        tx.now,
+        ticket=ticket.id,
+        actor=by,
+        name=name,
+        rule=ticket.rule,
+        required=0,
+        fingerprint=ticket.fingerprint,
+    )
+    return ticket
+
+
+@exactly
+def _terms(market: Market, position: Position, share: Decimal) -> Terms:
+    venue, symbol = position.venue, position.symbol
+    instrument, feed = market.instrument(venue, symbol), market.feed(venue)
+    amount, reference = abs(position.amount) * share, _price(market, position)
+    if instrument is not None:
+        amount = amount_down(amount, instrument.amount_step)
+    rate = market.rate(venue, assets(symbol)[1])
+    return Terms(
+        venue=venue,
+        mode=feed.venue.mode,
+        symbol=symbol,
+        side=_side(position),
+        type=OrderType.MARKET,
+        amount=amount,
+        price=None,
+        worst_price=None,
+        reference=reference,
+        notional=amount * reference,
+        value=None if rate is None else amount * reference * rate,
+        time_in_force=TimeInForce.IOC,
+        rests_for=None,
+        on_timeout=OnTimeout.LEAVE,
+        reduce_only=True,
+        reduces=True,
+        closing=True,
+    )
