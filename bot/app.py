@@ -286,7 +286,7 @@ class App:
             "telegram": chat.intake.reason or untold,
         }
         for name, feed in side.market.feeds().items():
-            states[f"venue {name}"] = feed.forbidden if feed.connected else feed.reason
+            states[f"venue {name}"] = feed.trouble
         fresh = {n: text for n, (at, text) in self._troubles.items() if now() - at < REMEMBERED}
         return states | fresh
 

@@ -23,7 +23,6 @@ EVERY = timedelta(minutes=5)
 TRY_AGAIN = 1.0
 """Seconds until a venue is asked again that did not say."""
 _A_MOMENT = 0.1
-NOT_ASKED = "what its key may do is not known yet"
 
 
 def refused(rights: KeyRights, mode: Mode) -> str | None:
@@ -45,7 +44,7 @@ class KeyWatch:
     async def run(self) -> None:
         """Ask for ever; until the first answer nothing goes there."""
         feed = self._feed
-        feed.forbidden, told, warned = NOT_ASKED, None, False
+        feed.key_known, told, warned = False, None, False
         while True:
             if not feed.connected:
                 await asyncio.sleep(_A_MOMENT)
@@ -56,7 +55,7 @@ class KeyWatch:
                 feed.missed = str(error)
                 await asyncio.sleep(TRY_AGAIN)
                 continue
-            feed.forbidden = refused(rights, feed.venue.mode)
+            feed.forbidden, feed.key_known = refused(rights, feed.venue.mode), True
             if feed.forbidden != told:
                 told = await self._tell(feed.forbidden, told)
             if rights.bound is False and not warned:

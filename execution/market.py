@@ -73,6 +73,8 @@ class Feed:
     """What the last call that failed came to."""
     key_refused: bool = False
     """It took nothing that we signed, the last time: public answers are no sign of life then."""
+    key_known: bool = True
+    """Whether it has said what the key may do (`key_rights.py` says so)."""
     forbidden: str | None = None
     """Why no order may go there with this key (`key_rights.py` says so)."""
     silent: timedelta = timedelta(0)
@@ -87,9 +89,16 @@ class Feed:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
+    def trouble(self) -> str | None:
+        """Why it cannot be used, as it says so itself; None while it can."""
+        if not self.connected:
+            return self.reason
+        return self.forbidden if self.key_known else "what its key may do is not known yet"
+
+    @property
     def ready(self) -> bool:
         """Whether orders may go there."""
-        fit = self.forbidden is None and not self.venue.clock_refused
+        fit = self.key_known and self.forbidden is None and not self.venue.clock_refused
         known = self.connected and self.compared and fit
         return known and self.breaker is BreakerState.CLOSED
 

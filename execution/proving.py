@@ -12,6 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from execution import closing, orders, stopping, trading
 from execution.errors import StoreUnavailable, VenueUnavailable
@@ -42,6 +43,9 @@ class _Progress:
     of: datetime | None = None
     """When the halt began that is being proved; another one starts anew, a repeated one does not."""
     clean_at: datetime | None = None
+    """When the first of two clean looks began."""
+    clean_seq: int = 0
+    """The newest entry of the journal then."""
     told_at: datetime | None = None
     left: Sequence[str] = ()
     """What was left by the last look that came to an end."""
@@ -79,7 +83,9 @@ class Prover:
 
     async def _prove(self, progress: _Progress) -> None:
         """One step of proving the present halt."""
-        now, state = await self._store.read(lambda tx: (tx.now, tx.trading()))
+        now, state, seq = await self._store.read(
+            lambda tx: (tx.now, tx.trading(), tx.journal.head()[0])
+        )
         halt = trading.to_be_proved(state)
         if halt is None:
             progress.of = None
@@ -94,9 +100,10 @@ class Prover:
         if await self._look_and_tell(progress, now - progress.told_at):
             progress.clean_at = None
         elif progress.clean_at is None:
-            progress.clean_at = now
+            progress.clean_at, progress.clean_seq = now, seq
         elif now - progress.clean_at >= BETWEEN_LOOKS:
-            await self._store.write(_verify)
+            await self._store.write(partial(_verify, since=progress.clean_seq))
+            progress.clean_at = None  # what turns up after it needs two looks of its own
 
     async def _look_and_tell(self, progress: _Progress, silent: timedelta) -> bool:
         """Whether something is left; told anew in time, also while a venue takes long to answer.
@@ -173,9 +180,11 @@ class Prover:
         return await self._store.write(work)
 
 
-def _verify(tx: Transaction) -> None:
+def _verify(tx: Transaction, *, since: int) -> None:
+    """Call the halt done, unless something was heard of an order of ours since the first clean look."""
     state = tx.trading()
-    if trading.to_be_proved(state) is None:
+    stirred = any(event.order is not None for event in tx.journal.after(since))
+    if stirred or trading.to_be_proved(state) is None:
         return
     tx.set_trading(state, trading.verified(state, tx.now))
     tx.journal.add(EventKind.HALT_VERIFIED, tx.now)

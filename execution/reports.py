@@ -221,7 +221,7 @@ def venue_views(tx: Transaction, market: Market) -> list[VenueView]:
             exchange=feed.venue.exchange,
             mode=feed.venue.mode,
             connected=feed.connected,
-            reason=feed.forbidden if feed.connected else feed.reason,
+            reason=feed.trouble,
             stream=None,
             open_orders=sum(1 for order in live if order.venue == name),
             last_reconciled=feed.reconciled_at,

@@ -63,8 +63,8 @@ class Screening:
                 await self._refuse(Refusal(code="UNKNOWN_SYMBOL", text=text), venue)
                 return
         try:
-            if symbol is None or not feed.compared:
-                raise VenueUnavailable(feed.reason or "it is being compared with our orders")
+            if symbol is None or not feed.compared or not feed.key_known:
+                raise VenueUnavailable(feed.trouble or "it is being compared with our orders")
             await self.market.prepare(venue, symbol, equity=self._needs_equity())
         except VenueUnavailable as error:
             if await self._out_of_patience():

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from execution.events import EventKind
-from execution.key_rights import NOT_ASKED, refused
+from execution.key_rights import refused
 from execution.types import Mode, TicketState
 from execution.venues.rights import UNTOLD, KeyRights
 from tests.desk import FrontDesk, front_desk
@@ -45,7 +45,10 @@ async def test_nothing_goes_there_before_the_key_was_asked_about(desk: FrontDesk
     watching = asyncio.create_task(desk.side.keys["main"].run())
     await asyncio.sleep(0)
     feed = desk.side.market.feed("main")
-    assert feed.forbidden == NOT_ASKED
+    assert not feed.ready
+    feed.connected = feed.compared = True
+    assert not feed.ready
+    assert feed.trouble == "what its key may do is not known yet"
     watching.cancel()
 
 
