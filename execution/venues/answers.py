@@ -24,7 +24,7 @@ from execution.errors import (
     VenueRefused,
     VenueUnavailable,
 )
-from execution.types import ZERO, Candle, Instrument, Level, OrderState, Quote, Side
+from execution.types import ZERO, Candle, Level, OrderState, Quote, Side
 from execution.venues.quirks import Quirks
 from execution.venues.venue import Balance, NewOrder, Report, Trade
 
@@ -50,8 +50,16 @@ TOO_MUCH = frozenset({418, 429})
 LONGEST_BAN = timedelta(days=3)
 """What Binance bans an address for at most; a header that says more is wrong."""
 
-_CODES = ("code", "retCode", "label", "new_order_failure_reason", "preview_failure_reason", "error")
-_TEXTS = ("msg", "retMsg", "message", "error")
+_CODES = (
+    "sCode",
+    "code",
+    "retCode",
+    "label",
+    "new_order_failure_reason",
+    "preview_failure_reason",
+    "error",
+)
+_TEXTS = ("sMsg", "msg", "retMsg", "message", "error")
 """Where exchanges tell a refusal's code and words, the most telling first."""
 _LONGEST = 200
 _SIGNED = re.compile(r"https?://\S+|signature=\S*", re.IGNORECASE)
@@ -87,8 +95,7 @@ class Wire:
             return None, None
         if not isinstance(body, dict):
             return None, None
-        if isinstance(body.get("error_response"), dict):
-            body = body["error_response"]
+        body = _telling(body)
         said = body.get("error")
         if isinstance(said, list) and said:
             return self.clean(str(said[0])), self.clean("; ".join(str(one) for one in said))
@@ -127,6 +134,21 @@ class Wire:
         return min(timedelta(seconds=int(told[:9])), LONGEST_BAN) if told.isdecimal() else None
 
 
+def _telling(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The part of an answer that tells a refusal: some wrap it."""
+    rows = body.get("data")
+    if isinstance(rows, list) and rows and isinstance(rows[0], dict) and rows[0].get("sMsg"):
+        return rows[0]  # OKX, of an order
+    inner = body.get("response")
+    if isinstance(inner, dict):  # Hyperliquid, of an order
+        statuses = (inner.get("data") or {}).get("statuses") or [{}]
+        return statuses[0] if isinstance(statuses[0], dict) else body
+    if isinstance(inner, str):  # Hyperliquid, of a request
+        return {"msg": inner}
+    told = body.get("error_response")
+    return told if isinstance(told, dict) else body
+
+
 def sending_failed(error: Exception, wire: Wire, quirks: Quirks) -> VenueError:
     """What an order that was not acknowledged came to; anything unclear is `OutcomeUnknown`."""
     names = _names(error)
@@ -149,7 +171,8 @@ def sending_failed(error: Exception, wire: Wire, quirks: Quirks) -> VenueError:
         return OutcomeUnknown(f"{wire.exchange} says the order's id is taken")
     if _among(code, quirks.clock_codes | quirks.nonce_codes | quirks.limit_codes):
         return NotSent(heard)
-    if definite or _among(code, quirks.definite_codes | quirks.key_codes):
+    definite = definite or _among(code, quirks.definite_codes | quirks.key_codes)
+    if definite and not _among(code, quirks.doubtful_codes):
         return VenueRefused(_said(code, text, quirks))
     return OutcomeUnknown(heard)
 
@@ -161,7 +184,7 @@ def asking_failed(error: Exception, wire: Wire, quirks: Quirks) -> VenueError:
     if wire.signing:
         return KeyRefused(f"{wire.exchange}: its key or secret is not as the exchange gives them")
     heard = _heard(error, wire, quirks)
-    if text is not None and _is_unknown(text, names, quirks):
+    if _among(code, quirks.gone_codes) or (text is not None and _is_unknown(text, names, quirks)):
         return OrderUnknown(f"{wire.exchange} does not know this order")
     if wire.refuses_key(quirks) or (
         text is not None
@@ -201,7 +224,7 @@ def _among(code: str | None, known: frozenset[str]) -> bool:
 def _said(code: str | None, text: str, quirks: Quirks) -> str:
     """The exchange's words and code, and what they mean where they say too little."""
     said = text if code is None or code in text else f"{text} ({code})"
-    meaning = quirks.meanings.get(code or "")
+    meaning = quirks.meanings.get(code or "") or quirks.meanings.get(text)
     return said if meaning is None else f"{said}: {meaning}"
 
 
@@ -264,7 +287,9 @@ def report(row: Mapping[str, Any]) -> Report:
         state=state,
         amount=amount,
         filled=filled,
-        price=_maybe(row["price"]),
+        # Of what takes the market ccxt tells the average for a price.
+        price=None if row.get("type") == "market" else _maybe(row["price"]),
+        stop_price=_stop_price(row),
         average=_maybe(row["average"]) if filled else None,
         at=_at(row["lastUpdateTimestamp"] or row["timestamp"]),
     )
@@ -284,16 +309,38 @@ def acknowledged(row: Mapping[str, Any], order: NewOrder) -> Report:
         row = {**row, "clientOrderId": order.client_order_id}
     if row["clientOrderId"] != order.client_order_id:
         raise OutcomeUnknown("the answer is about another order")
-    if row["status"] is None:  # some acknowledge with nothing but the ids
-        row = {**row, "status": "open", "filled": ZERO, "amount": order.amount}
-        row |= {"symbol": order.symbol, "side": order.side.value, "price": order.price}
-    return report(row)
+    if row["status"] is not None:
+        return report(row)
+    return Report(  # some acknowledge with nothing but the ids
+        venue_order_id=str(row["id"]),
+        client_order_id=order.client_order_id,
+        symbol=order.symbol,
+        side=order.side,
+        state=OrderState.WORKING,
+        amount=order.amount,
+        filled=ZERO,
+        price=order.price,
+        stop_price=_fixed_stop(order),
+        at=_at(row["lastUpdateTimestamp"] or row["timestamp"]),
+    )
 
 
 def _has_terms(row: Mapping[str, Any], order: NewOrder) -> bool:
-    """Whether an answer shows exactly what was ordered."""
+    """Whether an answer shows exactly what was ordered; the distance of a trailing stop is not read."""
     told = [row["symbol"], row["side"], _maybe(row["amount"]), _maybe(row["price"])]
-    return told == [order.symbol, order.side.value, order.amount, order.price]
+    terms = [order.symbol, order.side.value, order.amount, order.price]
+    return [*told, _stop_price(row)] == [*terms, _fixed_stop(order)]
+
+
+def _fixed_stop(order: NewOrder) -> Decimal | None:
+    """The stop price an order was sent with; that of a trailing stop is the exchange's to say."""
+    return order.stop_price if order.trail is None else None
+
+
+def _stop_price(row: Mapping[str, Any]) -> Decimal | None:
+    """What ccxt calls by three names, by which side of the market it lies on."""
+    told = (row.get(name) for name in ("triggerPrice", "stopLossPrice", "takeProfitPrice"))
+    return next((exact(price) for price in told if price is not None), None)
 
 
 def trade(row: Mapping[str, Any]) -> Trade:
@@ -317,6 +364,11 @@ def trade(row: Mapping[str, Any]) -> Trade:
         fee_currency=fee.get("currency"),
         at=at,
     )
+
+
+def best(book: Mapping[str, Any], symbol: str, at: datetime) -> Quote:
+    """The same of a book."""
+    return quote({"bid": book["bids"][0][0], "ask": book["asks"][0][0]}, symbol, at)
 
 
 def quote(ticker: Mapping[str, Any], symbol: str, at: datetime) -> Quote:
@@ -354,49 +406,8 @@ def balances(answer: Mapping[str, Any]) -> dict[str, Balance]:
     return {asset: balance for asset, balance in held.items() if balance.free or balance.locked}
 
 
-_DECIMAL_PLACES, _TICK_SIZE = 2, 4  # ccxt.base.decimal_to_precision
-
-
-def instrument(market: Mapping[str, Any], precision_mode: int, quirks: Quirks) -> Instrument | None:
-    """A spot market's steps and limits; None for what is no spot market or tells no step."""
-    amount_step = _step(market["precision"]["amount"], precision_mode)
-    price_step = _step(market["precision"]["price"], precision_mode)
-    told = market["info"].get(quirks.price_step_in) if quirks.price_step_in else None
-    if told is not None:
-        price_step = exact(told)
-    if not market["spot"] or amount_step is None or price_step is None:
-        return None
-    limits = market["limits"]
-    return Instrument(
-        symbol=market["symbol"],
-        base=market["base"],
-        quote=market["quote"],
-        active=market["active"] is not False,
-        amount_step=amount_step,
-        price_step=price_step,
-        min_amount=_limit(limits["amount"]["min"]),
-        max_amount=_limit(limits["amount"]["max"]),
-        min_price=_limit(limits["price"]["min"]),
-        max_price=_limit(limits["price"]["max"]),
-        min_notional=_limit(limits["cost"]["min"]),
-        max_notional=_limit(limits["cost"]["max"]),
-    )
-
-
 def _maybe(value: Any) -> Decimal | None:
     return None if value is None else exact(value)
-
-
-def _limit(value: Any) -> Decimal | None:
-    """A limit, or None: exchanges write 0 for no limit."""
-    return exact(value) if value is not None and exact(value) > 0 else None
-
-
-def _step(value: Any, precision_mode: int) -> Decimal | None:
-    if value is None or precision_mode not in (_TICK_SIZE, _DECIMAL_PLACES):
-        return None
-    step = exact(value) if precision_mode == _TICK_SIZE else Decimal(1).scaleb(-int(value), _EXACT)
-    return step if step > 0 else None
 
 
 def _at(milliseconds: int | None) -> datetime | None:

@@ -15,22 +15,17 @@ from decimal import Context, Decimal, Inexact, InvalidOperation, localcontext
 from pathlib import Path
 
 from execution.errors import Corrupt
+from execution.instruments import Instrument
 from execution.record import Record
-from execution.types import (
-    ZERO,
-    Instrument,
-    Level,
-    OrderState,
-    OrderType,
-    Side,
-    TimeInForce,
-)
+from execution.types import ZERO, Level, OrderState, OrderType, Side, TimeInForce, Trail
 from execution.venues.venue import Balance, NewOrder, OrderKey, Report, Trade
 
 _EXACT = Context(prec=60, traps=[Inexact, InvalidOperation])
 _AVERAGE = Context(prec=28, traps=[InvalidOperation])
 
-_SCHEMA = """
+_VERSION = 2
+"""The `user_version` of these books. The first one knew nothing of stops and of dates that end orders."""
+_ORDERS = """
 CREATE TABLE orders (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     client_order_id TEXT NOT NULL,
@@ -38,17 +33,29 @@ CREATE TABLE orders (
     side TEXT NOT NULL,
     type TEXT NOT NULL,
     amount TEXT NOT NULL,
-    price TEXT NOT NULL,
+    price TEXT,
     time_in_force TEXT NOT NULL,
     post_only INTEGER NOT NULL,
     reduce_only INTEGER NOT NULL,
     state TEXT NOT NULL,
     created_at TEXT NOT NULL,
-    changed_at TEXT NOT NULL
-) STRICT;
+    changed_at TEXT NOT NULL,
+    stop_price TEXT,
+    trail TEXT,
+    trail_is_share INTEGER,
+    good_till TEXT,
+    stop TEXT,
+    touched_at TEXT
+) STRICT
+"""
+_INDEXES = """
 CREATE INDEX orders_client ON orders (client_order_id);
 CREATE INDEX orders_working ON orders (id) WHERE state = 'working';
-CREATE INDEX orders_changed ON orders (changed_at);
+CREATE INDEX orders_changed ON orders (changed_at)
+"""
+_SCHEMA = f"""
+{_ORDERS};
+{_INDEXES};
 CREATE TABLE trades (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     order_id INTEGER NOT NULL REFERENCES orders (id),
@@ -63,10 +70,16 @@ CREATE TABLE trades (
 CREATE INDEX trades_order ON trades (order_id);
 CREATE INDEX trades_at ON trades (at);
 CREATE TABLE balances (asset TEXT PRIMARY KEY, total TEXT NOT NULL) STRICT;
-PRAGMA user_version = 1;
+CREATE TABLE countdown (ends_at TEXT NOT NULL) STRICT
 """
-_COUNTDOWN = "CREATE TABLE IF NOT EXISTS countdown (ends_at TEXT NOT NULL) STRICT"
-"""Books of an earlier version have none yet."""
+_FROM_FIRST = f"""
+{_ORDERS.replace("orders", "orders_2")};
+INSERT INTO orders_2 SELECT *, NULL, NULL, NULL, NULL, NULL, NULL FROM orders;
+DROP TABLE orders;
+ALTER TABLE orders_2 RENAME TO orders;
+{_INDEXES};
+CREATE TABLE IF NOT EXISTS countdown (ends_at TEXT NOT NULL) STRICT
+"""  # noqa: S608  # nothing from outside
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,11 +94,35 @@ class Booked(Record):
     """What its trades came to in quote currency, fees apart."""
     created_at: datetime
     changed_at: datetime
+    stop: Decimal | None = None
+    """Where its stop price stands, which a trailing one moves; None of an order without one."""
+    touched_at: datetime | None = None
+    """When the market touched that."""
 
     @property
     def remaining(self) -> Decimal:
         """Base amount not traded yet."""
         return self.order.amount - self.filled
+
+    @property
+    def waits(self) -> bool:
+        """Whether it does nothing before the market touches its stop price."""
+        return self.stop is not None and self.touched_at is None
+
+    @property
+    def gives(self) -> str:
+        """The asset it pays with."""
+        base, quote = self.order.symbol.split("/")
+        return quote if self.order.side is Side.BUY else base
+
+    @property
+    def held(self) -> Decimal:
+        """What it holds of that: of quote at its limit, where it has none at its stop."""
+        if self.order.side is Side.SELL:
+            return self.remaining
+        price = self.stop if self.order.price is None else self.order.price
+        assert price is not None, "an order has a limit or a stop"
+        return self.remaining * price
 
     def report(self) -> Report:
         """The order as the venue shows it."""
@@ -98,6 +135,7 @@ class Booked(Record):
             amount=self.order.amount,
             filled=self.filled,
             price=self.order.price,
+            stop_price=self.stop,
             average=_AVERAGE.divide(self.cost, self.filled) if self.filled else None,
             at=self.changed_at,
         )
@@ -110,25 +148,31 @@ class Books:
         """Open the file, or begin it with these balances.
 
         Raises:
-            sqlite3.Error: it cannot be opened or written, or is no database.
+            sqlite3.Error: it cannot be opened or written, is no database, or a newer version's.
         """
         self._db = sqlite3.connect(path, isolation_level=None)
         try:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             with self.transaction():
-                if self._db.execute("PRAGMA user_version").fetchone() == (0,):
-                    self._begin(opening)
-                self._db.execute(_COUNTDOWN)
+                self._bring_up(opening)
         except sqlite3.Error:
             self._db.close()
             raise
 
-    def _begin(self, opening: Mapping[str, Decimal]) -> None:
-        for statement in _SCHEMA.split(";"):
+    def _bring_up(self, opening: Mapping[str, Decimal]) -> None:
+        """Begin the file, or bring one of the first version up to this one."""
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version > _VERSION:
+            raise sqlite3.DatabaseError("a newer version of Countersign made them")
+        if version == _VERSION:
+            return
+        for statement in (_FROM_FIRST if version else _SCHEMA).split(";"):
             self._db.execute(statement)
-        for asset, total in opening.items():
-            self._db.execute("INSERT INTO balances VALUES (?, ?)", (asset, str(total)))
+        self._db.execute(f"PRAGMA user_version = {_VERSION}")
+        if not version:
+            for asset, total in opening.items():
+                self._db.execute("INSERT INTO balances VALUES (?, ?)", (asset, str(total)))
 
     def close(self) -> None:
         """Close the file."""
@@ -146,34 +190,56 @@ class Books:
         (latest,) = self._db.execute("SELECT max(changed_at) FROM orders").fetchone()
         return None if latest is None else datetime.fromisoformat(latest)
 
-    def take(self, order: NewOrder, at: datetime) -> Booked:
-        """Write an order down as working."""
-        row = self._db.execute(
-            "INSERT INTO orders VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'working', ?, ?)"
-            " RETURNING id",
-            (
-                order.client_order_id,
-                order.symbol,
-                order.side,
-                order.type,
-                str(order.amount),
-                str(order.price),
-                order.time_in_force,
-                order.post_only,
-                order.reduce_only,
-                _text(at),
-                _text(at),
-            ),
-        ).fetchone()
+    def take(self, order: NewOrder, at: datetime, *, stop: Decimal | None = None) -> Booked:
+        """Write an order down as working, its stop price standing at `stop`."""
+        row = {
+            "client_order_id": order.client_order_id,
+            "symbol": order.symbol,
+            "side": order.side,
+            "type": order.type,
+            "amount": str(order.amount),
+            "price": _maybe(order.price),
+            "time_in_force": order.time_in_force,
+            "post_only": order.post_only,
+            "reduce_only": order.reduce_only,
+            "state": OrderState.WORKING,
+            "created_at": _text(at),
+            "changed_at": _text(at),
+            "stop_price": _maybe(order.stop_price),
+            "trail": None if order.trail is None else str(order.trail.value),
+            "trail_is_share": None if order.trail is None else order.trail.is_share,
+            "good_till": None if order.good_till is None else _text(order.good_till),
+            "stop": _maybe(stop),
+        }
+        columns, values = ", ".join(row), ", ".join(f":{name}" for name in row)
+        statement = f"INSERT INTO orders ({columns}) VALUES ({values}) RETURNING id"  # noqa: S608  # our names
+        (number,) = self._db.execute(statement, row).fetchone()
         return Booked(
-            id=row[0],
+            id=number,
             order=order,
             state=OrderState.WORKING,
             filled=ZERO,
             cost=ZERO,
             created_at=at,
             changed_at=at,
+            stop=stop,
         )
+
+    def move_stop(self, booked: Booked, stop: Decimal, at: datetime) -> Booked:
+        """Write down where its stop price stands now."""
+        self._db.execute(
+            "UPDATE orders SET stop = ?, changed_at = ? WHERE id = ?",
+            (str(stop), _text(at), booked.id),
+        )
+        return booked.evolve(stop=stop, changed_at=at)
+
+    def touch(self, booked: Booked, at: datetime) -> Booked:
+        """Write down that the market touched its stop price."""
+        self._db.execute(
+            "UPDATE orders SET touched_at = ?, changed_at = ? WHERE id = ?",
+            (_text(at), _text(at), booked.id),
+        )
+        return booked.evolve(touched_at=at, changed_at=at)
 
     def fill(
         self, booked: Booked, instrument: Instrument, level: Level, fee_rate: Decimal, at: datetime
@@ -253,38 +319,36 @@ class Books:
         """Every open order, oldest first."""
         return self._orders("WHERE state = 'working' ORDER BY id")
 
+    def open_symbols(self) -> list[str]:
+        """The markets with open orders."""
+        rows = self._db.execute("SELECT DISTINCT symbol FROM orders WHERE state = 'working'")
+        return [symbol for (symbol,) in rows.fetchall()]
+
     def all_orders(self) -> list[Booked]:
         """Every order ever taken, oldest first."""
         return self._orders("ORDER BY id")
 
     def _orders(self, which: str, values: Sequence[str | None] = ()) -> list[Booked]:
+        rows = self._db.cursor()
+        rows.row_factory = sqlite3.Row
         query = f"SELECT * FROM orders {which}"  # noqa: S608  # `which` is a clause of this file
-        return [self._booked(row) for row in self._db.execute(query, values).fetchall()]
+        return [self._booked(row) for row in rows.execute(query, values).fetchall()]
 
-    def _booked(self, row: tuple[str, ...]) -> Booked:
-        number, coid, symbol, side, kind, amount, price, tif, post_only, reduce_only = row[:10]
-        trades = self.trades(int(number))
+    def _booked(self, row: sqlite3.Row) -> Booked:
+        trades = self.trades(row["id"])
         with localcontext(_EXACT):
             filled = sum((trade.amount for trade in trades), ZERO)
             cost = sum((trade.amount * trade.price for trade in trades), ZERO)
         return Booked(
-            id=int(number),
-            order=NewOrder(
-                client_order_id=coid,
-                symbol=symbol,
-                side=Side(side),
-                type=OrderType(kind),
-                amount=Decimal(amount),
-                price=Decimal(price),
-                time_in_force=TimeInForce(tif),
-                post_only=bool(post_only),
-                reduce_only=bool(reduce_only),
-            ),
-            state=OrderState(row[10]),
+            id=row["id"],
+            order=_order(row),
+            state=OrderState(row["state"]),
             filled=filled,
             cost=cost,
-            created_at=datetime.fromisoformat(row[11]),
-            changed_at=datetime.fromisoformat(row[12]),
+            created_at=datetime.fromisoformat(row["created_at"]),
+            changed_at=datetime.fromisoformat(row["changed_at"]),
+            stop=_number(row["stop"]),
+            touched_at=_time(row["touched_at"]),
         )
 
     def trades(self, order: int) -> list[Trade]:
@@ -317,17 +381,13 @@ class Books:
         ).fetchall()
         return sum((Decimal(amount) for (amount,) in rows), ZERO)
 
-    def balances(self, instruments: Mapping[str, Instrument]) -> dict[str, Balance]:
+    def balances(self) -> dict[str, Balance]:
         """Every asset held: what is free, and what open orders hold of it."""
         held: dict[str, Decimal] = {}
         with localcontext(_EXACT):
             for booked in self.working():
-                instrument = instruments[booked.order.symbol]
-                if booked.order.side is Side.BUY:
-                    asset, part = instrument.quote, booked.remaining * booked.order.price
-                else:
-                    asset, part = instrument.base, booked.remaining
-                held[asset] = held.get(asset, ZERO) + part
+                asset = booked.gives
+                held[asset] = held.get(asset, ZERO) + booked.held
             rows = self._db.execute("SELECT asset, total FROM balances ORDER BY asset").fetchall()
             return {
                 asset: Balance(
@@ -335,6 +395,36 @@ class Books:
                 )
                 for asset, total in rows
             }
+
+
+def _order(row: sqlite3.Row) -> NewOrder:
+    trail = _number(row["trail"])
+    return NewOrder(
+        client_order_id=row["client_order_id"],
+        symbol=row["symbol"],
+        side=Side(row["side"]),
+        type=OrderType(row["type"]),
+        amount=Decimal(row["amount"]),
+        price=_number(row["price"]),
+        time_in_force=TimeInForce(row["time_in_force"]),
+        stop_price=_number(row["stop_price"]),
+        trail=None if trail is None else Trail(value=trail, is_share=bool(row["trail_is_share"])),
+        good_till=_time(row["good_till"]),
+        post_only=bool(row["post_only"]),
+        reduce_only=bool(row["reduce_only"]),
+    )
+
+
+def _maybe(number: Decimal | None) -> str | None:
+    return None if number is None else str(number)
+
+
+def _number(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _text(at: datetime) -> str:

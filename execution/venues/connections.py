@@ -22,10 +22,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from execution.errors import NotSent, VenueError, VenueMisconfigured, VenueUnavailable
+from execution.spellings import spellings
 from execution.types import Mode
 from execution.venues.answers import Wire, asking_failed, clock_is_off, sending_failed
 from execution.venues.pacing import Pace, nothing
-from execution.venues.quirks import Quirks
+from execution.venues.quirks import Quirks, quirks_of
 
 T = TypeVar("T")
 Ask = Callable[[Any], Awaitable[T]]
@@ -55,6 +56,15 @@ def known_exchanges() -> frozenset[str]:
         file for folder in folders or () for file in Path(folder, "async_support").glob("*.py")
     ]
     return frozenset(file.stem for file in files if not file.stem.startswith("_"))
+
+
+def has_sandbox(exchange: str) -> bool:
+    """Whether ccxt knows a sandbox of this exchange; it is imported for that, so not within the loop."""
+    return _has_sandbox(_exchange_class(exchange)(), quirks_of(exchange))
+
+
+def _has_sandbox(ccxt: Any, quirks: Quirks) -> bool:
+    return bool(ccxt.urls.get("test")) or quirks.sandbox_by_header
 
 
 def _exchange_class(exchange: str) -> Any:
@@ -96,6 +106,10 @@ class _Watched:
         """The exchange's time, which ccxt heeds in milliseconds only, and signs some requests with."""
         ahead = self.options.get("timeDifference") or 0  # type: ignore[attr-defined]  # ccxt's
         return int(self.milliseconds() - ahead) // 1000  # type: ignore[attr-defined]  # ccxt's
+
+    async def handle_builder_fee_approval(self) -> bool:
+        """Sign nothing away: ccxt would have a share of each order at Hyperliquid paid to it."""
+        return True
 
     def incrementing_nonce(self) -> int:
         return self.pace.nonces.above(self.nonce())  # type: ignore[attr-defined]  # ccxt's
@@ -149,13 +163,11 @@ class Connections:
         """
         if exchange not in known_exchanges():
             raise ValueError(f'exchange = "{exchange}": no ccxt exchange has this id')
-        if mode is Mode.PAPER:
-            raise ValueError('mode = "paper": paper orders never reach an exchange')
         for setting, reason in _REFUSED_SETTINGS.items():
             if _has_key(overrides, setting):
                 raise ValueError(f"ccxt: take out {setting}, {reason}")
         self._exchange, self._mode = exchange, mode
-        self._credentials = _with_line_ends(credentials)
+        self._credentials = _as_ccxt_takes(credentials, quirks)
         self._overrides = overrides
         self._quirks = quirks
         self._clock = clock
@@ -180,6 +192,8 @@ class Connections:
     async def open(self) -> Any:
         """Import ccxt, set the clock right, load markets, try the key; both connections are then warm.
 
+        On paper there is no key, and nothing but prices is asked for.
+
         Returns the instance for reads, with its markets. May be called again, to refresh both.
 
         Raises:
@@ -195,7 +209,8 @@ class Connections:
             await self._set_clock(self._orders)
             await self._reads.load_markets(True)
             self._orders.set_markets_from_exchange(self._reads)
-            await self._reads.fetch_balance()
+            if self._mode is not Mode.PAPER:
+                await self._reads.fetch_balance()
             return self._reads
 
         reads = await self._ask(load, asking_failed)
@@ -217,7 +232,7 @@ class Connections:
 
     def use(self, credentials: Mapping[str, str]) -> None:
         """Sign with other keys of the same account from the next request on."""
-        self._credentials = _with_line_ends(credentials)
+        self._credentials = _as_ccxt_takes(credentials, self._quirks)
         for one in (self._orders, self._reads):
             if one is not None:
                 vars(one).update(self._credentials)
@@ -250,6 +265,8 @@ class Connections:
         orders = self._orders
         if not self._ready:
             raise NotSent(f"{self._exchange} is not open yet")
+        if self._mode is Mode.PAPER:
+            raise NotSent("paper orders never reach an exchange")
         self._heed(NotSent)
         if self._clock_is_off:
             raise NotSent(f"{self._exchange} refused our clock; the next read sets it")
@@ -271,6 +288,8 @@ class Connections:
         orders = self._orders
         if not self._ready:
             raise VenueUnavailable(f"{self._exchange} is not open yet")
+        if self._mode is Mode.PAPER:
+            raise VenueUnavailable("paper orders never reach an exchange")
         return await self._ask(lambda: ask(orders), asking_failed, urgent=True)
 
     async def _ask(
@@ -283,7 +302,7 @@ class Connections:
         urgent: bool = False,
     ) -> T:
         """Make a call and turn whatever goes wrong into one of our errors, without its secrets."""
-        secrets = tuple(self._credentials.values())
+        secrets = tuple(part for one in self._credentials.values() for part in spellings(one))
         wire = Wire(
             exchange=self._exchange, secrets=secrets, signed=signed, urgent=urgent, may_leave=heed
         )
@@ -366,7 +385,7 @@ class Connections:
         config = kind.deep_extend(base, copy.deepcopy(self._quirks.config), self._overrides)
         made = type(kind.__name__, (_Watched, kind), {"pace": self._pace})(config)
         if self._mode is Mode.SANDBOX:
-            if not made.urls.get("test"):
+            if not _has_sandbox(made, self._quirks):
                 raise VenueMisconfigured(
                     f"mode: {self._exchange} has no sandbox; use paper or live"
                 )
@@ -376,9 +395,12 @@ class Connections:
         return made
 
 
-def _with_line_ends(credentials: Mapping[str, str]) -> dict[str, str]:
-    """Credentials as they are used: a PEM may be given on one line, its line ends written out."""
-    return {name: value.replace("\\n", "\n") for name, value in credentials.items()}
+def _as_ccxt_takes(credentials: Mapping[str, str], quirks: Quirks) -> dict[str, str]:
+    """Credentials by ccxt's names; a PEM may be given on one line, its line ends written out."""
+    return {
+        quirks.credentials.get(name, name): value.replace("\\n", "\n")
+        for name, value in credentials.items()
+    }
 
 
 def _has_key(settings: Mapping[str, Any], name: str) -> bool:

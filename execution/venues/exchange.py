@@ -1,7 +1,7 @@
 """One account at an exchange, through ccxt: the `Venue` protocol in ccxt's calls.
 
 The executor, reconcile and market call it. What answers mean is in `answers.py`, what differs per
-exchange in `quirks.py`, sockets, clock and keys in `connections.py`. It must never send an order
+exchange in `quirks`, sockets, clock and keys in `connections.py`. It must never send an order
 twice, and never say "none" of an order before every look-up has answered.
 """
 
@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
-from execution.errors import OrderUnknown, VenueRefused, VenueUnavailable
-from execution.types import Candle, Instrument, Level, Mode, OrderType, Quote, Side
+from execution.errors import OrderUnknown, VenueUnavailable
+from execution.instruments import Instrument
+from execution.types import Candle, Level, Mode, Quote, Side
 from execution.venues import answers
 from execution.venues.connections import TIMEOUT, Connections
+from execution.venues.markets import instrument
 from execution.venues.paging import every_open, every_row
 from execution.venues.quirks import (
     FENCE_MARGIN,
@@ -24,9 +25,11 @@ from execution.venues.quirks import (
     dead_mans_switch,
     quirks_of,
 )
+from execution.venues.quirks.ways import rfc3339
 from execution.venues.rights import ASKED, UNTOLD, KeyRights
 from execution.venues.together import Together
 from execution.venues.venue import Balance, Held, NewOrder, OrderKey, Report, Trade, go
+from execution.venues.wording import in_ccxts_words, refuse_changed_terms
 
 _LEVELS = 100
 """Prices of a book that are asked for; every exchange takes this number."""
@@ -119,7 +122,7 @@ class ExchangeVenue:
         """
         reads = await self._connections.open()
         found = [
-            answers.instrument(one, reads.precisionMode, self._quirks)
+            instrument(one, reads.precisionMode, self._quirks, reads.features)
             for one in reads.markets.values()
         ]
         self._instruments = {one.symbol: one for one in found if one is not None}
@@ -161,6 +164,8 @@ class ExchangeVenue:
 
     async def _price_alone(self, symbol: str) -> Quote:
         async def ask(reads: Any) -> Quote:
+            if self._quirks.price_in_book:
+                return answers.best(await reads.fetch_order_book(symbol), symbol, self._clock())
             if reads.has["fetchBidsAsks"]:
                 ticker = (await reads.fetch_bids_asks([symbol]))[symbol]
             else:
@@ -207,21 +212,22 @@ class ExchangeVenue:
         """Send one order, once; the exchange's answer with what was filled at once.
 
         Raises:
-            VenueRefused: the exchange's definite no, or terms that its steps would change.
+            VenueRefused: the exchange's definite no, or terms that it does not take or would change.
             NotSent: it certainly did not arrive; the same id may be sent again.
             OutcomeUnknown: anything else; look it up.
         """
 
         # `reduce_only` is not sent: on spot a sell can only sell what is there.
         async def create(orders: Any) -> Report:
-            _refuse_changed_terms(orders, order)
+            refuse_changed_terms(orders, order, self._instruments.get(order.symbol))
+            kind, params = in_ccxts_words(order, self._quirks)
             row = await orders.create_order(
                 order.symbol,
-                "limit",
+                kind,
                 order.side.value,
-                order.amount,
-                order.price,
-                self._order_params(order),
+                self._quirks.number(order.amount),
+                None if order.price is None else self._quirks.number(order.price),
+                params | self._deadline(),
             )
             return answers.acknowledged(row, order)
 
@@ -243,7 +249,7 @@ class ExchangeVenue:
 
         async def ask(orders: Any) -> None:
             params = {by: key.client_order_id} if venue_id is None else {}
-            await orders.cancel_order(venue_id or "", key.symbol, params)
+            await orders.cancel_order(venue_id, key.symbol, params)
 
         await self._connections.cancel(ask)
 
@@ -331,7 +337,7 @@ class ExchangeVenue:
         if key.venue_order_id is not None:
             shown = await self._order(key.symbol, key.venue_order_id, {})
         elif by is not None and key.client_order_id is not None:
-            shown = await self._order(key.symbol, "", {by: key.client_order_id})
+            shown = await self._by_client_id(key.symbol, {by: key.client_order_id})
         else:
             return None
         if shown is not None and not _same(shown, key):
@@ -349,6 +355,17 @@ class ExchangeVenue:
         except OrderUnknown:
             return None
 
+    async def _by_client_id(self, symbol: str, params: Mapping[str, str]) -> Report | None:
+        if self._quirks.find_in == "fetch_order":
+            return await self._order(symbol, "", params)
+
+        async def ask(reads: Any) -> Sequence[Report]:
+            rows = await getattr(reads, self._quirks.find_in)(symbol, None, None, dict(params))
+            return [self._report(row) for row in rows]
+
+        found = await self._connections.read(ask)
+        return found[0] if found else None
+
     async def _open_orders(self, symbol: str | None) -> Sequence[Report]:
         async def ask(reads: Any) -> Sequence[Report]:
             rows = await every_open(reads.fetch_open_orders, symbol, self._quirks)
@@ -360,10 +377,12 @@ class ExchangeVenue:
         """Orders of any state, or closed and canceled ones where the exchange lists them apart."""
 
         async def ask(reads: Any) -> Sequence[Report]:
-            lists = (
-                [reads.fetch_orders] if reads.has["fetchOrders"] else [reads.fetch_closed_orders]
-            )
-            if not reads.has["fetchOrders"] and reads.has["fetchCanceledOrders"]:
+            lists = [reads.fetch_closed_orders]
+            if reads.has["fetchOrders"]:
+                lists = [reads.fetch_orders]
+            elif reads.has["fetchCanceledAndClosedOrders"]:
+                lists = [reads.fetch_canceled_and_closed_orders]
+            elif reads.has["fetchCanceledOrders"]:
                 lists.append(reads.fetch_canceled_orders)
             rows = [await every_row(one, symbol, since, self._quirks) for one in lists]
             return [self._report(row) for some in rows for row in some]
@@ -388,42 +407,17 @@ class ExchangeVenue:
             return self._quirks.receive_window
         return timedelta(milliseconds=asked)
 
-    def _order_params(self, order: NewOrder) -> dict[str, object]:
-        """What an order carries beyond its terms."""
-        quirks = self._quirks
-        params: dict[str, object] = {**quirks.order_params, quirks.send_by: order.client_order_id}
-        if order.post_only:
-            params["postOnly"] = True
-        else:
-            params["timeInForce"] = order.time_in_force.value
-        if quirks.deadline_by is not None and self._window is not None:
-            theirs = self._clock() - self.clock_ahead + self._window
-            params[quirks.deadline_by] = f"{theirs:%Y-%m-%dT%H:%M:%S.%fZ}"
-        return params
+    def _deadline(self) -> dict[str, str]:
+        """When an order is too late, where each tells that itself."""
+        if self._quirks.deadline_by is None or self._window is None:
+            return {}
+        return {self._quirks.deadline_by: rfc3339(self._clock() - self.clock_ahead + self._window)}
 
     def _look_back(self, key: OrderKey) -> int | None:
         """From when an order's traces are searched, by the exchange's clock, in milliseconds."""
         if key.sent_at is None:
             return None
         return int((key.sent_at - self.clock_ahead - LOOK_BACK).timestamp() * 1000)
-
-
-def _refuse_changed_terms(orders: Any, order: NewOrder) -> None:
-    """Only a limit order that ccxt's own rounding leaves as it is may be sent.
-
-    Raises:
-        VenueRefused: it is something else; nothing was sent.
-    """
-    if order.type is not OrderType.LIMIT:
-        raise VenueRefused(f"{order.type} orders cannot be sent to this exchange; nothing was sent")
-    for what, value, rounded in (
-        ("amount", order.amount, orders.amount_to_precision(order.symbol, order.amount)),
-        ("price", order.price, orders.price_to_precision(order.symbol, order.price)),
-    ):
-        if Decimal(rounded) != value:
-            raise VenueRefused(
-                f"{order.symbol}: {what} {value} is not on the exchange's steps; nothing was sent"
-            )
 
 
 def _same(shown: Report, key: OrderKey) -> bool:

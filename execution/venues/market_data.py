@@ -1,19 +1,27 @@
-"""What a simulated exchange trades against: markets, a book for each, bars; as functions of time.
+"""What the paper venue trades against: markets, a book for each, bars.
 
-The paper venue asks; `synthetic.py` invents an answer, `scripted.py` is told one by a test.
-Whoever implements it must answer the same question the same way, whenever and however often.
+The paper venue asks; `synthetic.py` invents an answer, `scripted.py` is told one by a test, `public.py`
+has it from a real exchange. A market that is made up must answer the same question the same way,
+whenever and however often.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Protocol
 
-from execution.types import Candle, Instrument, Level, Quote, Side
+from execution.instruments import Instrument
+from execution.types import Candle, Level, Quote, Side
 
 TICK = timedelta(seconds=1)
 """Prices hold still within one tick, and a level's amount is on offer once in each."""
+FEE_RATE = Decimal("0.001")
+"""Binance's standard spot fee."""
+_MOST_STEPS = 600
+"""Ticks looked at in one walk; a longer absence is walked in longer steps, so a brief touch of an
+open order's price may be missed."""
 
 INTERVALS = {
     "1m": timedelta(minutes=1),
@@ -24,22 +32,85 @@ INTERVALS = {
 
 
 class MarketData(Protocol):
-    """Markets at any instant. Symbols are those of `instruments`; any other is a `KeyError`."""
+    """Markets and their prices. Symbols are those of `instruments`; any other is a `KeyError`.
+
+    What is asked of an exchange raises `VenueUnavailable` when that does not answer.
+    """
+
+    @property
+    def exchange(self) -> str:
+        """Whose prices these are: a ccxt id, or `paper`."""
+
+    async def open(self) -> None:
+        """Get the markets. May be called again, to get them anew."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
 
     def instruments(self) -> Mapping[str, Instrument]:
-        """Every market by unified symbol, as it is now."""
+        """Every market by unified symbol, as of the last `open`."""
+
+    def fee_rate(self, symbol: str) -> Decimal:
+        """The share of each trade that is paid for it, by maker and taker alike."""
+
+    async def see(self, symbols: Collection[str]) -> None:
+        """Look at these markets now, so that `quote` can tell of them."""
+
+    async def see_books(self, sides: Collection[tuple[str, Side]]) -> None:
+        """Look at what orders of these markets and sides meet now, so that `book` can tell of it."""
 
     def quote(self, symbol: str, at: datetime) -> Quote:
         """Best bid and ask at that instant."""
 
-    def book(self, symbol: str, side: Side, at: datetime) -> Sequence[Level]:
+    def book(self, symbol: str, side: Side, at: datetime) -> Sequence[Level] | None:
         """What an order of this side meets, best price first: asks for a buy, bids for a sell.
 
-        Each level is on offer once in one tick.
+        Each level is on offer once in one tick. None: nobody has looked at it then.
         """
 
-    def candles(self, symbol: str, interval: str, count: int, at: datetime) -> Sequence[Candle]:
+    def instants(self, since: datetime, now: datetime) -> Iterable[datetime]:
+        """The instants after `since` until `now` at which open orders meet the market."""
+
+    async def candles(
+        self, symbol: str, interval: str, count: int, at: datetime
+    ) -> Sequence[Candle]:
         """The newest `count` bars up to that instant, oldest first; the last may be unfinished.
 
         `interval` is one of `INTERVALS` (any other is a `KeyError`), `count` at least one.
         """
+
+
+class MadeUp:
+    """What markets that are made up share: nobody is asked, and every instant can be looked at."""
+
+    exchange = "paper"
+
+    async def open(self) -> None:
+        """They are always there."""
+
+    async def close(self) -> None:
+        """There is nothing to let go of."""
+
+    def fee_rate(self, symbol: str) -> Decimal:
+        """The same everywhere."""
+        return FEE_RATE
+
+    async def see(self, symbols: Collection[str]) -> None:
+        """They are known."""
+
+    async def see_books(self, sides: Collection[tuple[str, Side]]) -> None:
+        """They are known."""
+
+    def instants(self, since: datetime, now: datetime) -> Iterator[datetime]:
+        """Every tick that has begun since and is over, then now; in longer steps if they are many."""
+        stride = TICK * ((now - since) // (TICK * _MOST_STEPS) + 1)
+        instant = tick_of(since) + stride
+        while instant + TICK <= now:
+            yield instant
+            instant += stride
+        yield now
+
+
+def tick_of(at: datetime) -> datetime:
+    """The start of the tick that this instant lies in."""
+    return at.replace(microsecond=0)

@@ -1,7 +1,7 @@
 """How fast and in what order the requests of one API key may leave.
 
 `connections.py` asks before each request. ccxt's own limiter counts per instance and gains nothing
-while nobody waits; where an exchange's counter is known (`quirks.py`), this one counts as it does. It
+while nobody waits; where an exchange's counter is known (`quirks`), this one counts as it does. It
 must never let an order, a cancel or a kill wait for reads.
 """
 

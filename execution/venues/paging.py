@@ -5,10 +5,18 @@ Pure but for the calls it is given. It must never take a part of a list for the 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from itertools import count
 from typing import Any
 
-from execution.venues.quirks import ByCursor, NewestFirst, Quirks
+from execution.venues.quirks import (
+    ByCursor,
+    ByNumber,
+    NewestFirst,
+    OlderThan,
+    OnePage,
+    Quirks,
+)
 
 Call = Callable[..., Awaitable[Any]]
 """One of ccxt's `fetch_...(symbol, since, limit, params)`."""
@@ -25,14 +33,18 @@ async def every_row(call: Call, symbol: str, since: int | None, quirks: Quirks) 
         return await _by_time(call, symbol, since, quirks.page)
     if isinstance(pages, ByCursor):
         return await _by_cursor(call, symbol, since, pages)
-    rows = await _by_offset(call, since, pages)
-    return [row for row in rows if row["symbol"] == symbol]
+    if isinstance(pages, NewestFirst):
+        rows = await _by_offset(call, since, pages)
+        return [row for row in rows if row["symbol"] == symbol]
+    return await _backwards(call, symbol, since, pages)
 
 
 async def every_open(call: Call, symbol: str | None, quirks: Quirks) -> list[Any]:
     """All open orders, of a symbol or of every one; most exchanges tell them in one answer."""
     if isinstance(quirks.pages, ByCursor):
         return await _by_cursor(call, symbol, None, quirks.pages)
+    if isinstance(quirks.pages, OlderThan | ByNumber):
+        return await _backwards(call, symbol, None, quirks.pages, whole=True)
     return list(await call(symbol))
 
 
@@ -58,10 +70,11 @@ async def _by_cursor(
     """Each page says where the next begins, or that there is none."""
     rows: dict[str, Any] = {}
     params: dict[str, str] = {}
+    told_in = page.told or page.cursor
     while True:
         found = await call(symbol, since, page.rows, params)
         rows |= {row["id"]: row for row in found}
-        told = [row["info"][page.cursor] for row in found if row["info"].get(page.cursor)]
+        told = [row["info"][told_in] for row in found if row["info"].get(told_in)]
         if not told:
             return list(rows.values())
         if told == [params.get(page.cursor)]:
@@ -86,3 +99,41 @@ async def _by_offset(call: Call, since: int | None, page: NewestFirst) -> list[A
         if since is None:
             raise ValueError("a full page, and no beginning to read back to")
         skipped += len(found)
+
+
+async def _backwards(
+    call: Call,
+    symbol: str | None,
+    since: int | None,
+    page: OlderThan | ByNumber | OnePage,
+    *,
+    whole: bool = False,
+) -> list[Any]:
+    """Each page is older than the one before; a `whole` list has no beginning to read back to.
+
+    The beginning goes past ccxt here too.
+    """
+    rows: dict[str, Any] = {}
+    fixed: dict[str, object] = {}
+    if since is not None:
+        fixed[page.since] = since // 1000 if isinstance(page, ByNumber) else since
+    if isinstance(page, OnePage):
+        fixed[page.limit] = page.rows
+    limit = None if isinstance(page, OnePage) else page.rows
+    place: Mapping[str, object] = {}
+    for number in count(2):
+        found = await call(symbol, None, limit, {**fixed, **place})
+        fresh = {row["id"]: row for row in found if row["id"] not in rows}
+        rows |= fresh
+        if len(found) < page.rows:
+            break
+        if isinstance(page, OnePage) or not fresh or (since is None and not whole):
+            raise ValueError("a full page, and no way to the next one")
+        place = {page.number: number} if isinstance(page, ByNumber) else _older(page, found)
+    return list(rows.values())
+
+
+def _older(page: OlderThan, found: list[Any]) -> Mapping[str, object]:
+    """What asks for the page after this one."""
+    told = [next(row["info"][name] for name in page.told if name in row["info"]) for row in found]
+    return {page.before: min(told, key=int)}

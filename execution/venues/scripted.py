@@ -10,14 +10,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from execution.types import (
-    Candle,
-    Instrument,
-    Level,
-    Quote,
-    Side,
-)
-from execution.venues.market_data import INTERVALS
+from execution.instruments import Instrument, Offers
+from execution.types import Candle, Level, Quote, Side
+from execution.venues.market_data import INTERVALS, MadeUp
 from execution.venues.synthetic import INSTRUMENTS
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,7 +26,7 @@ _PRICES = {
 _PLENTY = Decimal(1_000_000)
 
 
-class ScriptedMarket:
+class ScriptedMarket(MadeUp):
     """The synthetic exchange's markets at prices that hold until they are set anew."""
 
     def __init__(self) -> None:
@@ -57,6 +52,10 @@ class ScriptedMarket:
         self._books[symbol, Side.SELL] = tuple(bids)
         self._books[symbol, Side.BUY] = tuple(asks)
 
+    def set_offers(self, symbol: str, offers: Offers) -> None:
+        """Which orders the market takes from now on."""
+        self._instruments[symbol] = self._instruments[symbol].evolve(offers=offers)
+
     def suspend(self, symbol: str) -> None:
         """Make the market inactive: orders are refused, those that rest are not filled."""
         self._instruments[symbol] = self._instruments[symbol].evolve(active=False)
@@ -74,7 +73,9 @@ class ScriptedMarket:
         """The levels that were set."""
         return self._books[symbol, side]
 
-    def candles(self, symbol: str, interval: str, count: int, at: datetime) -> Sequence[Candle]:
+    async def candles(
+        self, symbol: str, interval: str, count: int, at: datetime
+    ) -> Sequence[Candle]:
         """Flat bars at the best bid, one amount step traded in each."""
         length = INTERVALS[interval]
         newest = at - (at - _EPOCH) % length

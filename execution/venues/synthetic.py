@@ -17,15 +17,10 @@ from hashlib import blake2b
 from math import isqrt
 from types import MappingProxyType
 
+from execution.instruments import Instrument, Offers, Shares
 from execution.record import Record
-from execution.types import (
-    Candle,
-    Instrument,
-    Level,
-    Quote,
-    Side,
-)
-from execution.venues.market_data import INTERVALS, TICK
+from execution.types import Candle, Level, OrderType, Quote, Side, TimeInForce
+from execution.venues.market_data import INTERVALS, TICK, MadeUp
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ONE = 10**9
@@ -73,6 +68,16 @@ _ASSETS = {
 }
 
 
+_OFFERS = Offers(
+    types=frozenset(OrderType),
+    times=frozenset(TimeInForce),
+    times_of_triggered=frozenset(TimeInForce),
+    trails_by_share=Shares(least=Decimal("0.001"), most=Decimal("0.2"), step=Decimal("0.0001")),
+    trails_by_distance=True,
+)
+"""Every kind of order there is; a trailing stop's shares are those of Binance."""
+
+
 def _instrument(symbol: str, amount_step: str, price_step: str, largest: str) -> Instrument:
     base, quote = symbol.split("/")
     return Instrument(
@@ -88,6 +93,7 @@ def _instrument(symbol: str, amount_step: str, price_step: str, largest: str) ->
         max_price=Decimal(1_000_000),
         min_notional=Decimal(5),
         max_notional=Decimal(9_000_000),
+        offers=_OFFERS,
     )
 
 
@@ -115,7 +121,7 @@ class Shock(Record):
     share: Decimal
 
 
-class SyntheticMarket:
+class SyntheticMarket(MadeUp):
     """`MarketData` invented from a seed: trends, chop, quiet and restless times, a rare jump."""
 
     def __init__(self, seed: int = 1, shocks: Iterable[Shock] = ()) -> None:
@@ -153,7 +159,9 @@ class SyntheticMarket:
             for depth, amount in enumerate(self._amounts(instrument, second, sizes))
         ]
 
-    def candles(self, symbol: str, interval: str, count: int, at: datetime) -> Sequence[Candle]:
+    async def candles(
+        self, symbol: str, interval: str, count: int, at: datetime
+    ) -> Sequence[Candle]:
         """Bars of the mid price, seen at sixty instants of each: a 1m bar misses no price."""
         length = INTERVALS[interval] // TICK
         now = _second(at)

@@ -15,10 +15,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
+from execution.instruments import Instrument
 from execution.record import Record
 from execution.types import (
     Candle,
-    Instrument,
     Level,
     Mode,
     OrderState,
@@ -26,6 +26,7 @@ from execution.types import (
     Quote,
     Side,
     TimeInForce,
+    Trail,
 )
 from execution.venues.rights import KeyRights
 
@@ -39,8 +40,15 @@ class NewOrder(Record):
     side: Side
     type: OrderType
     amount: Decimal
-    price: Decimal
+    price: Decimal | None
+    """Its limit, in quote currency; None: it takes what the market has once its stop price is touched."""
     time_in_force: TimeInForce
+    stop_price: Decimal | None = None
+    """What the market must touch before it does anything; of a trailing stop, where that begins."""
+    trail: Trail | None = None
+    """The distance a trailing stop keeps."""
+    good_till: datetime | None = None
+    """When a good-till-date order ends."""
     post_only: bool = False
     reduce_only: bool = False
 
@@ -69,6 +77,7 @@ class Report(Record):
     amount: Decimal
     filled: Decimal
     price: Decimal | None = None
+    stop_price: Decimal | None = None
     average: Decimal | None = None
     at: datetime | None = None
 
@@ -206,7 +215,7 @@ class Venue(Protocol):
     async def arm(self, timeout: timedelta) -> None:
         """Have every order of the account canceled, whoever placed it, unless this is asked again in time.
 
-        Only where `quirks.py` knows a dead man's switch; `timeout` within what it takes.
+        Only where `quirks` knows a dead man's switch; `timeout` within what it takes.
 
         Raises:
             VenueUnavailable: no answer; asking again is harmless.

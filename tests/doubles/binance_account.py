@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from tests.doubles.spot_account import ZERO, Order, SpotAccount
+from tests.doubles.spot_account import STOPS, ZERO, Order, SpotAccount
 
 _NUMBER = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?")
+MOST_STOPS = 5
+"""Stops and targets that may rest in one market."""
+LEAST_DELTA, MOST_DELTA = 10, 2000
+"""Basis points that a trailing stop may keep."""
 _CLIENT_ID = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}")
 
 
@@ -37,6 +41,8 @@ class Market:
     max_price: str = "1000000.00000000"
     min_notional: str = "5.00000000"
     status: str = "TRADING"
+    order_types: tuple[str, ...] = ("LIMIT", "LIMIT_MAKER", "MARKET", *STOPS)
+    trailing: bool = True
 
     @property
     def symbol(self) -> str:
@@ -54,12 +60,12 @@ class Market:
             "quoteAssetPrecision": 8,
             "baseCommissionPrecision": 8,
             "quoteCommissionPrecision": 8,
-            "orderTypes": ["LIMIT", "LIMIT_MAKER"],
+            "orderTypes": list(self.order_types),
             "icebergAllowed": False,
             "ocoAllowed": False,
             "otoAllowed": False,
             "quoteOrderQtyMarketAllowed": False,
-            "allowTrailingStop": False,
+            "allowTrailingStop": self.trailing,
             "cancelReplaceAllowed": False,
             "isSpotTradingAllowed": True,
             "isMarginTradingAllowed": False,
@@ -85,6 +91,14 @@ class Market:
                     "avgPriceMins": 5,
                 },
                 {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": 200},
+                {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": MOST_STOPS},
+                {
+                    "filterType": "TRAILING_DELTA",
+                    "minTrailingAboveDelta": LEAST_DELTA,
+                    "maxTrailingAboveDelta": MOST_DELTA,
+                    "minTrailingBelowDelta": LEAST_DELTA,
+                    "maxTrailingBelowDelta": MOST_DELTA,
+                },
             ],
             "permissions": [],
             "permissionSets": [["SPOT"]],
@@ -95,6 +109,7 @@ class Market:
 
 def shown(order: Order) -> dict[str, Any]:
     """An order as `GET /api/v3/order` shows it."""
+    trailing = {"trailingDelta": int(order.share * 10_000), "trailingTime": order.time}
     return {
         "symbol": order.symbol,
         "orderId": order.id,
@@ -108,15 +123,15 @@ def shown(order: Order) -> dict[str, Any]:
         "timeInForce": order.time_in_force,
         "type": order.type,
         "side": order.side,
-        "stopPrice": "0.00000000",
+        "stopPrice": eight(ZERO if order.trails else order.stop),
         "icebergQty": "0.00000000",
         "time": order.time,
         "updateTime": order.updated,
-        "isWorking": True,
-        "workingTime": order.time,
+        "isWorking": not order.waits,
+        "workingTime": -1 if order.waits else order.time,
         "origQuoteOrderQty": "0.00000000",
         "selfTradePreventionMode": "EXPIRE_MAKER",
-    }
+    } | (trailing if order.trails else {})
 
 
 def eight(value: Decimal) -> str:
@@ -132,7 +147,7 @@ class Account(SpotAccount):
 
     def __init__(self, markets: Iterable[Market], now: Callable[[], int]) -> None:
         super().__init__(now)
-        self.markets: dict[str, Market] = {market.symbol: market for market in markets}
+        self.markets: dict[str, Market] = {one.symbol: replace(one) for one in markets}
 
     def assets(self, symbol: str) -> tuple[str, str]:
         return self.markets[symbol].base, self.markets[symbol].quote
@@ -142,6 +157,9 @@ class Account(SpotAccount):
 
     def would_take(self) -> Exception:
         return Refused(-2010, "Order would immediately match and take.")
+
+    def would_trigger(self, order: Order) -> Exception:
+        return Refused(-2010, "Stop price would trigger immediately.")
 
     def not_open(self) -> Exception:
         return Refused(-2011, "Unknown order sent.")
@@ -204,17 +222,25 @@ class Account(SpotAccount):
         kind, side, tif = asked.get("type"), asked.get("side"), asked.get("timeInForce")
         if side not in ("BUY", "SELL"):
             raise Refused(-1117, "Invalid side.")
-        if kind not in ("LIMIT", "LIMIT_MAKER"):
+        if kind not in market.order_types or kind == "MARKET":
             raise Refused(-1116, "Invalid orderType.")
-        if kind == "LIMIT_MAKER" and tif is not None:
+        limited = kind not in ("STOP_LOSS", "TAKE_PROFIT")
+        if tif is not None and (kind == "LIMIT_MAKER" or not limited):
             raise Refused(-1106, "Parameter 'timeInForce' sent when not required.")
-        if kind == "LIMIT" and tif not in ("GTC", "IOC", "FOK"):
+        if limited and kind != "LIMIT_MAKER" and tif not in ("GTC", "IOC", "FOK"):
             raise Refused(-1115, "Invalid timeInForce.")
         client_id = asked.get("newClientOrderId", f"double-{len(self.accepted) + 1}")
         if not _CLIENT_ID.fullmatch(client_id):
             raise Refused(-1100, "Illegal characters found in parameter 'newClientOrderId'.")
-        price, amount = _number(asked, "price"), _number(asked, "quantity")
-        _check_filters(market, price, amount)
+        if market.status != "TRADING":
+            raise Refused(-1013, "Market is closed.")
+        stop, share = self._stop(asked, market) if kind in STOPS else (ZERO, ZERO)
+        if not limited and "price" in asked:
+            raise Refused(-1106, "Parameter 'price' sent when not required.")
+        price, amount = _number(asked, "price") if limited else ZERO, _number(asked, "quantity")
+        for one in filter(None, (price, stop)):
+            _check_price(market, one)
+        _check_amount(market, amount, price or self.last[market.symbol])
         if any(order.client_id == client_id for order in self.open_orders()):
             raise Refused(-2010, "Duplicate order sent.")
         now = self._now()
@@ -229,7 +255,25 @@ class Account(SpotAccount):
             amount=amount,
             time=now,
             updated=now,
+            stop=stop,
+            share=share,
         )
+
+    def _stop(self, asked: Mapping[str, str], market: Market) -> tuple[Decimal, Decimal]:
+        """The stop price and the trailing share of an order that waits: one of them is zero."""
+        waiting = [one for one in self.open_orders(market.symbol) if one.type in STOPS]
+        if len(waiting) >= MOST_STOPS:
+            raise Refused(-1013, "Filter failure: MAX_NUM_ALGO_ORDERS")
+        if "trailingDelta" not in asked:
+            return _number(asked, "stopPrice"), ZERO
+        if not market.trailing:
+            raise Refused(-2010, "Trailing stop orders are not supported for this symbol.")
+        delta = asked["trailingDelta"]
+        if not delta.isdecimal():
+            raise Refused(-1100, "Illegal characters found in parameter 'trailingDelta'.")
+        if not LEAST_DELTA <= int(delta) <= MOST_DELTA:
+            raise Refused(-1013, "Filter failure: TRAILING_DELTA")
+        return ZERO, Decimal(delta) / 10_000
 
 
 def _number(asked: Mapping[str, str], name: str) -> Decimal:
@@ -245,12 +289,14 @@ def _number(asked: Mapping[str, str], name: str) -> Decimal:
     return Decimal(text)
 
 
-def _check_filters(market: Market, price: Decimal, amount: Decimal) -> None:
-    if market.status != "TRADING":
-        raise Refused(-1013, "Market is closed.")
-    tick, step = Decimal(market.tick), Decimal(market.step)
+def _check_price(market: Market, price: Decimal) -> None:
+    tick = Decimal(market.tick)
     if price % tick or not tick <= price <= Decimal(market.max_price):
         raise Refused(-1013, "Filter failure: PRICE_FILTER")
+
+
+def _check_amount(market: Market, amount: Decimal, price: Decimal) -> None:
+    step = Decimal(market.step)
     if amount % step or not step <= amount <= Decimal("9000"):
         raise Refused(-1013, "Filter failure: LOT_SIZE")
     if not Decimal(market.min_notional) <= price * amount <= Decimal("9000000"):

@@ -12,8 +12,10 @@ from decimal import Decimal
 from typing import Any
 
 from tests.doubles.binance_account import Account, Refused, eight, shown
-from tests.doubles.spot_account import Order
+from tests.doubles.spot_account import STOPS, Order
 
+ACKNOWLEDGED = ("symbol", "orderId", "orderListId", "clientOrderId", "transactTime")
+"""All that an answer of the kind ACK tells."""
 _INTERVALS = {"1m": 60, "5m": 300, "15m": 900, "1h": 3600}
 
 
@@ -119,7 +121,11 @@ class Endpoints:
             | {"commission": t["commission"], "commissionAsset": t["commissionAsset"]}
             for t in trades
         ]
-        only_in_queries = ("time", "updateTime", "isWorking", "stopPrice", "icebergQty")
+        only_in_queries = {"time", "updateTime", "isWorking", "icebergQty"}
+        if order.type not in STOPS or order.trails:
+            only_in_queries.add("stopPrice")
+        if params.get("newOrderRespType", "FULL" if order.type == "LIMIT" else "ACK") == "ACK":
+            return {name: row[name] for name in ACKNOWLEDGED}
         return {k: v for k, v in row.items() if k not in only_in_queries} | {"fills": fills}
 
     def one_order(self, params: Mapping[str, str]) -> object:

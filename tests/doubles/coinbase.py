@@ -91,6 +91,7 @@ class CoinbaseServer(Loopback):
             "orders/historical/fills": self._fills,
         }
         body = json.loads(raw) if request.method == "POST" else {}
+        self.account.expire()
         if path in public:
             return as_json(public[path](params))
         if path.startswith("market/products/"):

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from tests.doubles.spot_account import Order, SpotAccount
+from tests.doubles.spot_account import ZERO, Order, SpotAccount
 
 _STATUS = {
     "NEW": "OPEN",
@@ -21,11 +21,21 @@ _STATUS = {
     "CANCELED": "CANCELLED",
     "EXPIRED": "CANCELLED",
 }
-_CONFIGURATION = {"GTC": "limit_limit_gtc", "IOC": "sor_limit_ioc", "FOK": "limit_limit_fok"}
+_CONFIGURATIONS = {
+    "limit_limit_gtc": ("LIMIT", "GTC"),
+    "limit_limit_gtd": ("LIMIT", "GTD"),
+    "sor_limit_ioc": ("LIMIT", "IOC"),
+    "limit_limit_fok": ("LIMIT", "FOK"),
+    "stop_limit_stop_limit_gtc": ("STOP_LOSS_LIMIT", "GTC"),
+    "stop_limit_stop_limit_gtd": ("STOP_LOSS_LIMIT", "GTD"),
+}
+_NAMES = {kind: name for name, kind in _CONFIGURATIONS.items()}
+_DIRECTIONS = {"STOP_DIRECTION_STOP_UP": True, "STOP_DIRECTION_STOP_DOWN": False}
 _TIME_IN_FORCE = {
     "GTC": "GOOD_UNTIL_CANCELLED",
     "IOC": "IMMEDIATE_OR_CANCEL",
     "FOK": "FILL_OR_KILL",
+    "GTD": "GOOD_UNTIL_DATE_TIME",
 }
 
 
@@ -109,6 +119,10 @@ class Account(SpotAccount):
     def would_take(self) -> Exception:
         return Refused("INVALID_LIMIT_PRICE_POST_ONLY", "Post only order would take")
 
+    def would_trigger(self, order: Order) -> Exception:
+        side = "BELOW" if order.fires_above else "ABOVE"
+        return Refused(f"PREVIEW_STOP_PRICE_{side}_LAST_TRADE_PRICE")
+
     def not_open(self) -> Exception:
         return Refused("UNKNOWN_CANCEL_ORDER")
 
@@ -135,17 +149,15 @@ class Account(SpotAccount):
 
     def shown(self, order: Order) -> dict[str, Any]:
         """An order as every list and look-up shows it."""
-        terms = {"base_size": f"{order.amount:f}", "limit_price": f"{order.price:f}"}
-        if order.time_in_force == "GTC":
-            terms |= {"post_only": order.type == "LIMIT_MAKER"}  # type: ignore[dict-item]
+        expired = order.status == "EXPIRED" and order.ends is not None
         return {
             "order_id": order_id(order),
             "product_id": order.symbol,
             "user_id": "11111111-1111-1111-1111-111111111111",
-            "order_configuration": {_CONFIGURATION[order.time_in_force]: terms},
+            "order_configuration": _configuration(order),
             "side": order.side,
             "client_order_id": order.client_id,
-            "status": _STATUS.get(order.status, order.status),
+            "status": "EXPIRED" if expired else _STATUS.get(order.status, order.status),
             "time_in_force": _TIME_IN_FORCE[order.time_in_force],
             "created_time": at(order.time),
             "completion_percentage": f"{100 * order.filled / order.amount:.2f}",
@@ -159,8 +171,8 @@ class Account(SpotAccount):
             "total_fees": f"{order.spent * self.fee:f}",
             "size_inclusive_of_fees": False,
             "total_value_after_fees": f"{order.spent * (1 + self.fee):f}",
-            "trigger_status": "INVALID_ORDER_TYPE",
-            "order_type": "LIMIT",
+            "trigger_status": _trigger_status(order),
+            "order_type": "STOP_LIMIT" if order.stop else "LIMIT",
             "reject_reason": "REJECT_REASON_UNSPECIFIED",
             "settled": order.status == "FILLED",
             "product_type": "SPOT",
@@ -183,12 +195,12 @@ class Account(SpotAccount):
 
     def _checked(self, asked: Mapping[str, Any]) -> Order:
         ((kind, terms),) = asked["order_configuration"].items()
-        time_in_force = {kind: tif for tif, kind in _CONFIGURATION.items()}.get(kind)
         product = self.products.get(asked["product_id"])
         if product is None:
             raise Refused("INVALID_PRODUCT_ID", "invalid product_id")
-        if time_in_force is None:
+        if kind not in _CONFIGURATIONS:
             raise Refused("UNSUPPORTED_ORDER_CONFIGURATION", "unsupported order configuration")
+        type_, time_in_force = _CONFIGURATIONS[kind]
         price, amount = Decimal(terms["limit_price"]), Decimal(terms["base_size"])
         if product.trading_disabled:
             raise Refused("ORDER_ENTRY_DISABLED", "Orderbook is disabled")
@@ -199,15 +211,65 @@ class Account(SpotAccount):
         if amount * price < 1:
             raise Refused("PREVIEW_INVALID_QUOTE_SIZE_TOO_SMALL", "order size is too small")
         now = self._now()
+        ends = _end_of(terms, now) if time_in_force == "GTD" else None
+        stop = _stop_of(asked["side"], terms, product) if type_ != "LIMIT" else ZERO
         return Order(
             id=len(self.accepted) + 1,
             client_id=asked["client_order_id"],
             symbol=product.id,
             side=asked["side"],
-            type="LIMIT_MAKER" if terms.get("post_only") else "LIMIT",
+            type="LIMIT_MAKER" if terms.get("post_only") else type_,
             time_in_force=time_in_force,
             price=price,
             amount=amount,
             time=now,
             updated=now,
+            ends=ends,
+            stop=stop,
         )
+
+
+def _configuration(order: Order) -> dict[str, dict[str, object]]:
+    """An order's terms, under the name of their kind."""
+    kind = "LIMIT" if order.type == "LIMIT_MAKER" else order.type
+    terms: dict[str, object] = {
+        "base_size": f"{order.amount:f}",
+        "limit_price": f"{order.price:f}",
+    }
+    if order.stop:
+        up = "STOP_DIRECTION_STOP_UP" if order.fires_above else "STOP_DIRECTION_STOP_DOWN"
+        terms |= {"stop_price": f"{order.stop:f}", "stop_direction": up}
+    elif order.time_in_force in ("GTC", "GTD"):
+        terms["post_only"] = order.type == "LIMIT_MAKER"
+    if order.ends is not None:
+        terms["end_time"] = at(order.ends)
+    return {_NAMES[kind, order.time_in_force]: terms}
+
+
+def _trigger_status(order: Order) -> str:
+    if not order.stop:
+        return "INVALID_ORDER_TYPE"
+    return "STOP_PENDING" if order.waits else "STOP_TRIGGERED"
+
+
+def _end_of(terms: Mapping[str, Any], now: int) -> int:
+    """When it expires, in milliseconds."""
+    ends = int(datetime.fromisoformat(terms["end_time"]).timestamp() * 1000)
+    if ends <= now:
+        raise Refused("PREVIEW_INVALID_END_TIME")
+    return ends
+
+
+def _stop_of(side: str, terms: Mapping[str, Any], product: Product) -> Decimal:
+    """The stop price, which lies before the limit; a take-profit's direction is not taken."""
+    stop, limit = Decimal(terms["stop_price"]), Decimal(terms["limit_price"])
+    buys = side == "BUY"
+    if stop % Decimal(product.tick):
+        raise Refused("PREVIEW_INVALID_STOP_PRICE_PRECISION", "Too many decimals in stop price")
+    if _DIRECTIONS.get(terms["stop_direction"]) is not buys:
+        raise Refused("PREVIEW_INVALID_STOP_PRICE", "stop price on the wrong side")
+    if buys and stop > limit:
+        raise Refused("PREVIEW_STOP_PRICE_ABOVE_LIMIT_PRICE")
+    if not buys and stop < limit:
+        raise Refused("PREVIEW_STOP_PRICE_BELOW_LIMIT_PRICE")
+    return stop

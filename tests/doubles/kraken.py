@@ -65,6 +65,7 @@ class KrakenServer(Loopback):
         self, request: web.Request, path: str, params: Mapping[str, str], raw: str
     ) -> web.Response:
         name = f"{request.method} {path}"
+        self.account.expire()
         try:
             if name in PRIVATE:
                 self._check_signature(request, params, raw)

@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from tests.doubles.spot_account import Order, SpotAccount
+from tests.doubles.spot_account import STOPS, ZERO, Order, SpotAccount
 
 _NUMBER = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?")
 _CLIENT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}|[\x20-\x7e]{1,18}")
@@ -23,6 +23,10 @@ _STATUS = {
     "CANCELED": "canceled",
     "EXPIRED": "expired",
 }
+_KINDS = {name.lower().replace("_", "-"): name for name in ("LIMIT", *STOPS)} | {
+    "trailing-stop": "STOP_LOSS"
+}
+_MONTH = 31 * 86_400_000
 SOONEST, LATEST = 2_000, 60_000
 """How far ahead a deadline may lie when the order comes in, in milliseconds; late ones have elapsed."""
 
@@ -76,6 +80,13 @@ class Pair:
         }
 
 
+def kind_of(order: Order) -> str:
+    """An order's type by Kraken's name."""
+    if order.trails:
+        return "trailing-stop"
+    return "limit" if order.type == "LIMIT_MAKER" else order.type.lower().replace("_", "-")
+
+
 def txid(order: Order) -> str:
     """Kraken's own id of an order."""
     return f"O{order.id:05d}-DOUBL-KRAKEN"
@@ -100,6 +111,9 @@ class Account(SpotAccount):
     def would_take(self) -> Exception:
         return Refused("EOrder:Post only order")
 
+    def would_trigger(self, order: Order) -> Exception:
+        return Refused("EOrder:Invalid price")  # what it says of that, nobody tells
+
     def not_open(self) -> Exception:
         return Refused("EOrder:Unknown order")
 
@@ -114,7 +128,7 @@ class Account(SpotAccount):
             "pair": order.symbol,
             "time": order.updated / 1000,
             "type": order.side.lower(),
-            "ordertype": "limit",
+            "ordertype": kind_of(order),
             "price": f"{price:.5f}",
             "cost": f"{amount * price:.5f}",
             "fee": f"{fee[0]:.5f}",
@@ -128,9 +142,9 @@ class Account(SpotAccount):
 
     def shown(self, order: Order) -> dict[str, Any]:
         """An order as `OpenOrders`, `ClosedOrders` and `QueryOrders` show it."""
-        pair, side = self.pairs[order.symbol], order.side.lower()
+        pair = self.pairs[order.symbol]
         status = _STATUS.get(order.status, order.status)
-        price = f"{order.price:.{pair.decimals}f}"
+        price, price2 = self.prices(order)
         row = {
             "refid": None,
             "userref": None,
@@ -138,13 +152,13 @@ class Account(SpotAccount):
             "status": status,
             "opentm": order.time / 1000,
             "starttm": 0,
-            "expiretm": 0,
+            "expiretm": 0 if order.ends is None else order.ends // 1000,
             "descr": {
                 "pair": pair.name,
-                "type": side,
-                "ordertype": "limit",
+                "type": order.side.lower(),
+                "ordertype": kind_of(order),
                 "price": price,
-                "price2": "0",
+                "price2": price2,
                 "leverage": "none",
                 "order": self.described(order),
                 "close": "",
@@ -154,8 +168,8 @@ class Account(SpotAccount):
             "cost": f"{order.spent:.5f}",
             "fee": f"{order.spent * self.fee:.5f}",
             "price": f"{order.spent / order.filled if order.filled else 0:.5f}",
-            "stopprice": "0.00000",
-            "limitprice": "0.00000",
+            "stopprice": f"{order.stop:.5f}",
+            "limitprice": f"{order.price if order.stop else ZERO:.5f}",
             "misc": "",
             "oflags": "fciq",
         }
@@ -164,10 +178,23 @@ class Account(SpotAccount):
         return row
 
     def described(self, order: Order) -> str:
-        """An order in Kraken's one line."""
-        pair = self.pairs[order.symbol]
-        price = f"{order.price:.{pair.decimals}f}"
-        return f"{order.side.lower()} {order.amount:.8f} {pair.name} @ limit {price}"
+        """An order in Kraken's one line: `sell 0.28 ETHUSD @ stop loss 2000.00 -> limit 1990.00`."""
+        price, price2 = self.prices(order)
+        terms = f"{kind_of(order).removesuffix('-limit').replace('-', ' ')} {price}"
+        if price2 != "0":
+            terms += f" -> limit {price2}"
+        head = f"{order.side.lower()} {order.amount:.8f} {self.pairs[order.symbol].name}"
+        return f"{head} @ {terms}"
+
+    def prices(self, order: Order) -> tuple[str, str]:
+        """Its two prices: the limit alone, or what touches it and then its limit."""
+        decimals = self.pairs[order.symbol].decimals
+        if order.share:
+            return f"+{order.share * 100:.4f}%", "0"
+        if order.distance:
+            return f"+{order.distance:.{decimals}f}", "0"
+        price, stop = f"{order.price:.{decimals}f}", f"{order.stop:.{decimals}f}"
+        return (stop, price if order.price else "0") if order.stop else (price, "0")
 
     def pair(self, name: str | None) -> Pair:
         """The pair of this id or name.
@@ -194,16 +221,23 @@ class Account(SpotAccount):
         pair, flags = self.pair(asked.get("pair")), asked.get("oflags", "").split(",")
         if asked.get("type") not in ("buy", "sell"):
             raise Refused("EGeneral:Invalid arguments:type")
-        if asked.get("ordertype") != "limit":
+        kind = _KINDS.get(asked.get("ordertype", ""))
+        if kind is None:
             raise Refused("EGeneral:Invalid arguments:ordertype")
-        if asked.get("timeinforce", "GTC") not in ("GTC", "IOC", "FOK"):
+        if asked.get("timeinforce", "GTC") not in ("GTC", "IOC", "FOK", "GTD"):
             raise Refused("EGeneral:Invalid arguments:timeinforce")
+        if asked.get("trigger", "last") != "last" or ("trigger" in asked and kind == "LIMIT"):
+            raise Refused("EGeneral:Invalid arguments:trigger")
+        ends = self._end_of(asked)
         client_id = asked.get("cl_ord_id", "")
         if "userref" in asked or not _CLIENT_ID.fullmatch(client_id):
             raise Refused("EGeneral:Invalid arguments:cl_ord_id")
-        price, amount = _number(asked, "price"), _number(asked, "volume")
+        amount = _number(asked, "volume")
+        terms = _prices(asked)
         self._check_deadline(asked.get("deadline"))
-        _check_terms(pair, price, amount)
+        _check_amount(pair, amount, terms.get("price") or terms.get("stop") or self.last[pair.id])
+        for name in terms.keys() - {"share"}:
+            _check_price(pair, terms[name])
         if any(order.client_id == client_id for order in self.open_orders()):
             raise Refused("EOrder:Invalid client order id:Already in use")
         now = self._now()
@@ -212,13 +246,26 @@ class Account(SpotAccount):
             client_id=client_id,
             symbol=pair.id,
             side=asked["type"].upper(),
-            type="LIMIT_MAKER" if "post" in flags else "LIMIT",
+            type="LIMIT_MAKER" if "post" in flags else kind,
             time_in_force=asked.get("timeinforce", "GTC"),
-            price=price,
+            price=terms.pop("price", ZERO),
             amount=amount,
             time=now,
             updated=now,
+            ends=ends,
+            **terms,
         )
+
+    def _end_of(self, asked: Mapping[str, str]) -> int | None:
+        """When it expires; a time and GTD go together."""
+        told = asked.get("expiretm", "0")
+        if (told != "0") != (asked.get("timeinforce") == "GTD") or not told.isdecimal():
+            raise Refused("EGeneral:Invalid arguments:expiretm")
+        if told == "0":
+            return None
+        if not 0 < int(told) * 1000 - self._now() <= _MONTH:
+            raise Refused("EGeneral:Invalid arguments:expiretm")
+        return int(told) * 1000
 
     def _check_deadline(self, told: str | None) -> None:
         if told is None:
@@ -237,11 +284,27 @@ def _number(asked: Mapping[str, str], name: str) -> Decimal:
     return Decimal(text)
 
 
-def _check_terms(pair: Pair, price: Decimal, amount: Decimal) -> None:
-    if pair.status != "online":
-        raise Refused(f"EService:Market in {pair.status} mode")
-    if amount % Decimal("0.00000001"):
-        raise Refused("EGeneral:Invalid arguments:volume")
+def _prices(asked: Mapping[str, str]) -> dict[str, Decimal]:
+    """What an order's two prices are by its type: its limit, its stop, or the distance it keeps."""
+    kind, told = asked["ordertype"], asked.get("price", "")
+    if kind == "limit":
+        return {"price": _number(asked, "price")}
+    if "timeinforce" in asked and not kind.endswith("-limit"):
+        raise Refused("EGeneral:Invalid arguments:timeinforce")
+    if kind == "trailing-stop":
+        by = "share" if told.endswith("%") else "distance"
+        gap = _number({"price": told.removeprefix("+").removesuffix("%")}, "price")
+        if not told.startswith("+"):
+            raise Refused("EGeneral:Invalid arguments:price")
+        return {by: gap / 100 if by == "share" else gap}
+    if kind.endswith("-limit"):
+        return {"stop": _number(asked, "price"), "price": _number(asked, "price2")}
+    if "price2" in asked:
+        raise Refused("EGeneral:Invalid arguments:price2")
+    return {"stop": _number(asked, "price")}
+
+
+def _check_price(pair: Pair, price: Decimal) -> None:
     if price % Decimal(1).scaleb(-pair.decimals):
         raise Refused(
             f"EOrder:Invalid price:{pair.name} price can only be specified up to "
@@ -249,6 +312,13 @@ def _check_terms(pair: Pair, price: Decimal, amount: Decimal) -> None:
         )
     if price % Decimal(pair.tick):
         raise Refused("EOrder:Tick size check failed")
+
+
+def _check_amount(pair: Pair, amount: Decimal, price: Decimal) -> None:
+    if pair.status != "online":
+        raise Refused(f"EService:Market in {pair.status} mode")
+    if amount % Decimal("0.00000001"):
+        raise Refused("EGeneral:Invalid arguments:volume")
     if amount < Decimal(pair.least):
         raise Refused("EOrder:Order minimum not met")
     if amount * price < Decimal("0.5"):

@@ -41,6 +41,8 @@ class Request:
     params: dict[str, str]
     at: float
     """`time.monotonic()`, seconds."""
+    raw: str = ""
+    """The query and the body as they came."""
 
 
 class Loopback:
@@ -131,16 +133,18 @@ class Loopback:
             told = json.loads(raw) if raw else {}
             return as_json(self.control(path.removeprefix("/_double/"), told))
         query = request.raw_path.partition("?")[2]
-        params = dict(parse_qsl(query + ("&" if query and raw else "") + raw))
+        params = dict(parse_qsl(query))
+        params |= json.loads(raw) if _is_json(request, raw) else dict(parse_qsl(raw))
+        at, sent = time.monotonic(), query + raw
         self.requests.append(
-            Request(method=request.method, path=path, params=params, at=time.monotonic())
+            Request(method=request.method, path=path, params=params, at=at, raw=sent)
         )
         fault = self._next_fault(f"{request.method} {path}")
         if self.unreachable:
             fault = Fault(kind="drop")
         answer = None
         if fault is None or fault.process:
-            answer = self.answer(request, path, params, query + raw)
+            answer = self.answer(request, path, params, sent)
         if self.latency:
             await asyncio.sleep(self.latency)
         if fault is None:
@@ -178,6 +182,10 @@ class Loopback:
             else:
                 transport.abort()
         return web.Response()  # nobody is left to read it
+
+
+def _is_json(request: web.Request, raw: str) -> bool:
+    return bool(raw) and request.content_type == "application/json"
 
 
 def as_json(body: object, *, status: int = 200) -> web.Response:

@@ -1,4 +1,4 @@
-"""The spot account behind every loopback exchange: books, balances, orders, matching.
+"""The spot account behind every loopback exchange: books, balances, orders, matching, stops.
 
 Each exchange's own module says how an order is asked for, refused and shown. It decides everything
 from what it was told: no randomness, and the only clock is the one given.
@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 ZERO = Decimal(0)
 PLENTY = Decimal("1000000")
 OPEN = ("NEW", "PARTIALLY_FILLED")
+STOPS = ("STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT")
 
 
 @dataclass(slots=True)
@@ -26,19 +27,51 @@ class Order:
     side: str
     """`BUY` or `SELL`."""
     type: str
-    """`LIMIT`, or `LIMIT_MAKER` for one that may only rest."""
+    """`LIMIT`, or `LIMIT_MAKER` for one that may only rest; with a stop, one of `STOPS`."""
     time_in_force: str
     price: Decimal
+    """Its limit; zero for one that takes the market once its stop is touched."""
     amount: Decimal
     time: int
     updated: int
     status: str = "NEW"
     filled: Decimal = ZERO
     spent: Decimal = ZERO
+    stop: Decimal = ZERO
+    """What the last price must touch first; of a trailing stop, where that is by now."""
+    share: Decimal = ZERO
+    """The distance that a trailing stop keeps, as a share of the price..."""
+    distance: Decimal = ZERO
+    """... or in quote currency."""
+    waits: bool = False
+    """Whether its stop was not touched yet."""
+    held_at: Decimal = ZERO
+    """The price by which a buy without a limit holds quote currency."""
+    ends: int | None = None
+    """When a good-till-date order expires, in milliseconds."""
 
     @property
     def rest(self) -> Decimal:
         return self.amount - self.filled
+
+    @property
+    def trails(self) -> bool:
+        return bool(self.share or self.distance)
+
+    @property
+    def fires_above(self) -> bool:
+        """Whether a rising price touches its stop: a buy's stop, a sell's target."""
+        return (self.side == "BUY") == self.type.startswith("STOP")
+
+    def touched(self, last: Decimal) -> bool:
+        """Whether this price touches its stop."""
+        return last >= self.stop if self.fires_above else last <= self.stop
+
+    def follow(self, last: Decimal) -> None:
+        """Move a trailing stop after the price, in the order's favour only."""
+        gap = (self.distance or last * self.share) * (1 if self.side == "BUY" else -1)
+        nearer = min if self.side == "BUY" else max
+        self.stop = nearer(self.stop, last + gap) if self.stop else last + gap
 
 
 @dataclass(slots=True)
@@ -62,6 +95,8 @@ class SpotAccount:
 
     def __init__(self, now: Callable[[], int]) -> None:
         self.books: dict[str, Book] = {}
+        self.last: dict[str, Decimal] = {}
+        """The price of the last trade, which touches stops: the middle of the book."""
         self.free: dict[str, Decimal] = {}
         self.locked: dict[str, Decimal] = {}
         self.accepted: list[Order] = []
@@ -78,6 +113,10 @@ class SpotAccount:
         raise NotImplementedError
 
     def would_take(self) -> Exception:
+        raise NotImplementedError
+
+    def would_trigger(self, order: Order) -> Exception:
+        """What is said of a stop that the market is past already."""
         raise NotImplementedError
 
     def not_open(self) -> Exception:
@@ -102,15 +141,30 @@ class SpotAccount:
         bid_amount: str = str(PLENTY),
         ask_amount: str = str(PLENTY),
     ) -> None:
-        """One level on each side; resting orders that it crosses fill at their own price."""
+        """One level on each side; resting orders that it crosses fill at their own price, and stops that
+        the price touches fire."""
         self.books[symbol] = Book(
             bids=[(Decimal(bid), Decimal(bid_amount))], asks=[(Decimal(ask), Decimal(ask_amount))]
         )
+        self.last[symbol] = last = (Decimal(bid) + Decimal(ask)) / 2
         for order in self.open_orders(symbol):
-            self._match(order, maker=True)
+            if order.trails and order.waits:
+                order.follow(last)
+            if not order.waits:
+                self._match(order, maker=True)
+            elif order.touched(last):
+                self._fire(order)
+
+    def expire(self) -> None:
+        """End what is past its date."""
+        for order in self.open_orders():
+            if order.ends is not None and order.ends <= self._now():
+                self._end(order, "EXPIRED")
 
     def take(self, order: Order) -> list[dict[str, Any]]:
         """Take a new order, match it, and return its trades; it raises what refuses it."""
+        if order.type in STOPS:
+            self._wait(order)
         asset, amount = self._held_by(order, order.amount)
         if self.free.get(asset, ZERO) < amount:
             raise self.short_of_funds()
@@ -119,12 +173,30 @@ class SpotAccount:
             raise self.would_take()
         self._hold(asset, amount)
         self.accepted.append(order)
+        if order.waits:
+            return []
         before = len(self.trades)
         if order.time_in_force != "FOK" or meets >= order.amount:
             self._match(order, maker=False)
         if order.time_in_force in ("IOC", "FOK") and order.status in OPEN:
             self._end(order, "EXPIRED")
         return self.trades[before:]
+
+    def _wait(self, order: Order) -> None:
+        """Let a new order wait for its stop; it raises what is said when the market is past that."""
+        last = self.last[order.symbol]
+        if order.trails:
+            order.follow(last)
+        elif order.touched(last):
+            raise self.would_trigger(order)
+        order.waits, order.held_at = True, order.stop
+
+    def _fire(self, order: Order) -> None:
+        """Its stop was touched: it takes what it may; without a limit nothing of it stays."""
+        order.waits = False
+        self._match(order, maker=False)
+        if not order.price and order.status in OPEN:
+            self._end(order, "EXPIRED")
 
     def cancel(self, order: Order) -> None:
         """Cancel the rest of an order; it raises what refuses that."""
@@ -137,6 +209,7 @@ class SpotAccount:
         order = self.find(client_id=client_id)
         assert order is not None, f"no order {client_id}"
         assert order.rest >= Decimal(amount), "more than its rest"
+        assert not order.waits, "its stop was not touched yet"
         self._trade(order, Decimal(amount), order.price if price is None else Decimal(price), True)
 
     def find(self, *, client_id: str | None = None, id: int | None = None) -> Order | None:
@@ -155,6 +228,8 @@ class SpotAccount:
         return book.asks if order.side == "BUY" else book.bids
 
     def _crosses(self, order: Order, price: Decimal) -> bool:
+        if not order.price:
+            return True
         return price <= order.price if order.side == "BUY" else price >= order.price
 
     def _fillable(self, order: Order) -> Decimal:
@@ -191,7 +266,8 @@ class SpotAccount:
     def _held_by(self, order: Order, amount: Decimal) -> tuple[str, Decimal]:
         """What this much of the order keeps locked: quote for a buy, base for a sell."""
         base, quote = self.assets(order.symbol)
-        return (quote, amount * order.price) if order.side == "BUY" else (base, amount)
+        price = order.price or order.held_at
+        return (quote, amount * price) if order.side == "BUY" else (base, amount)
 
     def _hold(self, asset: str, amount: Decimal) -> None:
         self.free[asset] -= amount

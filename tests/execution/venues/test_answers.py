@@ -23,6 +23,7 @@ from execution.errors import (
 from execution.types import OrderState
 from execution.venues import answers
 from execution.venues.answers import Wire
+from execution.venues.markets import instrument
 from execution.venues.quirks import Quirks, quirks_of
 
 REFUSED = {
@@ -279,9 +280,9 @@ def test_a_step_is_read_in_either_notation(mode: int, precision: str, step: str)
         "precision": {"amount": precision, "price": precision},
         "limits": {"amount": nothing, "price": nothing, "cost": nothing},
     }
-    instrument = answers.instrument(market, mode, Quirks())
-    assert instrument is not None
-    assert str(instrument.amount_step) == str(instrument.price_step) == step
-    assert instrument.active
-    assert answers.instrument(market | {"spot": False}, mode, Quirks()) is None
-    assert answers.instrument(market, 3, Quirks()) is None
+    found = instrument(market, mode, Quirks())
+    assert found is not None
+    assert str(found.amount_step) == str(found.price_step) == step
+    assert found.active
+    assert instrument(market | {"spot": False}, mode, Quirks()) is None
+    assert instrument(market, 3, Quirks()) is None

@@ -26,14 +26,14 @@ seeds = st.integers(min_value=0, max_value=2**32)
 
 
 @given(seed=seeds, symbol=symbols, at=instants, side=st.sampled_from(Side))
-def test_two_markets_of_one_seed_agree_on_everything(
+async def test_two_markets_of_one_seed_agree_on_everything(
     seed: int, symbol: str, at: datetime, side: Side
 ) -> None:
     one, other = SyntheticMarket(seed), SyntheticMarket(seed)
     one.quote(symbol, at - timedelta(days=3))  # what was asked before makes no difference
     assert one.quote(symbol, at) == other.quote(symbol, at)
     assert one.book(symbol, side, at) == other.book(symbol, side, at)
-    assert one.candles(symbol, "1m", 3, at) == other.candles(symbol, "1m", 3, at)
+    assert await one.candles(symbol, "1m", 3, at) == await other.candles(symbol, "1m", 3, at)
 
 
 def test_the_path_is_the_same_in_every_version() -> None:
@@ -100,10 +100,10 @@ def test_a_book_starts_at_the_quote_and_leads_away_from_it(
 
 @settings(max_examples=25)
 @given(seed=seeds, symbol=symbols, at=instants, interval=st.sampled_from(sorted(INTERVALS)))
-def test_bars_hold_their_open_and_close_and_join(
+async def test_bars_hold_their_open_and_close_and_join(
     seed: int, symbol: str, at: datetime, interval: str
 ) -> None:
-    bars = SyntheticMarket(seed).candles(symbol, interval, 4, at)
+    bars = await SyntheticMarket(seed).candles(symbol, interval, 4, at)
     assert [b.at - a.at for a, b in pairwise(bars)] == [INTERVALS[interval]] * 3
     assert bars[-1].at <= at < bars[-1].at + INTERVALS[interval]
     for bar in bars:
@@ -115,21 +115,21 @@ def test_bars_hold_their_open_and_close_and_join(
         assert abs(after.open / before.close - 1) < Decimal("0.03")
 
 
-def test_a_bar_of_a_minute_saw_every_price_of_it() -> None:
+async def test_a_bar_of_a_minute_saw_every_price_of_it() -> None:
     market = SyntheticMarket(3)
-    bar, _ = market.candles("ETH/USDT", "1m", 2, _NOON)
+    bar, _ = await market.candles("ETH/USDT", "1m", 2, _NOON)
     for second in range(60):
         quote = market.quote("ETH/USDT", bar.at + second * TICK)
         assert bar.low <= quote.ask
         assert bar.high >= quote.bid
-    assert [bar] == market.candles("ETH/USDT", "1m", 1, bar.at + 59 * TICK)
+    assert [bar] == await market.candles("ETH/USDT", "1m", 1, bar.at + 59 * TICK)
 
 
-def test_the_last_bar_grows_with_the_clock() -> None:
+async def test_the_last_bar_grows_with_the_clock() -> None:
     market = SyntheticMarket(3)
     for second in range(60):
         at = _NOON + second * TICK
-        (bar,) = market.candles("BTC/USDT", "1m", 1, at)
+        (bar,) = await market.candles("BTC/USDT", "1m", 1, at)
         quote = market.quote("BTC/USDT", at)
         assert bar.at == _NOON
         assert quote.bid <= bar.close <= quote.ask
@@ -147,7 +147,7 @@ def test_it_moves_like_a_market(seed: int) -> None:
     assert 5 < sum(change > 0 for change in changes) < 55
 
 
-def test_shock_moves_quotes_books_and_bars_from_its_moment_on() -> None:
+async def test_shock_moves_quotes_books_and_bars_from_its_moment_on() -> None:
     plain = SyntheticMarket(1)
     shock = Shock(asset="BTC", at=_NOON, share=Decimal("0.006"))
     shaken = SyntheticMarket(1, [shock])
@@ -156,8 +156,8 @@ def test_shock_moves_quotes_books_and_bars_from_its_moment_on() -> None:
     asked = shaken.quote("BTC/USDT", after).ask
     assert abs(asked / plain.quote("BTC/USDT", after).ask - Decimal("1.006")) < Decimal("0.0001")
     assert shaken.book("BTC/USDT", Side.BUY, after)[0].price == asked
-    (bar,) = shaken.candles("BTC/USDT", "1m", 1, after)
-    (without,) = plain.candles("BTC/USDT", "1m", 1, after)
+    (bar,) = await shaken.candles("BTC/USDT", "1m", 1, after)
+    (without,) = await plain.candles("BTC/USDT", "1m", 1, after)
     assert bar.close > without.close * Decimal("1.005")
     assert shaken.quote("ETH/USDT", after) == plain.quote("ETH/USDT", after)
 
@@ -173,20 +173,22 @@ def test_shock_is_forgotten_little_by_little(share: str, minutes: int) -> None:
     assert abs(shaken / plain - 1 - left) < Decimal("0.0002")
 
 
-def test_shock_that_is_planned_meets_the_market_as_one_that_was_known() -> None:
+async def test_shock_that_is_planned_meets_the_market_as_one_that_was_known() -> None:
     shock = Shock(asset="SOL", at=_NOON, share=Decimal("0.006"))
     planned, known = SyntheticMarket(1), SyntheticMarket(1, [shock])
-    planned.candles("SOL/USDT", "1m", 5, _NOON - TICK)
+    await planned.candles("SOL/USDT", "1m", 5, _NOON - TICK)
     planned.shake(shock)
     later = _NOON + timedelta(minutes=3)
-    assert planned.candles("SOL/USDT", "1m", 5, later) == known.candles("SOL/USDT", "1m", 5, later)
-
-
-def test_quiet_and_restless_hours_alternate() -> None:
-    market = SyntheticMarket(1)
-    ranges = sorted(
-        max(bar.high for bar in bars) - min(bar.low for bar in bars)
-        for hour in range(0, 96, 4)
-        for bars in [market.candles("BTC/USDT", "5m", 6, _NOON + timedelta(hours=hour))]
+    assert await planned.candles("SOL/USDT", "1m", 5, later) == await known.candles(
+        "SOL/USDT", "1m", 5, later
     )
+
+
+async def test_quiet_and_restless_hours_alternate() -> None:
+    market = SyntheticMarket(1)
+    ranges = []
+    for hour in range(0, 96, 4):
+        bars = await market.candles("BTC/USDT", "5m", 6, _NOON + timedelta(hours=hour))
+        ranges.append(max(bar.high for bar in bars) - min(bar.low for bar in bars))
+    ranges.sort()
     assert ranges[-3] > 3 * ranges[2]

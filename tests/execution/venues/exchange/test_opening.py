@@ -52,7 +52,6 @@ class TestSettings:
         [
             ("binanec", Mode.LIVE, {}, "binanec"),
             ("base", Mode.PAPER, {}, "base"),
-            ("binance", Mode.PAPER, {}, "paper"),
             ("binance", Mode.LIVE, {"market": "swap"}, "swap"),
             ("binance", Mode.LIVE, {"overrides": {"verbose": True}}, "verbose"),
             (

@@ -96,6 +96,15 @@ class TestOnTheWire:
         assert (market.min_amount, market.min_notional) == (Decimal("0.02"), Decimal("0.5"))
         assert market.amount_step == Decimal("0.00000001")
 
+    async def test_a_price_between_the_ticks_is_refused_unsent_though_ccxt_would_send_it(
+        self, venue: ExchangeVenue, exchange: KrakenServer
+    ) -> None:
+        with pytest.raises(VenueRefused, match=r"price 120\.025 is no multiple of 0\.05"):
+            await venue.send(
+                an_order(venue, symbol="SOL/USD", amount=Decimal(1), price=Decimal("120.025"))
+            )
+        assert exchange.asked(ADD) == []
+
     async def test_what_is_bought_is_held_in_full_and_its_fee_paid_in_quote(
         self, venue: ExchangeVenue
     ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
@@ -34,17 +33,17 @@ class Exchange:
         """The venue of another process on the same books."""
         return PaperVenue("main", self.books, self.clock, market=self.market)
 
-    async def rests(self, price: str = "55000") -> Report:
-        """A buy that rests."""
+    async def rests(self, price: str | None = "55000", **changes: object) -> Report:
+        """A buy that rests, or waits for its stop price."""
         order = NewOrder(
             client_order_id=self.venue.client_order_id(next(self._numbers).to_bytes(16, "big")),
             symbol=BTC,
             side=Side.BUY,
             type=OrderType.LIMIT,
             amount=Decimal("0.01"),
-            price=Decimal(price),
+            price=None if price is None else Decimal(price),
             time_in_force=TimeInForce.GTC,
-        )
+        ).evolve(**changes)
         report = await self.venue.send(order)
         assert report.state is OrderState.WORKING
         return report
@@ -120,14 +119,11 @@ async def test_a_process_that_died_is_not_needed(exchange: Exchange) -> None:
     assert await exchange.venue.open_orders([]) == []
 
 
-async def test_books_of_an_earlier_version_get_one(exchange: Exchange) -> None:
-    await exchange.rests()
-    await exchange.venue.close()
-    raw = sqlite3.connect(exchange.books)
-    raw.execute("DROP TABLE countdown")
-    raw.close()
-    exchange.venue = exchange.again()
-    await exchange.venue.open()
+async def test_orders_that_wait_for_a_stop_price_are_canceled_with_the_others(
+    exchange: Exchange,
+) -> None:
+    waiting = await exchange.rests(price=None, type=OrderType.STOP, stop_price=Decimal(61_000))
     await exchange.venue.arm(MINUTE)
     exchange.clock.advance(61)
-    assert await exchange.venue.open_orders([]) == []
+    ended = await exchange.look(waiting)
+    assert (ended.state, ended.at) == (OrderState.CANCELED, NOW + MINUTE)

@@ -1,0 +1,113 @@
+"""Binance's spot market."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from execution.instruments import Offers, Shares
+from execution.types import OrderType, TimeInForce
+from execution.venues.quirks.ways import Kind, Protection, Quirks
+
+# By the exchange's own names: ccxt makes the same of its own, but for a trailing stop by two detours.
+KINDS = {
+    OrderType.LIMIT: Kind(type="limit"),
+    OrderType.STOP: Kind(type="STOP_LOSS", stop_by="stopLossPrice"),
+    OrderType.STOP_LIMIT: Kind(type="STOP_LOSS_LIMIT", stop_by="stopLossPrice"),
+    OrderType.TAKE_PROFIT: Kind(type="TAKE_PROFIT", stop_by="takeProfitPrice"),
+    OrderType.TAKE_PROFIT_LIMIT: Kind(type="TAKE_PROFIT_LIMIT", stop_by="takeProfitPrice"),
+    # ccxt makes basis points (`trailingDelta`) of percents. Without a `stopPrice` it begins at once.
+    OrderType.TRAILING_STOP: Kind(type="STOP_LOSS", percent_by="trailingPercent"),
+}
+_PAST = "the market is past the stop price already"
+_BASIS_POINT = Decimal("0.0001")
+
+
+def binance_offers(offers: Offers, market: Mapping[str, Any]) -> Offers:
+    """What a market takes, by its `orderTypes` and its filter TRAILING_DELTA."""
+    told = market["info"]
+    names = set(told.get("orderTypes", ()))
+    filters = {one["filterType"]: one for one in told.get("filters", ())}
+    delta = filters.get("TRAILING_DELTA") if told.get("allowTrailingStop") else None
+    types = {
+        kind
+        for kind in offers.types
+        if KINDS.get(kind, KINDS[OrderType.LIMIT]).type.upper() in names
+    }
+    if delta is None:
+        types.discard(OrderType.TRAILING_STOP)
+    return offers.evolve(
+        types=frozenset(types),
+        post_only="LIMIT_MAKER" in names,
+        trails_by_share=None if delta is None else _shares(delta),
+    )
+
+
+def _shares(delta: Mapping[str, Any]) -> Shares:
+    """The distances that the filter takes of buys and of sells alike."""
+    least = max(int(delta[f"minTrailing{way}Delta"]) for way in ("Above", "Below"))
+    most = min(int(delta[f"maxTrailing{way}Delta"]) for way in ("Above", "Below"))
+    return Shares(least=least * _BASIS_POINT, most=most * _BASIS_POINT, step=_BASIS_POINT)
+
+
+BINANCE = Quirks(
+    offers=Offers(
+        types=frozenset(OrderType),
+        times=frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK}),  # no GTD on spot
+    ),
+    narrowed=binance_offers,
+    kinds=KINDS,
+    protection=Protection(
+        attached="an entry with a stop (OTO) or with a stop and a target (OTOCO), placed once it filled: "
+        "`orderList/oto`, `orderList/otoco`",
+        one_cancels_other="a stop and a target as one list (OCO): `orderList/oco`",
+        reduce_only="not on spot: a sell sells what is there",
+        through_ccxt="`create_order` sends none of them; the calls themselves: `privatePostOrderListOco` and the like",
+        source="binance-spot-api-docs, rest-api.md, Order lists",
+    ),
+    find_by="clientOrderId",
+    cancel_by="clientOrderId",
+    # Checked on receipt and again before the matching engine (rest-api.md, "Timing security").
+    receive_window=timedelta(seconds=5),
+    visibility_grace=timedelta(seconds=10),
+    page=1000,
+    # An id is unique among open orders only: after a fill the same id would be a second order.
+    duplicate_texts=frozenset({"Duplicate order sent", "-4116", "-20132"}),
+    definite_codes=frozenset(
+        {
+            "-1131",  # recvWindow too large
+            "-1134",  # strategyType
+            "-1135",  # malformed JSON
+        }
+    ),
+    key_codes=frozenset(
+        {
+            "-1022",  # bad signature
+            "-1099",  # not authorized
+            "-2008",  # unknown API key
+            "-2014",  # malformed API key
+            "-2015",  # key, IP or permission; ccxt takes it for a ban once a call has succeeded
+        }
+    ),
+    clock_codes=frozenset({"-1021"}),  # outside of recvWindow
+    meanings={
+        "Order would trigger immediately.": _PAST,
+        "Stop price would trigger immediately.": _PAST,
+        "Filter failure: MAX_NUM_ALGO_ORDERS": "too many stops and targets rest in this market already",
+        "Filter failure: TRAILING_DELTA": "the trailing distance is not one this market takes",
+    },
+    config={
+        "rateLimiterAlgorithm": "rollingWindow",  # the default one makes an order wait for past reads
+        "has": {"fetchCurrencies": False},  # a private call of another API family
+        "options": {
+            "defaultType": "spot",
+            "fetchMarkets": {"types": ["spot"]},
+            "fetchMargins": False,
+            "fetchCurrencies": False,
+            "recvWindow": 5000,
+            "fetchOpenOrders": {"warnWithoutSymbol": False},
+        },
+    },
+)
