@@ -1,0 +1,83 @@
+"""What the last conformance run at each exchange came to: kept in the database, shown by /status.
+
+A run is made in an exchange's sandbox and says something of the exchange, so it counts for every venue
+there. It must never call certified what the last run did not find to hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from pydantic import TypeAdapter
+
+from execution.record import Record
+from execution.store import Transaction
+from execution.types import Mode
+from execution.venues.venue import Venue
+
+
+class Outcome(StrEnum):
+    """What became of one step."""
+
+    HELD = "held"
+    FAILED = "failed"
+    NOT_TRIED = "not tried"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding(Record):
+    """One step, and what was seen."""
+
+    step: str
+    outcome: Outcome
+    text: str
+    took: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Certificate(Record):
+    """One run."""
+
+    venue: str
+    """The venue's name in the settings, then."""
+    exchange: str
+    mode: Mode
+    at: datetime
+    ccxt: str
+    """Its version."""
+    countersign: str
+    findings: Sequence[Finding]
+
+    @property
+    def holds(self) -> bool:
+        """Whether every step held."""
+        return all(one.outcome is Outcome.HELD for one in self.findings)
+
+
+_CERTIFICATE = TypeAdapter(Certificate)
+
+
+def keep(tx: Transaction, certificate: Certificate) -> None:
+    """Keep the last run at its exchange."""
+    tx.remember(f"certificate:{certificate.exchange}", _CERTIFICATE.dump_json(certificate))
+
+
+def last(tx: Transaction, exchange: str) -> Certificate | None:
+    """The last run at an exchange."""
+    kept = tx.known(f"certificate:{exchange}")
+    return None if kept is None else _CERTIFICATE.validate_json(kept)
+
+
+def standing(certificate: Certificate | None) -> str:
+    """In a few words, what an exchange has shown."""
+    if certificate is None or not certificate.holds:
+        return "not certified"
+    return f"certified {certificate.at:%Y-%m-%d} (ccxt {certificate.ccxt})"
+
+
+def told_of(tx: Transaction, venue: Venue) -> str | None:
+    """The same of a venue; None for one on paper, whose books are our own."""
+    return None if venue.mode is Mode.PAPER else standing(last(tx, venue.exchange))
