@@ -162,7 +162,7 @@ class App:
         ticks.start()
         work = forever(self._settings, side, chat) | {
             "SIGUSR1": partial(self._halt_when_signaled, side),
-            "keys": Keyring(self._settings, side.store, side.venues, alone.claim).run,
+            "keys": self._keyring(side, alone).run,
         }
         work |= {f"beside {n}": partial(b, side) for n, b in enumerate(beside)}
         tasks = [
@@ -200,6 +200,16 @@ class App:
         await side.executor.recover()
         await side.store.write(
             lambda tx: tx.journal.add(EventKind.STARTED, tx.now, version=VERSION)
+        )
+
+    def _keyring(self, side: Trading, alone: Alone) -> Keyring:
+        """Brings replaced keys to the venues; each is asked about before an order goes with it."""
+        return Keyring(
+            self._settings,
+            side.store,
+            side.venues,
+            alone.claim,
+            lambda venue: side.keys[venue].other_keys(),
         )
 
     async def _halt_when_signaled(self, side: Trading) -> None:

@@ -7,18 +7,35 @@ traceback.
 from __future__ import annotations
 
 import asyncio
-import getpass
 import json
 import os
 import secrets
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from bot.settings import Settings, SettingsError, load_settings
+from bot.settings import SettingsError
+from bot.shell import (
+    ConfigOption,
+    FromOption,
+    JsonOption,
+    MasterOption,
+    PassphraseOption,
+    VenueArgument,
+    YesOption,
+    ask_hidden,
+    asking,
+    fail,
+    opened,
+    person_here,
+    settings,
+    with_desk,
+    with_master_key,
+)
+from execution.errors import CountersignError
 
 if TYPE_CHECKING:
     from bot.sealed import VenueKeys
@@ -42,63 +59,6 @@ app.add_typer(audit, name="audit")
 app.add_typer(policy, name="policy")
 app.add_typer(keys, name="keys")
 
-ConfigOption = Annotated[
-    Path | None, typer.Option("--config", help="The settings file; default countersign.toml.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-VenueArgument = Annotated[str, typer.Argument(help="Its name in the settings.")]
-MasterOption = Annotated[
-    bool, typer.Option("--master", help="The master key, which wraps all of them.")
-]
-PassphraseOption = Annotated[
-    bool, typer.Option("--passphrase", help="With --master: a passphrase from now on.")
-]
-FromOption = Annotated[
-    Path | None, typer.Option("--from", help="The file they are in: JSON; a master key as base64.")
-]
-
-
-def fail(text: str, code: int) -> NoReturn:
-    """One line on standard error, and the exit code."""
-    typer.echo(f"countersign: {text}", err=True)
-    raise typer.Exit(code)
-
-
-def settings(config: Path | None) -> Settings:
-    """The settings, or exit 2 with the one line that says what is wrong with them."""
-    try:
-        return load_settings(config, os.environ, Path.cwd())
-    except SettingsError as error:
-        fail(str(error), 2)
-
-
-def opened(config: Path | None) -> Settings:
-    """The settings, with the master key in them where that is a passphrase: asked for at a terminal."""
-    loaded = settings(config)
-    return _with_desk(lambda: _with_master_key(loaded))
-
-
-def _with_master_key(loaded: Settings) -> Settings:
-    from bot import parts, passphrase
-
-    ids = parts.Ids()
-    return passphrase.unlocked(loaded, lambda: parts.locked_store(loaded, ids), _ask_hidden())
-
-
-def _ask_hidden() -> Callable[[str], str] | None:
-    """Asks at the terminal without showing what is typed; None where nobody can be asked."""
-
-    def ask(text: str) -> str:
-        answer: str = typer.prompt(text, default="", show_default=False, hide_input=True, err=True)
-        return answer
-
-    return ask if sys.stdin.isatty() else None
-
-
-def person_here() -> str:
-    """Who is at this command line, as the journal names them."""
-    return f"cli:{getpass.getuser()}"
-
 
 @app.command()
 def init(as_json: JsonOption = False) -> None:  # noqa: FBT002  # typer makes a flag of it
@@ -113,7 +73,7 @@ def init(as_json: JsonOption = False) -> None:  # noqa: FBT002  # typer makes a 
         return answer
 
     terminal = first.Terminal(ask=ask, say=lambda line: typer.echo(line, err=True))
-    done = _with_desk(lambda: first.init(Path.cwd(), os.environ, terminal, secrets.token_bytes))
+    done = with_desk(lambda: first.init(Path.cwd(), os.environ, terminal, secrets.token_bytes))
     typer.echo(json.dumps(done.json, indent=2) if as_json else done.text)
 
 
@@ -152,8 +112,6 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 def _until_stopped(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run to the end; what does not allow to start is one line."""
-    from execution.errors import CountersignError
-
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(work())
@@ -169,7 +127,7 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:  #
     from bot import terminal
 
     loaded = opened(config)
-    view = _with_desk(lambda: terminal.status(loaded))
+    view = with_desk(lambda: terminal.status(loaded))
     typer.echo(json.dumps(view.json, indent=2) if as_json else view.text)
 
 
@@ -179,7 +137,38 @@ def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:  #
     from bot import doctor as ward
 
     loaded = opened(config)
-    done = _with_desk(lambda: ward.doctor(loaded, lambda line: typer.echo(line, err=as_json)))
+    done = with_desk(lambda: ward.doctor(loaded, lambda line: typer.echo(line, err=as_json)))
+    typer.echo(json.dumps(done.json, indent=2) if as_json else done.text)
+    if not done.verified:
+        raise typer.Exit(1)
+
+
+@app.command()
+def certify(
+    venue: VenueArgument,
+    symbol: Annotated[
+        str | None, typer.Option("--symbol", help="The market to try it in; default a usual one.")
+    ] = None,
+    yes: YesOption = False,  # noqa: FBT002  # typer makes a flag of it
+    config: ConfigOption = None,
+    as_json: JsonOption = False,  # noqa: FBT002  # typer makes a flag of it
+) -> None:
+    """Try in an exchange's sandbox what this desk relies on, with tiny orders. Exit 0 only if all held."""
+    from rich.console import Console
+
+    from bot import parts
+    from bot.certify import certify as work
+
+    run = work(
+        opened(config),
+        venue,
+        symbol=symbol,
+        console=Console(stderr=True),
+        sure=asking("certify", yes=yes),
+        clock=parts.now,
+        token=secrets.token_bytes,
+    )
+    done = with_desk(lambda: asyncio.run(run))
     typer.echo(json.dumps(done.json, indent=2) if as_json else done.text)
     if not done.verified:
         raise typer.Exit(1)
@@ -199,15 +188,25 @@ def kill(
     def say(line: str) -> None:
         typer.echo(line, err=as_json)
 
-    why = " ".join(reason or ())
+    who, why = person_here(), " ".join(reason or ())
+
+    def first() -> None:
+        if terminal.leave_halt(loaded, who, why):
+            say("A running process halts now. Canceling from here takes the vault's key.")
 
     def work() -> Report:
         try:
-            return terminal.kill(_with_master_key(loaded), person_here(), why, say)
-        except SettingsError as error:  # a passphrase that nobody types is no reason to go on
-            return terminal.kill_unopened(loaded, person_here(), why, error)
+            unlocked = with_master_key(loaded, first)
+        except typer.Abort:
+            left = SettingsError("vault: nobody typed its passphrase")
+            return terminal.kill_unopened(loaded, who, why, left)
+        except (
+            CountersignError
+        ) as error:  # a vault that does not open is no reason to go on trading
+            return terminal.kill_unopened(loaded, who, why, error)
+        return terminal.kill(unlocked, who, why, say)
 
-    done = _with_desk(work)
+    done = with_desk(work)
     if as_json:
         typer.echo(json.dumps(done.json, indent=2))
     else:
@@ -222,7 +221,7 @@ def resume(config: ConfigOption = None, as_json: JsonOption = False) -> None:  #
     from bot import terminal
 
     loaded = opened(config)
-    done = _with_desk(lambda: terminal.resume(loaded, person_here()))
+    done = with_desk(lambda: terminal.resume(loaded, person_here()))
     typer.echo(json.dumps(done.json, indent=2) if as_json else done.text)
 
 
@@ -232,7 +231,7 @@ def db_upgrade(config: ConfigOption = None) -> None:
     from execution.migrations import upgrade
 
     loaded = settings(config)
-    _with_desk(lambda: upgrade(loaded.database.url))
+    with_desk(lambda: upgrade(loaded.database.url))
     typer.echo("The database is at the newest schema.")
 
 
@@ -252,7 +251,7 @@ def audit_verify(
     except ValueError as error:
         fail(f"--head ({head}): {error}", 2)
     loaded = opened(config)
-    done = _with_desk(lambda: terminal.verify(loaded, posted))
+    done = with_desk(lambda: terminal.verify(loaded, posted))
     typer.echo(json.dumps(done.json, indent=2) if as_json else done.text)
     if not done.verified:
         raise typer.Exit(1)
@@ -268,7 +267,7 @@ def audit_show(
     from bot import terminal
 
     loaded = opened(config)
-    shown = _with_desk(lambda: terminal.audit(loaded, ticket))
+    shown = with_desk(lambda: terminal.audit(loaded, ticket))
     typer.echo(json.dumps(shown.json, indent=2) if as_json else shown.text)
 
 
@@ -291,7 +290,7 @@ def policy_test(
         other = load_approval(file, loaded)
         return rules.test(loaded, other, last=last, say=lambda text: typer.echo(text, err=True))
 
-    done = _with_desk(work)
+    done = with_desk(work)
     typer.echo(json.dumps(done.json, indent=2) if as_json else done.text)
 
 
@@ -314,7 +313,7 @@ def keys_list(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     from bot import keys as vault
 
     loaded = opened(config)
-    found = _with_desk(lambda: vault.listed(loaded))
+    found = with_desk(lambda: vault.listed(loaded))
     typer.echo(json.dumps(found.json, indent=2) if as_json else found.text)
     if not found.verified:
         raise typer.Exit(1)
@@ -341,9 +340,9 @@ def keys_rotate(
         _give_keys(vault.rotate, venue, source, config, as_json=as_json)
         return
     loaded = opened(config)
-    done = _with_desk(
+    done = with_desk(
         lambda: rotation.rotate_master(
-            loaded, person_here(), _ask_hidden(), source=source, passphrase=passphrase
+            loaded, person_here(), ask_hidden(), source=source, passphrase=passphrase
         )
     )
     typer.echo(json.dumps(done.json, indent=2) if as_json else done.text)
@@ -352,20 +351,15 @@ def keys_rotate(
 @keys.command("remove")
 def keys_remove(
     venue: VenueArgument,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,  # noqa: FBT002  # typer makes a flag of it
+    yes: YesOption = False,  # noqa: FBT002  # typer makes a flag of it
     config: ConfigOption = None,
     as_json: JsonOption = False,  # noqa: FBT002  # typer makes a flag of it
 ) -> None:
     """Forget the keys of a venue."""
     from bot import keys as vault
 
-    def sure(question: str) -> bool:
-        if not yes and not sys.stdin.isatty():
-            fail("keys remove: nobody can be asked here; add --yes", 2)
-        return yes or typer.confirm(question, err=True)
-
-    loaded = opened(config)
-    done = _with_desk(lambda: vault.remove(loaded, venue, sure, person_here()))
+    loaded, sure = opened(config), asking("keys remove", yes=yes)
+    done = with_desk(lambda: vault.remove(loaded, venue, sure, person_here()))
     typer.echo(json.dumps(done.json, indent=2) if as_json else done.text)
 
 
@@ -379,7 +373,7 @@ def _give_keys(
 ) -> None:
     from bot import keys as vault
 
-    loaded, ask = opened(config), _ask_hidden()
+    loaded, ask = opened(config), ask_hidden()
 
     def read() -> VenueKeys:
         if source is not None:
@@ -388,22 +382,10 @@ def _give_keys(
             return vault.ask_for_keys(ask)
         return vault.read_keys(sys.stdin.buffer.read(vault.LARGEST).decode(errors="replace"))
 
-    done = _with_desk(lambda: give(loaded, venue, read, person_here()))
+    done = with_desk(lambda: give(loaded, venue, read, person_here()))
     typer.echo(json.dumps(done.json, indent=2) if as_json else done.text)
     if source is not None:
         typer.echo(f"{source} has them in the clear: delete it.", err=True)
-
-
-def _with_desk(work: Callable[[], T]) -> T:
-    """Run work on the stored desk; what goes wrong is one line."""
-    from execution.errors import CountersignError
-
-    try:
-        return work()
-    except SettingsError as error:
-        fail(str(error), 2)
-    except CountersignError as error:
-        fail(str(error), 1)
 
 
 def main() -> None:

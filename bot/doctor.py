@@ -10,13 +10,17 @@ import shutil
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 from bot import parts
+from bot.keyring import missing_key, with_keys
 from bot.parts import Ids, now
 from bot.settings import Settings
+from bot.settings.values import PAPER
 from bot.telegram import checkup, figures
 from bot.terminal import Report
+from execution import certificates
 from execution.breaker import BreakerState
 from execution.errors import CountersignError, VenueError
 from execution.key_rights import refused
@@ -104,8 +108,13 @@ async def _checks(settings: Settings) -> AsyncIterator[Check]:
             if wrong is None
             else _failed("database", f"the journal breaks at entry {wrong}.", "See audit verify.")
         )
+        keyed = with_keys(settings, side.store, halting=True).venues
         for name, venue in side.venues.items():
-            yield await _venue(name, venue)
+            if (missing := missing_key(name, keyed[name])) is not None:
+                yield _failed(f"venue {name}", f"{missing}.")
+                continue
+            certified = await side.store.read(partial(certificates.told_of, venue=venue))
+            yield await _venue(name, venue, certified)
             state = (await side.store.read(lambda tx, name=name: tx.breakers.of(name))).state  # type: ignore[misc]
             if state is not BreakerState.CLOSED:
                 yield _warning(f"venue {name}", f"its circuit breaker is {state}; run closes it")
@@ -177,27 +186,29 @@ async def _telegram(settings: Settings) -> Check:
     return _ok("telegram", who)
 
 
-async def _venue(name: str, venue: Venue) -> Check:
+async def _venue(name: str, venue: Venue, certified: str | None) -> Check:
     part = f"venue {name}"
-    if venue.mode is Mode.PAPER:
+    if venue.exchange == PAPER:
         return _ok(part, "paper, a market of our own")
+    on_paper = venue.mode is Mode.PAPER
     try:
         async with asyncio.timeout(PATIENCE):
             await venue.open()
             rights = await venue.rights()
             await venue.open_orders([])
     except VenueError as error:
-        return _failed(
-            part, f"{str(error).rstrip('.')}.", "Check the key, the network and the mode."
-        )
+        fix = "Check the network." if on_paper else "Check the key, the network and the mode."
+        return _failed(part, f"{str(error).rstrip('.')}.", fix)
     except TimeoutError:
         return _failed(part, f"no answer within {PATIENCE:.0f} s.", "Check the network.")
     finally:
         await venue.close()
-    return _judged(part, venue, rights)
+    if certified is None:
+        return _ok(part, f"{venue.exchange}, PAPER, our own books on its public prices")
+    return _judged(part, venue, rights, certified)
 
 
-def _judged(part: str, venue: Venue, rights: KeyRights) -> Check:
+def _judged(part: str, venue: Venue, rights: KeyRights, certified: str) -> Check:
     """A venue that answers: its key and its clock."""
     what = f"{venue.exchange}, {venue.mode.value.upper()}"
     why = refused(rights, venue.mode)
@@ -216,5 +227,5 @@ def _judged(part: str, venue: Venue, rights: KeyRights) -> Check:
         warnings.append("its key may withdraw: live this is refused")
     if rights.bound is False:
         warnings.append("bind the key to this machine's address")
-    text = ", ".join(told)
+    text = ", ".join([*told, certified])
     return _warning(part, f"{text}; {'; '.join(warnings)}.") if warnings else _ok(part, text)

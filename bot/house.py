@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
 from difflib import get_close_matches
-from pathlib import Path
 
 from bot.people import roles
 from bot.settings import Settings, SettingsError, load_limit
 from bot.settings.sections import Risk, RuleSettings, VenueSettings
+from bot.settings.values import PAPER
 from bot.sources.mapping import FieldMap
 from bot.sources.source import Source, SourceKind
 from execution import limits
@@ -20,10 +20,11 @@ from execution.approval import Policy, Rule, When
 from execution.config import Config, SourceTerms
 from execution.pricing import PriceTerms
 from execution.risk import Limits
-from execution.types import OnTimeout, OrderType
+from execution.types import Mode, OnTimeout, OrderType
 from execution.venues.exchange import ExchangeVenue
 from execution.venues.market_data import MarketData
-from execution.venues.paper import PaperVenue
+from execution.venues.paper import OPENED_WITH, PaperVenue
+from execution.venues.public import PublicMarket
 from execution.venues.venue import Venue
 
 
@@ -139,10 +140,12 @@ def sources(settings: Settings) -> dict[str, Source]:
 def venues(
     settings: Settings, clock: Callable[[], datetime], prices: MarketData | None = None
 ) -> dict[str, Venue]:
-    """Every exchange account, not opened yet; those on paper trade against `prices`, if given."""
-    beside = settings.path.parent
+    """Every exchange account, not opened yet; the paper exchange trades against `prices`, if given."""
     return {
-        name: _venue(name, venue, beside, clock, prices) for name, venue in settings.venues.items()
+        name: _paper(settings, name, venue, clock, prices)
+        if venue.mode is Mode.PAPER
+        else _account(name, venue, clock)
+        for name, venue in settings.venues.items()
     }
 
 
@@ -155,7 +158,7 @@ def keys(settings: Settings) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, venue in settings.venues.items():
         key = "" if venue.api_key is None else venue.api_key.get_secret_value()
-        if venue.exchange == "paper" or not key:
+        if venue.mode is Mode.PAPER or not key:
             continue
         if key in found.values():
             other = next(other for other, taken in found.items() if taken == key)
@@ -166,16 +169,26 @@ def keys(settings: Settings) -> dict[str, str]:
     return found
 
 
-def _venue(
+def _paper(
+    settings: Settings,
     name: str,
     venue: VenueSettings,
-    beside: Path,
     clock: Callable[[], datetime],
     prices: MarketData | None,
 ) -> Venue:
-    if venue.exchange == "paper":
-        books = beside / (venue.books or f"paper-{name}.db")
+    """Books of our own, on the paper exchange's prices or on the public ones of a real exchange."""
+    books = settings.path.parent / (venue.books or f"paper-{name}.db")
+    if venue.exchange == PAPER:
         return PaperVenue(name, books, clock, market=prices)
+    try:
+        market = PublicMarket(venue.exchange, clock, overrides=venue.ccxt)
+    except ValueError as error:
+        raise SettingsError(f"venues.{name}.{error}") from None
+    opening = {settings.general.currency: OPENED_WITH}
+    return PaperVenue(name, books, clock, market=market, opening=opening)
+
+
+def _account(name: str, venue: VenueSettings, clock: Callable[[], datetime]) -> Venue:
     secrets = {
         key: value.get_secret_value() if value is not None else ""
         for key, value in (

@@ -18,7 +18,6 @@ from bot.logs import strike_out
 from bot.sealed import Account, DoesNotOpen, VenueKeys, unseal, unwrap
 from bot.settings import Settings, SettingsError
 from bot.settings.sections import VenueSettings
-from bot.settings.values import PAPER
 from bot.vault import (
     MasterKey,
     derive,
@@ -31,6 +30,7 @@ from bot.vault import (
 from execution.errors import CountersignError, StoreUnavailable
 from execution.store import Store, Transaction
 from execution.store.sealed import SealedKeys
+from execution.types import Mode
 from execution.venues.exchange import ExchangeVenue
 from execution.venues.venue import Venue
 
@@ -122,12 +122,19 @@ def demand_keys(settings: Settings) -> None:
         SettingsError: one has none.
     """
     for name, venue in settings.venues.items():
-        for key in ("api_key", "secret"):
-            if venue.exchange != PAPER and getattr(venue, key) is None:
-                raise SettingsError(
-                    f"venues.{name}.{key}: not set; give COUNTERSIGN_VENUES__{name.upper()}__{key.upper()}"
-                    f" in the environment or .env, or seal the keys: countersign keys add {name}"
-                )
+        if (missing := missing_key(name, venue)) is not None:
+            raise SettingsError(missing)
+
+
+def missing_key(name: str, venue: VenueSettings) -> str | None:
+    """What a venue that is no paper has no key for yet, and how it gets one; None when it has all."""
+    for key in ("api_key", "secret"):
+        if venue.mode is not Mode.PAPER and getattr(venue, key) is None:
+            return (
+                f"venues.{name}.{key}: not set; give COUNTERSIGN_VENUES__{name.upper()}__{key.upper()}"
+                f" in the environment or .env, or seal the keys: countersign keys add {name}"
+            )
+    return None
 
 
 def account(settings: Settings, venue: str) -> Account:
@@ -140,7 +147,7 @@ def in_vault(settings: Settings) -> list[str]:
     return [
         name
         for name, venue in settings.venues.items()
-        if venue.exchange != PAPER and not from_environment(venue)
+        if venue.mode is not Mode.PAPER and not from_environment(venue)
     ]
 
 
@@ -153,11 +160,18 @@ class Keyring:
     """Brings keys that were replaced in the vault to the venues that are open."""
 
     def __init__(
-        self, settings: Settings, store: Store, venues: Mapping[str, Venue], claim: Claim
+        self,
+        settings: Settings,
+        store: Store,
+        venues: Mapping[str, Venue],
+        claim: Claim,
+        other_keys: Callable[[str], None],
     ) -> None:
+        """`other_keys` hears of each venue, by name, right before it signs with other ones."""
         self._settings = settings
         self._store = store
         self._claim = claim
+        self._other_keys = other_keys
         self._venues = {
             name: venue
             for name, venue in venues.items()
@@ -187,8 +201,8 @@ class Keyring:
             if name in self._seen and self._seen[name] == now:
                 continue
             first = name not in self._seen
-            self._seen[name] = now
             if now is None:
+                self._seen[name] = now
                 log.warning(
                     "venues.%s: its keys were removed; it goes on with them until stopped", name
                 )
@@ -196,10 +210,16 @@ class Keyring:
             try:
                 keys = await asyncio.to_thread(self._read, name)
                 self._claim({name: keys.api_key})
+            except StoreUnavailable:
+                raise  # nothing is known of them yet: they are read at the next look
             except CountersignError as error:
+                self._seen[name] = now
                 log.error("it goes on with the keys it has: %s", error)
                 continue
+            if not first:
+                self._other_keys(name)
             venue.use(api_key=keys.api_key, secret=keys.secret, password=keys.password)
+            self._seen[name] = now
             if not first:
                 log.info("venues.%s: goes on with the keys that were put into the vault", name)
 

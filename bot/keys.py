@@ -22,7 +22,6 @@ from bot.passphrase import Ask
 from bot.sealed import DoesNotOpen, Label, VenueKeys, label_of, seal, unseal
 from bot.settings import Settings, SettingsError
 from bot.settings.sections import VenueSettings
-from bot.settings.values import PAPER
 from bot.terminal import Report
 from bot.vault import derive, master_key
 from execution import orders
@@ -30,7 +29,7 @@ from execution.errors import CountersignError, NotPossible
 from execution.events import EventKind
 from execution.store import Store, Transaction
 from execution.store.sealed import SealedKeys
-from execution.types import OrderState
+from execution.types import Mode, OrderState
 
 LARGEST = 64 * 1024
 """How much is read of what holds keys."""
@@ -141,7 +140,7 @@ def listed(settings: Settings) -> Report:
     with closing(parts.open_store(settings, Ids())) as store:
         unlocked = unlock(store, master_key(settings))
     rows, master = unlocked.rows, unlocked.master.key
-    known = [name for name, venue in settings.venues.items() if venue.exchange != PAPER]
+    known = [name for name, venue in settings.venues.items() if venue.mode is not Mode.PAPER]
     names = [*known, *sorted(rows.keys() - set(known))]
     found = [_entry(settings, master, name, rows.get(name)) for name in names]
     return Report(
@@ -259,8 +258,8 @@ def _known(settings: Settings, name: str) -> VenueSettings:
     if venue is None:
         known = ", ".join(settings.venues) or "none"
         raise SettingsError(f"venues.{name}: there is no such venue; there is: {known}")
-    if venue.exchange == PAPER:
-        raise SettingsError(f"venues.{name}: the paper exchange has no keys")
+    if venue.mode is Mode.PAPER:
+        raise SettingsError(f"venues.{name}: nothing is signed on paper, so it has no keys")
     return venue
 
 

@@ -14,12 +14,12 @@ from typing import Any, Literal
 
 import structlog
 
+from execution.spellings import spellings
+
 _TOKEN = re.compile(r"(?<![0-9])[0-9]{6,}:[A-Za-z0-9_-]{30,}")
 _SIGNATURE = re.compile(r"(?i)\b(signature|api-sign|access-sign)=[^&\s'\"]+")
 STRUCK = "[secret]"
 _QUIET = ("httpx", "httpcore", "telegram", "apscheduler", "alembic", "ccxt", "uvicorn", "asyncio")
-_SHORTEST = 6
-"""Shorter values are not struck out: they would blacken innocent text, and are no secrets."""
 
 
 class Redaction:
@@ -37,7 +37,7 @@ class Redaction:
 
     def learn(self, secrets: Iterable[str]) -> None:
         """Strike these out too from now on."""
-        self._secrets |= {s for s in secrets if len(s) >= _SHORTEST}
+        self._secrets |= {part for secret in secrets for part in spellings(secret)}
         known = sorted(self._secrets, key=len, reverse=True)
         self._known = re.compile("|".join(map(re.escape, known))) if known else None
 

@@ -290,6 +290,10 @@ def _conflict(view: TicketView, event: Event, look: Look, short: str) -> Face:
     return messages.conflict(view, trade, booked, shown, short=short)
 
 
+def _stop_gone(view: TicketView, event: Event, look: Look, short: str) -> Face:
+    return messages.stop_gone(view, event.data["amount"], event.data.get("reason"), short=short)
+
+
 def _pair_blocked(view: TicketView, event: Event, look: Look, short: str) -> Face:
     return pairs.blocked(view.ticket.mode, view.exchange, told(event), short=short)
 
@@ -333,6 +337,7 @@ _TOLD: dict[EventKind, Callable[[TicketView, Event, Look, str], Face | None]] = 
     EventKind.ORDER_NOT_ADOPTED: _not_adopted,
     EventKind.OVERFILL: _overfilled,
     EventKind.FILL_CONFLICT: _conflict,
+    EventKind.STOP_GONE: _stop_gone,
     EventKind.PAIR_BLOCKED: _pair_blocked,
     EventKind.PAIR_RELEASED: _pair_released,
 }

@@ -57,8 +57,12 @@ class Hardening:
         try:
             read = cls(**json.loads(fact))
             known = len(bytes.fromhex(read.salt)) == 16
-            bounds = (0 < read.memory <= _MOST_MEMORY, 0 < read.passes <= _MOST_PASSES)
-            sane = known and all(bounds) and 0 < read.lanes <= _MOST_LANES
+            bounds = (
+                8 * read.lanes <= read.memory <= _MOST_MEMORY,
+                0 < read.passes <= _MOST_PASSES,
+                0 < read.lanes <= _MOST_LANES,
+            )
+            sane = known and all(bounds)
         except (ValueError, TypeError):
             sane = False
         if not sane:

@@ -48,6 +48,7 @@ def order_json(order: Order, fills: Sequence[Fill]) -> Json:
         "type": order.type,
         "amount": number(order.amount),
         "price": number(order.price),
+        "stop_price": number(order.stop_price),
         "time_in_force": order.time_in_force,
         "filled": number(filled),
         "average": number(cost / filled) if filled else None,
@@ -95,6 +96,7 @@ def ticket_json(view: TicketView) -> Json:
         "type": about.type,
         "amount": number(about.amount),
         "price": number(price),
+        "stop_price": None if ticket.terms is None else number(ticket.terms.stop_price),
         "notional": number(about.notional),
         "venue": ticket.venue,
         "mode": ticket.mode,
@@ -135,7 +137,7 @@ def position_json(view: PositionView) -> Json:
         "mark_age_s": None if age is None else round(age.total_seconds(), 3),
         "unrealized": number(view.unrealized),
         "realized_today": number(view.realized_today),
-        "stop": None,
+        "stop": number(view.stop),
         "currency": view.currency,
     }
 
@@ -210,6 +212,7 @@ def status_json(view: StatusView) -> Json:
                 "last_reconciled": moment(venue.last_reconciled),
                 "dead_man": dead_man.setting(venue),
                 "dead_man_renewed": moment(venue.armed_at),
+                "certified": venue.certified,
             }
             for venue in view.venues
         ],

@@ -28,7 +28,7 @@ from execution.desk import Person
 from execution.errors import CountersignError, NotPossible, StoreUnavailable
 from execution.events import EventKind
 from execution.halt_file import AskedHalt, HaltFile
-from execution.reports import ResumeView, StatusView, Trail
+from execution.reports import ResumeView, StatusView, Trail, VenueView
 from execution.store import Transaction
 from execution.types import TradingState
 
@@ -62,10 +62,7 @@ def status(settings: Settings) -> Report:
         f"{view.mode.upper()} · {view.trading.state}" + ("" if alive else " · not running"),
         *([] if halt is None else [_halt_line(view)]),
         f"waiting {view.pending} · open {view.open} · unknown {view.unknown}",
-        *(
-            f"{v.exchange} {v.name}: {v.open_orders} open orders, dead man's switch {dead_man.setting(v)}"
-            for v in view.venues
-        ),
+        *map(_venue_line, view.venues),
         *(
             f"{p.venue} {p.symbol}: {figures.figure(p.amount)} at {figures.price(p.average)}"
             for p in view.positions
@@ -231,8 +228,13 @@ async def _kill(
 
 def kill_unopened(settings: Settings, person: str, reason: str, error: CountersignError) -> Report:
     """Halt where the database or its keys do not open here: a process that has them takes it."""
+    return _not_stored(error, in_file=leave_halt(settings, person, reason))
+
+
+def leave_halt(settings: Settings, person: str, reason: str) -> bool:
+    """Leave a halt in the file `HALT` for whoever has the database open; whether the disk took it."""
     asked = AskedHalt(by=person, name=person, reason=reason)
-    return _not_stored(error, in_file=HaltFile.beside(settings.database.url).write(asked))
+    return HaltFile.beside(settings.database.url).write(asked)
 
 
 def _not_stored(error: CountersignError, *, in_file: bool) -> Report:
@@ -304,7 +306,7 @@ async def _follow(side: Trading, say: Callable[[str], None], patience: float) ->
 def _proved(swept: Sequence[SweepView]) -> str:
     """What a verified halt has come to, with the stops it keeps."""
     kept = [
-        f"Kept: stop {order.side} {order.amount:f} {order.symbol} at {order.price:f}, {order.venue}."
+        f"Kept: stop {order.side} {order.amount:f} {order.symbol} at {order.stop_price or order.counted_at:f}, {order.venue}."
         for sweep in swept
         for order in sweep.kept
     ]
@@ -333,6 +335,12 @@ def _plan(side: Trading, settings: Settings, tx: Transaction) -> ResumeView:
     """Without venues: only the running process knows its connections."""
     view = _status(side, settings, tx).evolve(venues=())
     return reports.resume(tx, side.market, view)
+
+
+def _venue_line(view: VenueView) -> str:
+    told = f"{view.open_orders} open orders, dead man's switch {dead_man.setting(view)}"
+    certified = "" if view.certified is None else f", {view.certified}"
+    return f"{view.exchange} {view.name}: {told}{certified}"
 
 
 def _halt_line(view: StatusView) -> str:

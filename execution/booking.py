@@ -391,7 +391,7 @@ def _booked(tx: Transaction, order: Order) -> Decimal:
 
 def _infer(tx: Transaction, order: Order, report: Report, short: Decimal) -> Decimal:
     """Book what the venue claims but shows no trade for, under an id that a replay makes again."""
-    price = report.average or report.price or order.price
+    price = report.average or report.price or order.counted_at
     claimed = Trade(
         trade_id=f"inf:{order.client_order_id}:{report.filled}",
         venue_order_id=report.venue_order_id,

@@ -47,8 +47,8 @@ class ExitView(Record):
     average: Decimal | None
     closing: bool
     """Whether more of it is to go out."""
-    sellable: bool
-    """Whether what is held is enough to be sold."""
+    unsellable: str | None
+    """Why what is held cannot be sold from here; None while it may be."""
     value: Decimal | None
     """What is held at its last price, in `general.currency`; None where that is not known."""
     reason: str | None
@@ -61,8 +61,9 @@ def exits(tx: Transaction, market: Market, halt: Halt) -> list[ExitView]:
     closings: dict[tuple[str, str], list[TicketView]] = {}
     for view in ticket_views(tx, since, names):
         closings.setdefault((view.ticket.venue, view.ticket.asked.symbol), []).append(view)
-    held = {(one.venue, one.symbol): abs(one.amount) for one in tx.positions.open()}
-    enough = {(one.venue, one.symbol) for one in closing.sellable(tx, market)}
+    positions = tx.positions.open()
+    held = {(one.venue, one.symbol): abs(one.amount) for one in positions}
+    stuck = {(one.venue, one.symbol): closing.unsellable(market, one) for one in positions}
     going = {
         (one.venue, one.asked.symbol): closing.left(tx, one) for one in closing.open_closings(tx)
     }
@@ -82,7 +83,7 @@ def exits(tx: Transaction, market: Market, halt: Halt) -> list[ExitView]:
                 sold=sum((fill.amount for fill in fills), ZERO),
                 average=_average(fills),
                 closing=key in going,
-                sellable=key in enough,
+                unsellable=stuck.get(key),
                 value=_value(market, venue, symbol, amount),
                 reason=views[0].ticket.reason if views else None,
             )

@@ -7,18 +7,22 @@ A closing is a ticket whose approval is the word of whoever asked. It goes out i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_CEILING, Decimal
 from hashlib import sha256
 
-from execution import approval, booking, trading
+from execution import approval, booking, orders, trading
 from execution.approval import CLOSING_RULE
 from execution.config import CLOSING
 from execution.errors import NotPossible
 from execution.events import EventKind
 from execution.figures import figure
+from execution.instruments import Instrument
 from execution.market import Market
 from execution.positions import Position
+from execution.receiving import SignalKey
+from execution.record import Record
 from execution.rounding import amount_down, exactly, to_step
 from execution.store import Transaction
 from execution.symbols import assets, resolve
@@ -26,7 +30,6 @@ from execution.trading import Flatten, Halt
 from execution.types import (
     ZERO,
     Asked,
-    Instrument,
     OnTimeout,
     OrderType,
     Side,
@@ -39,10 +42,19 @@ from execution.types import (
     TimeInForce,
 )
 
-_OPEN = (TicketState.APPROVED, TicketState.WORKING)
+_GOING_ON = (TicketState.APPROVED, TicketState.WORKING)
 _NEWEST = 100
 WHOLE = Decimal(1)
 """The share that is all of a position."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Closings(Record):
+    """What came of one wish to close."""
+
+    tickets: Sequence[Ticket] = ()
+    left_out: Sequence[str] = ()
+    """Why the position at another venue is not closed with them, a sentence each."""
 
 
 def close(
@@ -54,24 +66,37 @@ def close(
     venue: str | None,
     by: str,
     name: str,
-) -> list[Ticket]:
+    key: SignalKey | None,
+) -> Closings:
     """Close this share of the position in a symbol, at this venue or at every one that has one.
 
+    Asked for again under the same `key` it does nothing: half of a position is halved once.
+
     Raises:
-        NotPossible: there is none, it is being closed already, or it is too small to be sold.
+        NotPossible: there is none, or none that can be closed: it is being closed already, or is too
+            small to be sold.
     """
+    if key is not None and tx.signals.known(CLOSING, key.value, tx.now) is not None:
+        return Closings()
     open_now = [one for one in tx.positions.open() if venue in {None, one.venue}]
     symbol = resolve(sent, {position.symbol for position in open_now})
     meant = [position for position in open_now if position.symbol == symbol]
     if not meant:
         raise NotPossible(f"There is no position in {sent}.")
-    for position in meant:
-        if (why := _why_not(tx, market, position, share)) is not None:
-            raise NotPossible(why)
-    asked = [_ask(tx, market, one, share, by=by, name=name) for one in meant]
+    objections = [_why_not(tx, market, position, share) for position in meant]
+    left_out = [why for why in objections if why is not None]
+    if len(left_out) == len(meant):
+        raise NotPossible(" ".join(left_out))
+    asked = [
+        _ask(tx, market, one, share, by=by, name=name)
+        for one, why in zip(meant, objections, strict=True)
+        if why is None
+    ]
+    if key is not None:
+        tx.signals.remember(CLOSING, key.value, asked[0].signal, tx.now + key.keeps)
     if trading.standing_halt(tx.trading()) is not None:
         booking.doubt_halt(tx)  # something of ours is at an exchange again
-    return asked
+    return Closings(tickets=asked, left_out=left_out)
 
 
 def flatten(tx: Transaction, *, by: str, name: str) -> None:
@@ -96,7 +121,7 @@ def go_on(tx: Transaction, market: Market) -> None:
     for position in to_close(tx, market):
         last = _last(tx, position)
         known = market.instrument(position.venue, position.symbol) is not None
-        if known and (last is None or last.state not in _OPEN):
+        if known and (last is None or last.state not in _GOING_ON):
             _ask(tx, market, position, WHOLE, by=by, name=name)
 
 
@@ -112,8 +137,8 @@ def to_close(tx: Transaction, market: Market) -> list[Position]:
 
 
 def sellable(tx: Transaction, market: Market) -> list[Position]:
-    """Open positions that are no dust, as far as their venue has said what that is."""
-    return [position for position in tx.positions.open() if _too_small(market, position) is None]
+    """Open positions that nothing we know of keeps from being sold."""
+    return [position for position in tx.positions.open() if unsellable(market, position) is None]
 
 
 def unfinished(tx: Transaction, market: Market) -> list[str]:
@@ -122,19 +147,29 @@ def unfinished(tx: Transaction, market: Market) -> list[str]:
     amounts = {(t.venue, t.asked.symbol): left(tx, t) for t in open_closings(tx)}
     if halt is not None and halt.flatten is not None:
         amounts |= {(p.venue, p.symbol): abs(p.amount) for p in to_close(tx, market)}
-    return [
+    found = [
         f"{figure(amount)} {symbol} at {venue} is not closed yet"
         for (venue, symbol), amount in sorted(amounts.items())
     ]
+    for last in tx.orders.left_over():
+        pair = (last.venue, last.symbol)
+        if pair not in amounts and orders.gave_way(tx.orders.of_ticket(last.ticket)):
+            found.append(f"the stop of {last.symbol} at {last.venue} does not stand again yet")
+    return found
 
 
 def open_closings(tx: Transaction) -> Sequence[Ticket]:
     """Closings that still go on."""
-    return [t for t in tx.tickets.in_state(*_OPEN) if t.closes]
+    return [t for t in tx.tickets.in_state(*_GOING_ON) if t.closes]
+
+
+def spared(tx: Transaction, halt: Halt) -> set[str]:
+    """The closings a halt leaves alone: those that people asked for since it, by the ticket's id."""
+    return {ticket.id for ticket in open_closings(tx) if ticket.created_at >= halt.at}
 
 
 def of_halt(tx: Transaction, halt: Halt) -> Sequence[Ticket]:
-    """The newest closings that were asked for since a halt, newest first; what it leaves alone."""
+    """The newest closings that were asked for since a halt, newest first."""
     newest = tx.tickets.newest(limit=_NEWEST, source=CLOSING)
     return [ticket for ticket in newest if ticket.created_at >= halt.at]
 
@@ -155,23 +190,31 @@ def dust(instrument: Instrument, venue: str, amount: Decimal, price: Decimal) ->
     return f"{figure(amount)} {base} is left: {venue} sells no less than {figure(smallest)}"
 
 
-def _too_small(market: Market, position: Position) -> str | None:
-    instrument = market.instrument(position.venue, position.symbol)
+def unsellable(market: Market, position: Position) -> str | None:
+    """Why what is held cannot be sold from here, in a few words; None while it may be.
+
+    It is left open and named, rather than waited for: nobody here can do anything about it.
+    """
+    venue, symbol = position.venue, position.symbol
+    if venue not in market.feeds():
+        return f"{venue} is not set up any more"
+    instrument = market.instrument(venue, symbol)
     if instrument is None:
-        return None
-    return dust(instrument, position.venue, abs(position.amount), _price(market, position))
+        listed = bool(market.feed(venue).venue.instruments())
+        return f"{venue} has no market {symbol} any more" if listed else None
+    small = dust(instrument, venue, abs(position.amount), _price(market, position))
+    return None if small is None else "too little to be sold"
 
 
 def _why_not(tx: Transaction, market: Market, position: Position, share: Decimal) -> str | None:
     last = _last(tx, position)
     where = f"{position.symbol} at {position.venue}"
-    if last is not None and last.state in _OPEN:
+    if last is not None and last.state in _GOING_ON:
         return f"{where} is being closed already."
     instrument = market.instrument(position.venue, position.symbol)
     if instrument is None:
-        return (
-            f"{position.venue} has not said how {position.symbol} is traded: it is not connected."
-        )
+        silent = f"{position.venue} has not said how it is traded: it is not connected"
+        return f"{where}: {unsellable(market, position) or silent}."
     amount = abs(position.amount) * share
     small = dust(instrument, position.venue, amount, _price(market, position))
     return None if small is None else f"{where} is too small: {small}."
@@ -186,7 +229,7 @@ def _last(tx: Transaction, position: Position) -> Ticket | None:
 def _is_closed(tx: Transaction, position: Position, since: datetime | None) -> bool:
     """Whether a closing has sold what it could of it since then, and nothing came to it after."""
     last = _last(tx, position)
-    if last is None or last.state in _OPEN or since is None or last.created_at < since:
+    if last is None or last.state in _GOING_ON or since is None or last.created_at < since:
         return False
     return abs(position.amount) <= left(tx, last)
 

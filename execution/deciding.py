@@ -77,7 +77,8 @@ def closed(
 def _held_back(tx: Transaction, ticket: Ticket) -> Answer | None:
     """What an approval is answered while the desk is paused: the ticket stays, and waits."""
     state, terms = tx.trading(), ticket.terms
-    if state.halt is None or lets_through(state, reduces=terms is not None and terms.reduces):
+    reduces = terms is not None and terms.reduces
+    if state.halt is None or lets_through(state.state, reduces=reduces):
         return None
     return Answer(outcome=Outcome.PAUSED, ticket=ticket, name=state.halt.name, at=state.halt.at)
 

@@ -25,6 +25,7 @@ from execution import (
     unproved,
 )
 from execution.approval import Role
+from execution.closing import Closings
 from execution.config import Config
 from execution.editing import Change
 from execution.errors import NotAllowed, NotPossible
@@ -42,7 +43,6 @@ from execution.trading import Trading, standing_halt
 from execution.types import (
     OrderState,
     Signal,
-    Ticket,
     TicketState,
     VoteKind,
 )
@@ -242,20 +242,31 @@ class Desk:
         )
 
     async def close(
-        self, symbol: str, share: Decimal, *, person: Person, venue: str | None = None
-    ) -> list[Ticket]:
+        self,
+        symbol: str,
+        share: Decimal,
+        *,
+        person: Person,
+        venue: str | None = None,
+        key: SignalKey | None = None,
+    ) -> Closings:
         """Sell a share (0-1] of the position in a symbol, at this venue or all; also while halted.
+
+        Asked for again under the same `key` it does nothing.
 
         Raises:
             NotAllowed: this person may not.
             NotPossible: there is none, it is being closed already, or it is too small to be sold.
         """
         self._demand(person, Role.APPROVER)
-        who = {"by": person.id, "name": person.name}
-        return await self._store.write(
-            lambda tx: closing.close(tx, self._market, symbol, share, venue=venue, **who),
-            first=True,
-        )
+
+        def work(tx: Transaction) -> Closings:
+            by, name = person.id, person.name
+            return closing.close(
+                tx, self._market, symbol, share, venue=venue, by=by, name=name, key=key
+            )
+
+        return await self._store.write(work, first=True)
 
     async def flatten(self, *, person: Person) -> Trading:
         """Have every position closed while the desk is halted. Idempotent.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from execution import booking, risk
+from execution import booking, kinds, risk
 from execution.events import EventKind
 from execution.outcome import Answer, Outcome
 from execution.record import Record
@@ -17,7 +17,6 @@ from execution.rounding import plain
 from execution.sizing import make_terms
 from execution.snapshots import Moment
 from execution.types import (
-    OrderType,
     Refusal,
     Signal,
     Size,
@@ -116,7 +115,7 @@ def _changed(signal: Signal, before: Terms, change: Change) -> Signal:
     """The signal that would have asked for these terms with the change in them."""
     price = change.price or before.price
     return signal.evolve(
-        type=before.type if price is None else OrderType.LIMIT,
+        type=before.type if price is None else kinds.WITH_LIMIT.get(before.type, before.type),
         size=change.size or Size(kind=SizeKind.AMOUNT, value=before.amount),
         price=price,
         stop_loss=change.stop_loss or before.stop_loss,

@@ -95,6 +95,8 @@ class EventKind(StrEnum):
     RESUMED = "resumed"
     ENTRIES_CANCELED = "entries_canceled"
     """A person had every order canceled that could still add exposure: `orders` of them."""
+    STOP_GONE = "stop_gone"
+    """A stop gave way to a closing and cannot stand again (`reason`): so much is held without it."""
     LIMIT_ASKED = "limit_asked"
     """An owner would loosen a limit (`key`, `before`, `after`); it waits for a confirming tap."""
     LIMIT_CHANGED = "limit_changed"

@@ -30,6 +30,8 @@ class Halting:
         self._market = market
         self._brake = brake
         self._halt_file = halt_file
+        self._stays: AskedHalt | None = None
+        """What stands in a file that could not be taken away, and is stored."""
         if halt_file.is_there():
             brake.pull()
 
@@ -48,7 +50,7 @@ class Halting:
         """
         self._brake.pull()
         earlier = self._halt_file.read()
-        both = (asked,) if earlier is None else (earlier, asked)
+        both = (asked,) if earlier in {None, asked} else (earlier, asked)
         halted: Trading | None = None
         try:
             halted = await self._store_halt(both)
@@ -73,9 +75,12 @@ class Halting:
     async def take_file(self) -> None:
         """Halt if the file `HALT` asks for it, or a commit that failed; stored once the database takes it."""
         asked = self._halt_file.read()
-        if asked is not None:
-            with suppress(StoreUnavailable):
-                await self.halt(asked)
+        if asked is None or asked == self._stays:
+            self._stays = asked
+            return
+        with suppress(StoreUnavailable):
+            await self.halt(asked)
+            self._stays = self._halt_file.read()
 
     async def pause(self, *, by: str, name: str, reason: str) -> Trading:
         """Let nothing more add exposure, what was approved and has not left included. Idempotent.

@@ -13,12 +13,13 @@ from execution import orders
 from execution.errors import NotPossible
 from execution.events import EventKind
 from execution.figures import figure
+from execution.instruments import Instrument
 from execution.market import BALANCES_HOLD, Feed
 from execution.positions import Position
 from execution.rounding import exactly
 from execution.store import Transaction
 from execution.symbols import assets, resolve
-from execution.types import ZERO, Fill, Instrument, Mode, OrderState, Side
+from execution.types import ZERO, Fill, Mode, OrderState, Side
 
 _BALANCES_KNOWN = BALANCES_HOLD + timedelta(seconds=5)
 """Balances this young are as fresh as a venue that answers is asked for them."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from datetime import timedelta
 
 from execution.errors import StoreUnavailable, VenueError
@@ -40,6 +41,12 @@ class KeyWatch:
     def __init__(self, feed: Feed, *, store: Store) -> None:
         self._feed = feed
         self._store = store
+        self._other = asyncio.Event()
+
+    def other_keys(self) -> None:
+        """It signs with other keys from now on: nothing goes there until they were asked about."""
+        self._feed.key_known = False
+        self._other.set()
 
     async def run(self) -> None:
         """Ask for ever; until the first answer nothing goes there."""
@@ -49,12 +56,15 @@ class KeyWatch:
             if not feed.connected:
                 await asyncio.sleep(_A_MOMENT)
                 continue
+            self._other.clear()
             try:
                 rights = await feed.venue.rights()
             except VenueError as error:
                 feed.missed = str(error)
                 await asyncio.sleep(TRY_AGAIN)
                 continue
+            if self._other.is_set():
+                continue  # that was said of the keys before
             feed.forbidden, feed.key_known = refused(rights, feed.venue.mode), True
             if feed.forbidden != told:
                 told = await self._tell(feed.forbidden, told)
@@ -63,7 +73,8 @@ class KeyWatch:
                     "the key of %s works from every address: bind it to yours", feed.venue.name
                 )
                 warned = True
-            await asyncio.sleep(EVERY.total_seconds())
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._other.wait(), EVERY.total_seconds())
 
     async def _tell(self, reason: str | None, told: str | None) -> str | None:
         """Say why nothing goes there, or that something does again; what people know then."""

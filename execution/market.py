@@ -18,8 +18,9 @@ from functools import partial
 from execution.breaker import SILENCE, BreakerState
 from execution.equity import Price
 from execution.errors import KeyRefused, VenueError, VenueMisconfigured, VenueUnavailable
+from execution.instruments import Instrument
 from execution.rounding import exactly
-from execution.types import Candle, Instrument, Quote
+from execution.types import Candle, Quote
 from execution.venues.venue import Balance, Venue
 
 FRESH = timedelta(seconds=2)

@@ -14,6 +14,7 @@ from typing import Protocol
 from uuid import UUID
 
 from execution.errors import Corrupt
+from execution.kinds import STOPS
 from execution.record import Record
 from execution.types import (
     OnTimeout,
@@ -56,10 +57,12 @@ MOVES: dict[OrderState, frozenset[OrderState]] = {
 
 ENTRY = "entry"
 """The first leg of every ticket; `entry-2` and so on carry on what it left."""
-STOP = "stop"
-"""The leg that ends a position at a bad price."""
 EXIT = "exit"
 """The first slice of a closing; `exit-2` and so on are the slices after it."""
+AGAIN = "stop"
+"""A stop that gave way to a closing stands again as `stop-2` and so on."""
+GIVES_WAY = "its position is being closed"
+"""Why an order of ours is canceled that locks what is to be sold."""
 TIMED_OUT = "its time to rest was over"
 """Why the desk itself cancels an order; any other cancel goes before it."""
 REPRICINGS = 3
@@ -141,15 +144,34 @@ def apply_report(order: Order, shown: Shown, at: datetime) -> Applied:
 
 
 def is_exit(order: Order) -> bool:
-    """Whether it is a slice of a closing: what a halted desk lets through."""
+    """Whether it is a slice of a closing."""
     return order.leg.partition("-")[0] == EXIT
+
+
+def passes_a_halt(order: Order) -> bool:
+    """Whether a halted desk lets it through: a slice of a closing, or a stop that gave way to one."""
+    return order.leg.partition("-")[0] in {EXIT, AGAIN}
+
+
+def gave_way(legs: Sequence[Order]) -> bool:
+    """Whether these legs of a ticket end with a stop that was canceled so that its position could be sold.
+
+    It stands again for what was not, however often that is tried.
+    """
+    sent = [leg for leg in legs if leg.state is not _S.DENIED]
+    if not sent or any(leg.state not in ENDED for leg in legs):
+        return False
+    stop = sent[-1]
+    canceled = stop.state is _S.CANCELED and stop.cancel_reason == GIVES_WAY
+    return canceled and stop.type in STOPS
 
 
 def next_leg(ticket: Ticket, legs: Sequence[Order]) -> str | None:
     """The leg that is to carry on what the last one left; None when the ticket ends with it.
 
     Only once every leg is proved to have ended, and only after the desk's own cancel at its timeout:
-    whoever else canceled it meant all of it. A closing goes on until it is found to be done.
+    whoever else canceled it meant all of it. A closing goes on until it is found to be done, and a stop
+    that gave way to one stands again.
     """
     last = legs[-1]
     if ticket.state is not TicketState.WORKING or ticket.terms is None:
@@ -160,6 +182,8 @@ def next_leg(ticket: Ticket, legs: Sequence[Order]) -> str | None:
         taken = sum(leg.amount if leg.state is _S.FILLED else leg.reported for leg in legs)
         over = last.cancel_reason is not None or taken >= ticket.terms.amount
         return None if over else f"{EXIT}-{len(legs) + 1}"
+    if gave_way(legs):
+        return f"{AGAIN}-{len(legs) + 1}"
     if last.state not in {_S.CANCELED, _S.EXPIRED} or last.cancel_reason != TIMED_OUT:
         return None
     more = {OnTimeout.REPRICE: REPRICINGS, OnTimeout.MARKET: 1}.get(ticket.terms.on_timeout, 0)

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+from execution.instruments import Instrument
 from execution.record import Record
 from execution.rounding import amount_down, exactly
 from execution.symbols import assets, is_spot
-from execution.types import ZERO, Fill, Instrument, Side
+from execution.types import ZERO, Fill, Side
 
 Rate = Callable[[str, str], Decimal | None]
 """The price of an asset (first) in a currency (second), or None when it is not known."""

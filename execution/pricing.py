@@ -43,24 +43,34 @@ def worst_price(reference: Decimal, side: Side, step: Decimal, prices: PriceTerm
 
 
 @exactly
-def send_price(terms: Terms, quote: Quote, *, step: Decimal, slippage: Decimal) -> Decimal:
+def send_price(terms: Terms, quote: Quote, *, step: Decimal, slippage: Decimal) -> Decimal | None:
     """The limit price to send now: the market plus slippage, never past the worst price.
 
-    An order with the sender's price is sent at that price.
+    An order with the sender's price is sent at that price; one that takes the market once its stop
+    price is touched has none.
     """
-    if terms.price is not None:
+    worst = terms.worst_price
+    if worst is None:
         return terms.price
     price = capped(quote.reference(terms.side), terms.side, step, slippage)
-    return min(price, terms.bound) if terms.side is Side.BUY else max(price, terms.bound)
+    return min(price, worst) if terms.side is Side.BUY else max(price, worst)
+
+
+def is_past(terms: Terms, price: Decimal | None) -> bool:
+    """Whether an order at this limit price could cost more than these terms allow."""
+    if terms.bound is None:
+        return price is not None
+    return price is None or against(terms.side) * (price - terms.bound) > 0
 
 
 @exactly
 def drift(terms: Terms, quote: Quote) -> Decimal:
     """How far the market moved against us since these terms, a fraction; negative when better.
 
-    Zero for an order with the sender's price: it is bounded by that, not by the market.
+    Zero for an order that the desk does not price: it is bounded by the sender's price, or waits for
+    one.
     """
-    if terms.price is not None:
+    if terms.worst_price is None:
         return ZERO
     move = quote.reference(terms.side) - terms.reference
     return against(terms.side) * move / terms.reference

@@ -102,7 +102,7 @@ class Prover:
         elif progress.clean_at is None:
             progress.clean_at, progress.clean_seq = now, seq
         elif now - progress.clean_at >= BETWEEN_LOOKS:
-            await self._store.write(partial(_verify, since=progress.clean_seq))
+            await self._store.write(partial(self._verify, since=progress.clean_seq))
             progress.clean_at = None  # what turns up after it needs two looks of its own
 
     async def _look_and_tell(self, progress: _Progress, silent: timedelta) -> bool:
@@ -169,6 +169,17 @@ class Prover:
             return f"{len(still)} of ours still open at {venue}"
         return None
 
+    def _verify(self, tx: Transaction, *, since: int) -> None:
+        """Call the halt done, unless something was heard of an order of ours since the first clean look,
+        or people want a position closed by now."""
+        state = tx.trading()
+        stirred = any(event.order is not None for event in tx.journal.after(since))
+        more = stirred or bool(closing.unfinished(tx, self._market))
+        if more or trading.to_be_proved(state) is None:
+            return
+        tx.set_trading(state, trading.verified(state, tx.now))
+        tx.journal.add(EventKind.HALT_VERIFIED, tx.now)
+
     async def _tell_not_done(self, left: Sequence[str]) -> datetime:
         """Say so; when that was."""
         text = "; ".join(left)
@@ -178,16 +189,6 @@ class Prover:
             return tx.now
 
         return await self._store.write(work)
-
-
-def _verify(tx: Transaction, *, since: int) -> None:
-    """Call the halt done, unless something was heard of an order of ours since the first clean look."""
-    state = tx.trading()
-    stirred = any(event.order is not None for event in tx.journal.after(since))
-    if stirred or trading.to_be_proved(state) is None:
-        return
-    tx.set_trading(state, trading.verified(state, tx.now))
-    tx.journal.add(EventKind.HALT_VERIFIED, tx.now)
 
 
 def _taken(tx: Transaction) -> None:

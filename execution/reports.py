@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 
-from execution import orders, stopping
+from execution import certificates, orders, stopping
 from execution.breaker import BreakerState
 from execution.equity import Standing, Stop, day_start
 from execution.events import Event, EventKind
@@ -81,6 +81,8 @@ class VenueView(Record):
     """How long it waits for us before it cancels every order there; None where that is off."""
     armed_at: datetime | None = None
     """When it said yes to that last, as far as this process knows."""
+    certified: str | None = None
+    """Whether its exchange has shown in a sandbox what this desk relies on, and when; None on paper."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,6 +99,8 @@ class PositionView(Record):
     realized_today: Decimal
     currency: str
     """The quote currency all figures of this row are in."""
+    stop: Decimal | None = None
+    """Where the first stop of ours that stands behind it would end some of it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -191,6 +195,11 @@ def positions(tx: Transaction, market: Market, since: datetime) -> list[Position
     for realized in tx.positions.realized_since(since):
         key = (realized.fill.venue, realized.fill.symbol)
         today[key] = today.get(key, ZERO) + realized.net(market.price)
+    stops: dict[tuple[str, str], list[Decimal]] = {}
+    for order in stopping.protecting(tx):
+        stops.setdefault((order.venue, order.symbol), []).append(
+            order.stop_price or order.counted_at
+        )
     views = []
     for held in tx.positions.open():
         venue, symbol = held.venue, held.symbol
@@ -207,6 +216,7 @@ def positions(tx: Transaction, market: Market, since: datetime) -> list[Position
                 unrealized=None if mark is None else (mark - held.average) * held.amount,
                 realized_today=today.get((venue, symbol), ZERO),
                 currency=assets(symbol)[1],
+                stop=max(stops.get((venue, symbol), ()), default=None),
             )
         )
     return views
@@ -229,6 +239,7 @@ def venue_views(tx: Transaction, market: Market) -> list[VenueView]:
             has_dead_man=dead_mans_switch(feed.venue.exchange) is not None,
             dead_man=feed.dead_man,
             armed_at=feed.armed_at,
+            certified=certificates.told_of(tx, feed.venue),
         )
         for name, feed in market.feeds().items()
     ]

@@ -14,11 +14,12 @@ from decimal import Decimal
 from execution.equity import Standing, Stop, StopKind
 from execution.figures import beside, duration, figure, percent
 from execution.hours import DAYS, Hours
+from execution.instruments import Instrument
 from execution.record import Record
 from execution.rounding import exactly
 from execution.sizing import venue_limits
 from execution.trading import Trading, lets_through
-from execution.types import ZERO, Instrument, Quote, Refusal, Side, Terms
+from execution.types import ZERO, Quote, Refusal, Side, Terms
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -158,7 +159,7 @@ def venue_down(venue: str, reason: str) -> Refusal:
 
 def stopped(state: Trading, *, reduces: bool) -> Refusal | None:
     """What a paused or halted desk says to an order, terms or not."""
-    if lets_through(state, reduces=reduces):
+    if lets_through(state.state, reduces=reduces):
         return None
     return Refusal(code=state.state.upper(), text=f"Trading is {state.state}.")
 
@@ -341,11 +342,12 @@ def max_price_deviation(terms: Terms, snapshot: Snapshot, limits: Limits) -> Ref
     limit, quote = limits.max_price_deviation, snapshot.quote
     if limit is None or quote is None or terms.price is None:
         return None
-    market = quote.reference(terms.side)
+    market = terms.stop_price or quote.reference(terms.side)  # where it is when it can trade
     away = abs(terms.price - market) / market
     if away <= limit:
         return None
-    apart = f"{percent(beside(away, limit))} from the market at {figure(market)}"
+    what = "its stop price" if terms.stop_price else "the market"
+    apart = f"{percent(beside(away, limit))} from {what} at {figure(market)}"
     text = f"{figure(terms.price)} is {apart}; the limit is {percent(limit)}."
     return Refusal(code="MAX_PRICE_DEVIATION", text=text)
 

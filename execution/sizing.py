@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
+from execution import kinds
 from execution.figures import beside, figure
+from execution.instruments import Instrument
 from execution.pricing import PriceTerms, against, worst_price
 from execution.record import Record
 from execution.rounding import amount_down, exactly, price_never_worse, stop_never_later
 from execution.types import (
     ZERO,
     Asked,
-    Instrument,
     Mode,
     OnTimeout,
     OrderType,
@@ -69,14 +70,12 @@ def make_terms(
     `default` is the size of its source, else of the desk; it is for entries only.
     """
     kind, side = _kind(signal, prices), _side(signal)
-    unfit = _unfit(signal, kind, side)
+    unfit = _unfit(signal, kind, side, facts.instrument, venue)
     if unfit:
         return unfit
+    step, reference = facts.instrument.price_step, facts.quote.reference(side)
+    stop_price = kinds.stop_price(signal, kind, side, reference, step)
     bound = _bound(signal, side, facts, prices)
-    amount = _amount(signal, side, facts, default, bound)
-    if isinstance(amount, Refusal):
-        return [amount]
-    step = facts.instrument.price_step
     time_in_force, rests_for, on_timeout = _lasts(signal, kind, prices)
     exit_side = side.opposite
     unsized = Terms(
@@ -87,13 +86,16 @@ def make_terms(
         type=kind,
         amount=ZERO,
         price=None if signal.price is None else bound,
-        worst_price=bound if signal.price is None else None,
-        reference=facts.quote.reference(side),
+        worst_price=bound if signal.price is None and stop_price is None else None,
+        reference=reference,
         notional=ZERO,
         value=ZERO,
         time_in_force=time_in_force,
         rests_for=rests_for,
         on_timeout=on_timeout,
+        stop_price=stop_price,
+        trail=kinds.rounded_trail(signal, kind, step),
+        good_till=signal.good_till,
         post_only=signal.post_only,
         reduce_only=signal.reduce_only or _closes(signal, side),
         stop_loss=None
@@ -105,6 +107,11 @@ def make_terms(
         ),
         test=signal.test,
     )
+    if (fires := kinds.fires_at_once(unsized, facts.quote)) is not None:
+        return [fires]
+    amount = _amount(signal, side, facts, default, unsized.counted_at)
+    if isinstance(amount, Refusal):
+        return [amount]
     return _wrong_levels(unsized) or resized(unsized, amount, facts)
 
 
@@ -112,6 +119,8 @@ def make_terms(
 def resized(terms: Terms, amount: Decimal, facts: SizingFacts) -> Terms | list[Refusal]:
     """The same order for another amount (base asset), at the same price and reference."""
     instrument = facts.instrument
+    if (fires := kinds.fires_at_once(terms, facts.quote)) is not None:
+        return [fires]
     rounded = amount_down(amount, instrument.amount_step)
     from_holdings = ZERO
     if terms.side is Side.SELL:
@@ -126,7 +135,7 @@ def resized(terms: Terms, amount: Decimal, facts: SizingFacts) -> Terms | list[R
     reduces = terms.side is Side.SELL and not from_holdings
     if facts.rate is None and not reduces:
         return [_no_rate(instrument.quote)]
-    notional = rounded * terms.bound
+    notional = rounded * terms.counted_at
     made = terms.evolve(
         amount=rounded,
         from_holdings=from_holdings,
@@ -138,11 +147,14 @@ def resized(terms: Terms, amount: Decimal, facts: SizingFacts) -> Terms | list[R
 
 
 def repriced(terms: Terms, facts: SizingFacts, prices: PriceTerms) -> Terms | list[Refusal]:
-    """The same amount at the market of now: a new reference, and a new worst price if it has one."""
+    """The same amount at the market of now: a new reference, and what is reckoned from it."""
     reference = facts.quote.reference(terms.side)
     step = facts.instrument.price_step
     moved = terms.evolve(
         reference=reference,
+        stop_price=terms.stop_price
+        if terms.trail is None
+        else kinds.trailing_from(reference, terms.trail, step, terms.side),
         worst_price=None
         if terms.worst_price is None
         else worst_price(reference, terms.side, step, prices),
@@ -155,11 +167,13 @@ def venue_limits(terms: Terms, instrument: Instrument) -> list[Refusal]:
     """What the venue itself would refuse: a closed market, an amount, value or price out of bounds.
 
     An order without the sender's price is sent somewhere between the market and its worst price, so
-    both ends must fit.
+    both ends must fit; of one that waits, its stop price too.
     """
     if not instrument.active:
         return [_refusal("MARKET_CLOSED", f"{terms.symbol} is not trading at {terms.venue}.")]
-    ends = (terms.bound, terms.bound if terms.price is not None else terms.reference)
+    ends = [terms.counted_at, terms.stop_price or terms.counted_at]
+    if terms.worst_price is not None:
+        ends.append(terms.reference)
     low, high = min(ends), max(ends)
     base, quote = instrument.base, instrument.quote
     measured = (
@@ -203,11 +217,12 @@ def asked(
     amount = size.value if size is not None and size.kind is SizeKind.AMOUNT else None
     notional = size.value if size is not None and size.kind is SizeKind.NOTIONAL else None
     if amount is None and facts is not None:
-        bound = _bound(signal, side, facts, prices)
-        found = _amount(signal, side, facts, default, bound)
+        price = signal.stop_price if signal.price is None else None
+        counted_at = price or _bound(signal, side, facts, prices)
+        found = _amount(signal, side, facts, default, counted_at)
         if isinstance(found, Decimal):
             amount = amount_down(found, facts.instrument.amount_step)
-            notional = amount * bound
+            notional = amount * counted_at
     return Asked(
         symbol=symbol,
         side=side,
@@ -233,18 +248,11 @@ def _closes(signal: Signal, side: Side) -> bool:
     return signal.close or (side is Side.SELL and signal.size is None)
 
 
-def _unfit(signal: Signal, kind: OrderType, side: Side) -> list[Refusal]:
+def _unfit(
+    signal: Signal, kind: OrderType, side: Side, instrument: Instrument, venue: str
+) -> list[Refusal]:
     """What no size would make right."""
-    refusals = []
-    if kind not in {OrderType.MARKET, OrderType.LIMIT}:
-        text = f"This version sends market and limit orders, not {kind.replace('_', ' ')}."
-        refusals.append(_refusal("NOT_SUPPORTED", text))
-    if signal.time_in_force is TimeInForce.GTD:
-        text = "This version does not send good-till-date orders."
-        refusals.append(_refusal("NOT_SUPPORTED", text))
-    if signal.post_only and (signal.price is None or kind is OrderType.MARKET):
-        text = "Post-only needs a limit price: an order at the market would match."
-        refusals.append(_refusal("NOT_SUPPORTED", text))
+    refusals = kinds.unfit(signal, kind, instrument.offers, venue)
     if side is Side.BUY and (signal.close or signal.reduce_only):
         text = "A buy on spot adds to the position; it cannot close or reduce one."
         refusals.append(_refusal("NOT_REDUCING", text))
@@ -274,6 +282,8 @@ def _lasts(
         return (TimeInForce.FOK if fill_or_kill else TimeInForce.IOC), None, OnTimeout.LEAVE
     if signal.time_in_force is not None:
         return signal.time_in_force, None, OnTimeout.LEAVE
+    if kind in kinds.TRIGGERED:  # it waits for the market as long as it takes
+        return TimeInForce.GTC, None, OnTimeout.LEAVE
     if prices.on_timeout is OnTimeout.LEAVE:
         return TimeInForce.GTC, None, OnTimeout.LEAVE
     then = OnTimeout.CANCEL if signal.price is not None else prices.on_timeout
@@ -348,7 +358,7 @@ def _sale(
 def _wrong_levels(terms: Terms) -> list[Refusal]:
     """A stop or target on the wrong side of the entry: the venue would fire it at once."""
     sign = against(terms.side)
-    entry = terms.reference if terms.price is None else terms.price
+    entry = terms.price or terms.stop_price or terms.reference
     refusals = []
     if terms.stop_loss is not None and sign * (entry - terms.stop_loss) <= 0:
         refusals.append(_wrong_side("stop", terms.stop_loss, entry))

@@ -12,9 +12,10 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 
-from execution import limits, orders, risk, rules
+from execution import kinds, limits, orders, risk, rules
 from execution.config import Config
 from execution.equity import Standing, Stop, StopKind
+from execution.instruments import Instrument
 from execution.market import Feed, Market
 from execution.positions import Position, is_dust, losing_exits
 from execution.pricing import drift, past_own_stop_or_target
@@ -25,7 +26,6 @@ from execution.store import Transaction
 from execution.symbols import assets
 from execution.types import (
     ZERO,
-    Instrument,
     Order,
     OrderState,
     Quote,
@@ -129,7 +129,7 @@ class Moment:
             quote=self.market.quote(venue, symbol),
             rate=self.market.rate(venue, quote_asset),
             venue_down=_down(feed),
-            symbol_in_doubt=self._in_doubt(venue, symbol),
+            symbol_in_doubt=self.in_doubt(venue, symbol),
             pair_blocked=self._blocked_pair(venue, symbol),
             position_value=self._position_value(base),
             entries_value=self._entries_value(base),
@@ -166,7 +166,8 @@ class Moment:
         asked = ticket.evolve(terms=terms, decided_at=None)
         return rules.blocked(rules.met(self.tx, self.config.policy, asked))
 
-    def _in_doubt(self, venue: str, symbol: str) -> bool:
+    def in_doubt(self, venue: str, symbol: str) -> bool:
+        """Whether an order of ours there is in doubt: until that is known it takes no new one."""
         return any(
             (order.venue, order.symbol) == (venue, symbol)
             for order, _ in self._open_orders
@@ -180,7 +181,7 @@ class Moment:
     def _reserved_quote(self, venue: str, asset: str) -> Decimal:
         """Quote currency of buys the venue has not taken out of what it calls free."""
         sent = (
-            left * order.price
+            left * order.counted_at
             for order, left in self._open_orders
             if order.venue == venue
             and order.side is Side.BUY
@@ -208,7 +209,7 @@ class Moment:
                 fills = self.tx.fills.of_order(order.id)
                 spent += sum((fill.amount * fill.price for fill in fills), ZERO)
             elif order.state in _RESTING:
-                spent += order.amount * order.price
+                spent += order.amount * order.counted_at
         return spent
 
     @property
@@ -268,7 +269,7 @@ class Moment:
 
     def _value(self, order: Order, left: Decimal) -> Decimal:
         rate = self.market.rate(order.venue, assets(order.symbol)[1])
-        return left * order.price * (rate or 1)
+        return left * order.counted_at * (rate or 1)
 
     def _is_dust(self, venue: str, symbol: str, amount: Decimal) -> bool:
         instrument = self.market.instrument(venue, symbol)
@@ -339,6 +340,8 @@ def recheck(ticket: Ticket, moment: Moment) -> Recheck:
     quote = moment.market.quote(terms.venue, terms.symbol)
     if quote is None or instrument is None:
         return Recheck()
+    if (over := kinds.over(terms, moment.tx.now)) is not None:
+        return Recheck(refusals=(over,), quote=quote)
     sized = resized(terms, terms.amount, moment.facts(terms.venue, instrument, quote))
     if not isinstance(sized, Terms):
         return Recheck(refusals=tuple(sized), quote=quote)
@@ -405,12 +408,12 @@ def _asked_again(ticket: Ticket, instrument: Instrument, quote: Quote, moment: M
 
 def _drifted(terms: Terms, quote: Quote, config: Config) -> bool:
     """Whether the market moved too far against what was approved at a price of ours."""
-    return terms.price is None and drift(terms, quote) > config.policy.max_price_drift
+    return drift(terms, quote) > config.policy.max_price_drift
 
 
 def _past_its_exits(terms: Terms, quote: Quote) -> str | None:
     """Why an order at a price of ours would end as soon as it began; None when it would not."""
-    if terms.price is None and past_own_stop_or_target(terms, quote):
+    if terms.worst_price is not None and past_own_stop_or_target(terms, quote):
         return "the market is at or past its own stop or target"
     return None
 
@@ -432,8 +435,8 @@ def _down(feed: Feed) -> str | None:
         return f"{name} refuses our clock, corrected or not; {off}."
     if not feed.connected:
         return f"{name} is not connected: {feed.reason}"
-    if feed.forbidden is not None:
-        return f"no order goes there: {feed.forbidden}."
+    if feed.trouble is not None:
+        return f"no order goes there: {feed.trouble}."
     if not feed.ready:
         return f"{name} has not been compared with our orders yet."
     return None

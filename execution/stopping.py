@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from execution import approval, booking, closing, orders, risk, trading
+from execution import approval, booking, closing, kinds, orders, risk, trading
 from execution.errors import NotPossible
 from execution.events import EventKind
 from execution.outcome import Answer, Outcome
 from execution.store import Transaction
 from execution.trading import Halt, Trading
-from execution.types import Order, OrderState, Ticket, TicketState, TradingState
+from execution.types import Order, OrderState, Side, Ticket, TicketState, TradingState
 
 HALTED = "halted"
 """The reason a ticket or an order carries that a halt ended."""
@@ -47,7 +47,7 @@ def sweep(tx: Transaction, *, actor: str) -> None:
     if state.halt is None or state.state is not TradingState.HALTED:
         return
     spared = {order.id for order in protecting(tx)}
-    closings = {ticket.id for ticket in closing.of_halt(tx, state.halt)}
+    closings = closing.spared(tx, state.halt)
     waiting = [
         ticket
         for ticket in tx.tickets.in_state(TicketState.PENDING, TicketState.APPROVED)
@@ -63,7 +63,8 @@ def sweep(tx: Transaction, *, actor: str) -> None:
     for order in swept:
         booking.request_cancel(tx, order, actor=actor, reason=HALTED)
     for last in tx.orders.left_over():
-        if last.ticket not in closings:
+        stands_again = orders.gave_way(tx.orders.of_ticket(last.ticket))
+        if last.ticket not in closings and not stands_again:
             booking.withdraw(tx, last.ticket, reason=HALTED)
     planned = [order for order in swept if order.state is OrderState.PLANNED]
     count = len(waiting) + len(planned)
@@ -73,15 +74,20 @@ def sweep(tx: Transaction, *, actor: str) -> None:
 
 
 def protecting(tx: Transaction) -> Sequence[Order]:
-    """Our stops that stand behind a position which is open, and that nobody wants canceled."""
-    held = {(position.venue, position.symbol) for position in tx.positions.open()}
+    """Our stops that stand behind a position which is open, and that nobody wants canceled.
+
+    Those too that were sized like the entry, fees and all, and so sell a little out of holdings.
+    """
+    ends = {
+        (position.venue, position.symbol, Side.SELL if position.amount > 0 else Side.BUY)
+        for position in tx.positions.open()
+    }
     return [
         order
         for order in tx.orders.in_state(*orders.LIVE)
-        if order.leg == orders.STOP
-        and order.reduces
+        if order.type in kinds.STOPS
         and order.cancel_requested_at is None
-        and (order.venue, order.symbol) in held
+        and (order.venue, order.symbol, order.side) in ends
     ]
 
 

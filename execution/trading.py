@@ -52,14 +52,14 @@ ACTIVE_FROM_THE_START = Trading(state=TradingState.ACTIVE, generation=0)
 NOT_DONE = "The halt is not done yet: something of ours may still be open."
 
 
-def lets_through(trading: Trading, *, reduces: bool, closes: bool = False) -> bool:
+def lets_through(state: TradingState, *, reduces: bool, closes: bool = False) -> bool:
     """Whether an order may go out in this state; pause still lets exposure shrink.
 
     What `closes` a position because a person asked for just that goes even while halted.
     """
-    if trading.state is TradingState.ACTIVE:
+    if state is TradingState.ACTIVE:
         return True
-    return reduces and (closes or trading.state is TradingState.PAUSED)
+    return reduces and (closes or state is TradingState.PAUSED)
 
 
 def halted(trading: Trading, halt: Halt) -> Trading:
@@ -149,9 +149,9 @@ class Brake:
         """Whether nothing goes out."""
         return self.state is TradingState.HALTED
 
-    def holds_back(self, *, reduces: bool) -> bool:
-        """Whether an order that is about to leave must not; one that only reduces may go on."""
-        return self.locked or (self.state is not TradingState.ACTIVE and not reduces)
+    def holds_back(self, *, reduces: bool, closes: bool) -> bool:
+        """Whether an order that is about to leave must not."""
+        return self.locked or not lets_through(self.state, reduces=reduces, closes=closes)
 
     def pull(self, state: TradingState = TradingState.HALTED) -> None:
         """Stop now; the commit is on its way."""

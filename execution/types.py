@@ -233,24 +233,6 @@ class Candle(Record):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Instrument(Record):
-    """What a venue says of one market: its steps and limits. `None` is no limit told."""
-
-    symbol: str
-    base: str
-    quote: str
-    active: bool
-    amount_step: Decimal
-    price_step: Decimal
-    min_amount: Decimal | None = None
-    max_amount: Decimal | None = None
-    min_price: Decimal | None = None
-    max_price: Decimal | None = None
-    min_notional: Decimal | None = None
-    max_notional: Decimal | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Terms(Record):
     """Exactly what people approve, rounded to the venue's steps. The fingerprint covers all of it."""
 
@@ -276,6 +258,8 @@ class Terms(Record):
     """After this `on_timeout` decides; None when the signal itself said how long."""
     on_timeout: OnTimeout = OnTimeout.CANCEL
     stop_price: Decimal | None = None
+    """What the market must touch first; of a trailing stop, where that began at the reference."""
+    trail: Trail | None = None
     good_till: datetime | None = None
     post_only: bool = False
     reduce_only: bool = False
@@ -292,11 +276,16 @@ class Terms(Record):
     a price of its own."""
 
     @property
-    def bound(self) -> Decimal:
-        """The price this order may never go past, in quote currency; a closing has no such one."""
-        bound = self.price if self.price is not None else self.worst_price
-        assert bound is not None, "terms carry the sender's price or a worst price"
-        return bound
+    def bound(self) -> Decimal | None:
+        """The price it may never go past, in quote currency. None for a closing, and for what takes
+        the market once its stop price is touched."""
+        return self.price if self.price is not None else self.worst_price
+
+    @property
+    def counted_at(self) -> Decimal:
+        """The price its value is reckoned by, in quote currency."""
+        prices = (self.bound, self.stop_price)
+        return next((price for price in prices if price is not None), self.reference)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -390,12 +379,16 @@ class Order(Record):
     type: OrderType
     """As sent to the venue: a market order goes as a capped limit."""
     amount: Decimal
-    price: Decimal
+    price: Decimal | None
+    """Its limit, in quote currency; None: it takes the market once its stop price is touched."""
     time_in_force: TimeInForce
     client_order_id: str
     state: OrderState
     reduces: bool
     created_at: datetime
+    stop_price: Decimal | None = None
+    trail: Trail | None = None
+    good_till: datetime | None = None
     post_only: bool = False
     venue_order_id: str | None = None
     named_id: str | None = None  # the venue's id as a person named it, until it is checked
@@ -417,6 +410,13 @@ class Order(Record):
     """The largest filled amount the venue has claimed; fills are fetched until they add up."""
     short_since: datetime | None = None
     """Since when the venue calls it closed while trades that it claims are still missing."""
+
+    @property
+    def counted_at(self) -> Decimal:
+        """The price its value is reckoned by, in quote currency."""
+        price = self.price if self.price is not None else self.stop_price
+        assert price is not None, "an order has a limit or a stop price"
+        return price
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import tempfile
 from functools import cache
 from pathlib import Path
-from shutil import copyfile
+from shutil import copyfile, rmtree
 
 from execution.migrations import upgrade
 
@@ -17,7 +18,9 @@ def new_database(path: Path) -> Path:
 
 @cache
 def _empty_database() -> Path:
-    """Kept for the run: making one takes longer than most tests."""
-    path = Path(tempfile.mkdtemp(prefix="countersign-tests-")) / "empty.db"
+    """Kept for the run, and gone after it: making one takes longer than most tests."""
+    folder = tempfile.mkdtemp(prefix="countersign-tests-")
+    atexit.register(rmtree, folder, ignore_errors=True)
+    path = Path(folder) / "empty.db"
     upgrade(f"sqlite:///{path}")
     return path

@@ -30,7 +30,7 @@ from bot.settings.sections import (
     Web,
     wrong,
 )
-from bot.settings.values import Name, SecretOrNone
+from bot.settings.values import PAPER, Name, SecretOrNone
 from execution.config import BY_HAND
 from execution.types import Mode
 
@@ -142,6 +142,11 @@ def _of_venues(settings: Settings) -> Iterator[PydanticCustomError]:
         if venue.mode is Mode.LIVE and not settings.allow_live:
             yield wrong(f"venues.{name}.mode", "live trades real money; it also needs"
                         " COUNTERSIGN_ALLOW_LIVE=yes in the environment")  # fmt: skip
+        if venue.mode is Mode.PAPER and venue.exchange != PAPER:
+            for key in ("api_key", "secret", "password"):
+                if getattr(venue, key) is not None:  # and its owner may believe that it is used
+                    yield wrong(f"venues.{name}.mode", f"on paper {venue.exchange} is asked for prices"
+                                f" only; take out COUNTERSIGN_VENUES__{name.upper()}__{key.upper()}")  # fmt: skip
     for name, source in settings.sources.items():
         if name == BY_HAND:
             yield wrong(f"sources.{name}", "that is what /buy and /sell in the chat are called;"

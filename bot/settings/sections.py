@@ -221,8 +221,6 @@ class VenueSettings(Section):
     def _agrees(self) -> Self:
         if self.exchange == "paper" and self.mode is not Mode.PAPER:
             raise wrong("mode", 'the paper exchange has one mode; write "paper"')
-        if self.exchange != "paper" and self.mode is Mode.PAPER:
-            raise wrong("mode", 'paper on a real exchange is not built yet; use exchange "paper"')
         self._switch_exists()
         for key in CCXT_CREDENTIALS:
             if key in self.ccxt:

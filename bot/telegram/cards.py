@@ -14,7 +14,7 @@ from decimal import Decimal
 from bot.telegram import figures, lines
 from bot.telegram.faces import CAPTION_LIMIT, Action, Button, ButtonStyle, Face, Look
 from execution.booking import TESTED
-from execution.orders import ENDED, LIVE, TIMED_OUT, UNKNOWN, next_leg
+from execution.orders import ENDED, LIVE, TIMED_OUT, UNKNOWN, gave_way, next_leg
 from execution.record import Record
 from execution.reports import TicketView
 from execution.stopping import PAUSED
@@ -239,6 +239,8 @@ def _working(view: TicketView, look: Look) -> Story:
         return _stuck(view, order)
     if order.state in {OrderState.PLANNED, OrderState.SENDING}:
         return Story(news=lines.worth(view, look) + f" · being sent to {lines.exchange(view)}")
+    if gave_way(view.orders):
+        return _gave_way(view, order, look)
     if next_leg(view.ticket, view.orders) is not None:
         return Story(
             news=" · sending the rest again",
@@ -264,9 +266,23 @@ def _working(view: TicketView, look: Look) -> Story:
     )
 
 
+def _gave_way(view: TicketView, order: Order, look: Look) -> Story:
+    """A stop that was canceled so that its position could be sold."""
+    since = "" if order.ended_at is None else _of_ticket(order.ended_at, view.ticket, look)
+    return Story(
+        news=" · gave way to a closing",
+        lines=(
+            _so_far(view, order) if view.fills else "",
+            f"No stop since {since}. It stands again for what is not sold.",
+        ),
+    )
+
+
 def _so_far(view: TicketView, order: Order) -> str:
     if not view.fills:
-        return f"Nothing filled yet, working at {figures.price(order.price)}"
+        if order.stop_price is not None:
+            return f"Nothing filled yet: {lines.waits(order)}{lines.away(view)}"
+        return f"Nothing filled yet, working at {figures.price(order.counted_at)}"
     bar = figures.progress(view.filled, lines.whole(view))
     return f"{bar}   {figures.figure(view.filled)} at {lines.average(view)}"
 

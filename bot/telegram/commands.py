@@ -91,8 +91,11 @@ async def close(front: Front, asked: Asked) -> Reply | None:
         return Reply(
             face=replies.told(front.mode, "More than 100% of a position cannot be closed.")
         )
-    await front.desk.close(asked.words[0], share, person=asked.who.person)
-    return None
+    key = SignalKey(value=asked.key, keeps=_REMEMBERED)
+    closed = await front.desk.close(asked.words[0], share, person=asked.who.person, key=key)
+    if not closed.left_out:
+        return None
+    return Reply(face=replies.told(front.mode, " ".join(closed.left_out)))
 
 
 async def resume(front: Front, asked: Asked) -> Reply:

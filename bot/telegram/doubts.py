@@ -121,7 +121,7 @@ def question(view: TicketView, order: Order, *, short: str, user_id: int, name: 
             [
                 _head(view, short, f": which order at {exchange} is it?"),
                 f"{lines.place(view)} · {who}, reply with its id as {exchange} shows it.",
-                f"It is taken only if {exchange} shows a {ours} at {figures.price(order.price)} "
+                f"It is taken only if {exchange} shows a {ours} at {figures.price(order.counted_at)} "
                 "under that id.",
             ]
         ),

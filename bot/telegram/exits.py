@@ -75,7 +75,7 @@ def buttons(
     exits: Sequence[ExitView], look: Look, *, tapped_at: datetime | None
 ) -> tuple[tuple[Button, ...], ...]:
     """`Flatten` while positions are open that nobody closes; after a tap, the same button to confirm it."""
-    stay = [one for one in exits if not one.closing and one.sellable]
+    stay = [one for one in exits if one.amount and not one.closing and one.unsellable is None]
     if not stay:
         return ()
     if tapped_at is None:
@@ -118,7 +118,7 @@ def _line(one: ExitView) -> str:
         sold = f"Closed {figures.figure(one.sold)} {symbol} at {at}, {place}"
     if not one.amount:
         return sold
-    why = "too little to be sold" if not one.sellable else lines.ended(one.reason).rstrip(".")
+    why = one.unsellable or lines.ended(one.reason).rstrip(".")
     reason = f" ({html.escape(why, quote=False)})" if why else ""
     if sold:
         return f"{sold}; {figures.figure(one.amount)} is left{reason}"

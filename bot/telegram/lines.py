@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Sequence
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
+from itertools import pairwise
 
 from bot.telegram import figures
 from bot.telegram.faces import Look
 from execution.approval import went_unopposed
-from execution.orders import LIVE, REPRICINGS
+from execution.orders import GIVES_WAY, LIVE, REPRICINGS
 from execution.reports import TicketView
 from execution.rounding import exactly
 from execution.types import (
@@ -110,15 +111,51 @@ def price_terms(terms: Terms, look: Look, *, made: datetime) -> str:
     """The price people approve and how long the order may rest; `made` is when its ticket was."""
     if terms.closing:
         return "market, in slices near the best price"
+    if terms.stop_price is not None:
+        return waits(terms) + _rests(terms, look.zone, made)
     text = at_worst(terms) if terms.price is None else f"limit {figures.price(terms.price)}"
     if terms.type is OrderType.MARKET:
         return f"market, {text}"
     return text + _rests(terms, look.zone, made) + (", post-only" if terms.post_only else "")
 
 
+def waits(one: Terms | Order) -> str:
+    """`stop, at market when 63 000 is touched`: what it does, and what it waits for."""
+    assert one.stop_price is not None, "only such an order waits"
+    at = "at market" if one.price is None else f"limit {figures.price(one.price)}"
+    by = "" if one.trail is None else f", trailing by {trail(one)}"
+    kind = one.type.removesuffix("_limit").replace("_", " ")
+    return f"{kind}, {at} when {figures.price(one.stop_price)} is touched{by}"
+
+
+def away(view: TicketView) -> str:
+    """How long a stop that gave way to closings was gone in all, until it stood again; else nothing."""
+    sent = [order for order in view.orders if order.sent_at is not None]
+    gone = [
+        (after.acknowledged_at or after.sent_at) - before.ended_at
+        for before, after in pairwise(sent)
+        if before.cancel_reason == GIVES_WAY and before.ended_at and after.sent_at
+    ]
+    if not gone:
+        return ""
+    return f". It gave way to a closing for {figures.duration(sum(gone, timedelta()))}"
+
+
+def trail(one: Terms | Order) -> str:
+    """`1 %`, or a distance: `250 USDT`."""
+    assert one.trail is not None, "only a trailing stop has one"
+    if one.trail.is_share:
+        return figures.percent(one.trail.value)
+    unit = figures.quoted(quote_currency(one.symbol), NAME)
+    return f"{figures.figure(one.trail.value)} {unit}"
+
+
 def at_worst(terms: Terms) -> str:
     """`at most 60 240`: the price it may never go past."""
-    return f"{'at most' if terms.side is Side.BUY else 'at least'} {figures.price(terms.bound)}"
+    assert terms.worst_price is not None, "the desk prices it"
+    return (
+        f"{'at most' if terms.side is Side.BUY else 'at least'} {figures.price(terms.worst_price)}"
+    )
 
 
 def _rests(terms: Terms, zone: tzinfo, made: datetime) -> str:
@@ -143,12 +180,13 @@ def _then(terms: Terms) -> str:
 
 @exactly
 def market(terms: Terms) -> str:
-    """The reference these terms were made at, and how far it is from the sender's price."""
-    text = f"market {figures.price(terms.reference)}"
-    if terms.price is None or terms.price == terms.reference:
+    """The reference these terms were made at, and how far it is from the price it is to reach."""
+    text, price = f"market {figures.price(terms.reference)}", terms.stop_price or terms.price
+    if price is None or price == terms.reference:
         return text
-    away = (terms.reference - terms.price) / terms.price
-    return f"{text}, {figures.percent(abs(away))} {'above' if away > 0 else 'below'} the limit"
+    away = (terms.reference - price) / price
+    what = "the limit" if terms.stop_price is None else "the stop price"
+    return f"{text}, {figures.percent(abs(away))} {'above' if away > 0 else 'below'} {what}"
 
 
 @exactly
@@ -175,7 +213,7 @@ def protection(terms: Terms, look: Look, equity: Decimal | None = None) -> list[
 @exactly
 def outcome(terms: Terms, exit_price: Decimal, share: Decimal = Decimal(1)) -> Decimal:
     """What leaving a share of it at this price makes of the approved price, in `currency`."""
-    gain = (exit_price - terms.bound) * terms.amount * share
+    gain = (exit_price - terms.counted_at) * terms.amount * share
     in_currency = gain * (terms.value or terms.notional) / terms.notional
     return in_currency if terms.side is Side.BUY else -in_currency
 
@@ -357,11 +395,15 @@ def cost(view: TicketView) -> str:
 
 @exactly
 def slippage(view: TicketView) -> str:
-    """How far the average is from the reference people approved at, and in whose favour."""
+    """How far the average is from the reference people approved at, and in whose favour.
+
+    Of an order that waited: from its stop price.
+    """
     terms = view.ticket.terms
     assert terms is not None, "something filled"
     assert view.average is not None, "something filled"
-    away = (view.average - terms.reference) / terms.reference
+    reference = terms.stop_price if terms.stop_price and not terms.trail else terms.reference
+    away = (view.average - reference) / reference
     against = away if terms.side is Side.BUY else -away
     if against == 0:
         return "no slippage"

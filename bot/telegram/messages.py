@@ -148,6 +148,16 @@ def conflict(view: TicketView, trade: str, booked: str, shown: str, *, short: st
     )
 
 
+def stop_gone(view: TicketView, amount: str, reason: str | None, *, short: str) -> Face:
+    """A stop gave way to a closing, which did not sell all, and cannot stand again."""
+    head = f"{lines.badge(view.ticket.mode)} · {short} {lines.what(view)}"
+    held = f"{figures.read_aloud(amount)} {lines.symbol(view)}"
+    return Face(
+        text=f"<b>{head}: {held} is held without this stop</b>\n{lines.place(view)}\n"
+        f"It gave way to a closing and cannot stand again. {lines.sentence(reason)}"
+    )
+
+
 def reminder(view: TicketView, look: Look, silent: Mapping[str, str | None], *, short: str) -> Face:
     """Half of its time has passed: who has not said anything is mentioned, by id and name if known."""
     ticket = view.ticket
@@ -329,7 +339,7 @@ def _kept(sweeps: Sequence[Sweep]) -> list[str]:
     stops = [(sweep, order) for sweep in sweeps for order in sweep.kept]
     told = [
         f"Kept: stop {order.side} {figures.figure(order.amount)} {figures.quoted(order.symbol, lines.NAME)}"
-        f" at {figures.figure(order.price)}, {sweep.place}"
+        f" at {figures.figure(order.stop_price or order.counted_at)}, {sweep.place}"
         for sweep, order in stops[:_SHOWN_STOPS]
     ]
     more = len(stops) - _SHOWN_STOPS

@@ -241,7 +241,8 @@ def _venue(venue: VenueView, gravest: Mode, now: datetime) -> str:
     )
     unknown = f"{figures.several(venue.strangers, 'order')} not known here"
     strange = unknown if venue.strangers else ""
-    parts = [part for part in (f"{place} {state}", reason, stream, looked, strange) if part]
+    told = (f"{place} {state}", reason, stream, looked, strange, venue.certified)
+    parts = [part for part in told if part]
     own = "" if venue.mode is gravest else f"{lines.badge(venue.mode)} "
     return own + ", ".join(parts)
 
@@ -252,6 +253,8 @@ def working_row(view: TicketView, short: Callable[[str], str]) -> str:
     state = "approved"
     if order is not None:
         state = order.state.value.replace("_", " ")
+        if order.state is OrderState.WORKING and order.stop_price is not None:
+            state = f"waits for {figures.price(order.stop_price)}"
         if view.fills:
             state += f", {lines.percent_filled(view)} filled"
     return f"{short(view.ticket.id)} {lines.what(view)} · {state} · {lines.place(view)}"
@@ -268,7 +271,8 @@ def position_row(view: PositionView) -> str:
     old = view.mark_age
     seen = f", seen {figures.duration(old)} ago" if old is not None and old > _OLD_MARK else ""
     gain = figures.money(view.unrealized, signed=True)
-    return f"{text}, now {figures.price(view.mark)} ({gain}{seen}) · {venue}"
+    stop = "" if view.stop is None else f", stop {figures.price(view.stop)}"
+    return f"{text}, now {figures.price(view.mark)} ({gain}{seen}){stop} · {venue}"
 
 
 def adopted(mode: Mode, exchange: str, position: Position, average: Decimal) -> Face:

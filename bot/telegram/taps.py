@@ -323,14 +323,22 @@ async def _confirm_close(front: Front, button: Button, who: Somebody) -> Tapped:
         page = await pages.positions(front)
         return Tapped(popup=answers.TAP_AGAIN, reply=replace(page, edits=True))
     venue, symbol = exits.position(button.subject)
+    held = await front.store.read(lambda tx: tx.positions.of(venue, symbol))
+    if held is not None and held.updated_at > _tapped_at(button):
+        page = await pages.positions(front, asked=button.subject, tapped_at=front.clock())
+        return Tapped(popup=answers.POSITION_CHANGED, reply=replace(page, edits=True))
     await front.desk.close(symbol, WHOLE, person=who.person, venue=venue)
     return Tapped(popup=f"Closing {symbol}. Its card says how far that is.")
 
 
 def _is_late(front: Front, button: Button) -> bool:
     """Whether a tap that confirms comes too long after the first."""
-    tapped_at = datetime.fromtimestamp(int(button.argument), UTC)
-    return front.clock() - tapped_at > exits.CONFIRM_WITHIN
+    return front.clock() - _tapped_at(button) > exits.CONFIRM_WITHIN
+
+
+def _tapped_at(button: Button) -> datetime:
+    """When the first tap was, in whole seconds."""
+    return datetime.fromtimestamp(int(button.argument), UTC)
 
 
 async def _checklist(

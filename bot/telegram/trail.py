@@ -296,6 +296,10 @@ def _overfill(trail: Trail, event: Event) -> str:
     return f"More is filled than was ordered: {_number(event, 'by')}"
 
 
+def _stop_gone(trail: Trail, event: Event) -> str:
+    return _with_reason("The stop gave way to a closing and cannot stand again", event)
+
+
 def _pair_blocked(trail: Trail, event: Event) -> str:
     pair, venue = _word(event.data["symbol"]), _word(event.data["venue"])
     return _with_reason(f"Entries in {pair} at {venue} wait for an owner", event)
@@ -339,6 +343,7 @@ WORDS: Mapping[EventKind, Callable[[Trail, Event], str]] = {
     EventKind.ORDER_RISEN: _risen,
     EventKind.FILL: _fill,
     EventKind.FILL_CONFLICT: _fill_conflict,
+    EventKind.STOP_GONE: _stop_gone,
     EventKind.OVERFILL: _overfill,
     EventKind.PAIR_BLOCKED: _pair_blocked,
     EventKind.PAIR_RELEASED: _by("lets entries in its pair go again"),

@@ -60,8 +60,10 @@ def _objection(tx: Transaction, order: Order, report: Report | None) -> str | No
     if (report.symbol, report.side, report.amount) != (order.symbol, order.side, order.amount):
         shown = f"{report.side} {report.amount:f} {report.symbol}"
         return f"{order.venue} shows {shown} under that id, ours is another order"
-    if report.price not in {None, order.price}:
-        return f"{order.venue} shows it at {report.price:f}, ours was sent at {order.price:f}"
+    stop = None if order.trail is not None else order.stop_price  # one that trails has moved since
+    for there, here in ((report.price, order.price), (report.stop_price, stop)):
+        if there is not None and here is not None and there != here:
+            return f"{order.venue} shows it at {there:f}, ours was sent at {here:f}"
     if report.client_order_id not in {None, order.client_order_id}:
         return f"{order.venue} shows it under another client id than the one we sent"
     if tx.orders.is_known(order.venue, report.venue_order_id):

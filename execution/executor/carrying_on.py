@@ -55,7 +55,7 @@ def plan(
             _give_up_in_time(tx, ticket, legs)
             return None
         if terms.on_timeout is OnTimeout.MARKET:
-            terms, price = terms.evolve(time_in_force=TimeInForce.IOC), terms.bound
+            terms, price = terms.evolve(time_in_force=TimeInForce.IOC), terms.worst_price
         else:
             slippage = config.prices.slippage_tolerance
             price = send_price(terms, found, step=instrument.price_step, slippage=slippage)

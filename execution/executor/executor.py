@@ -17,7 +17,15 @@ from typing import Any
 from execution import approval, booking, limits, orders, rules
 from execution.config import Config
 from execution.errors import Corrupt, StoreUnavailable, VenueUnavailable
-from execution.executor import carrying_on, following, opening, screening, sending, slicing
+from execution.executor import (
+    carrying_on,
+    following,
+    opening,
+    screening,
+    sending,
+    slicing,
+    standing_again,
+)
 from execution.executor.waiting import AT_THE_VENUE, SIGNALS_AT_ONCE, Waiting, look
 from execution.market import Market
 from execution.outcome import Answer, Outcome
@@ -200,13 +208,14 @@ class Executor:
                 give_up = slicing.overdue if ticket.closes else opening.overdue
                 self._start(f"ticket:{ticket.id}", self._give_up(give_up(ticket.id)))
         for order in waiting.planned:
-            if orders.is_exit(order):
+            if orders.passes_a_halt(order):
                 self._start(f"order:{order.id}", self._give_up(slicing.denied(order.id)))
             elif not stopped:
                 self._send_planned(order, waiting.now)
         for last in waiting.left_over:
-            if orders.is_exit(last) or not stopped:
-                self._send_the_rest(last, waiting.now)
+            stop = last.ticket in waiting.stops
+            if stop or orders.is_exit(last) or not stopped:
+                self._send_the_rest(last, waiting.now, stop=stop)
 
     def _send_planned(self, order: Order, now: datetime) -> None:
         key, venue = f"order:{order.id}", self._venues.get(order.venue)
@@ -215,11 +224,12 @@ class Executor:
         elif now - order.created_at > approval.APPROVAL_HOLDS:
             self._start(key, self._give_up(sending.give_up_waiting(order.id, venue)))
 
-    def _send_the_rest(self, last: Order, now: datetime) -> None:
+    def _send_the_rest(self, last: Order, now: datetime, *, stop: bool) -> None:
+        """What follows this order; a `stop` stands again however long its venue was away."""
         key = f"ticket:{last.ticket}"
         if self._ready(last.venue):
-            self._start(key, self._carry_on(last))
-        elif now - (last.ended_at or now) > approval.APPROVAL_HOLDS:
+            self._start(key, self._carry_on(last, stop=stop))
+        elif not stop and now - (last.ended_at or now) > approval.APPROVAL_HOLDS:
             give_up = slicing.overdue if orders.is_exit(last) else carrying_on.overdue
             self._start(key, self._give_up(give_up(last.ticket)))
 
@@ -233,9 +243,8 @@ class Executor:
     def _may_go(self, ticket: Ticket) -> bool:
         """Whether an approved ticket's order may leave now; what a pause holds back it also refuses."""
         reduces = ticket.terms is not None and ticket.terms.reduces
-        held = self._brake.pulled or self._brake.holds_back(reduces=reduces)
-        free = not self._brake.locked and (ticket.closes or not held)
-        return free and self._ready(ticket.venue)
+        held = self._brake.holds_back(reduces=reduces, closes=ticket.closes)
+        return not held and self._ready(ticket.venue)
 
     def _start(self, key: str, work: Coroutine[object, object, None]) -> asyncio.Task[None] | None:
         """Run one piece of work, unless it is running already or we are stopping."""
@@ -317,7 +326,7 @@ class Executor:
         venue = self._venues[ticket.venue]
         return opening.plan(ticket.id, venue, self._market, self._config, self._install, quote)
 
-    async def _carry_on(self, last: Order) -> None:
+    async def _carry_on(self, last: Order, *, stop: bool) -> None:
         """What an order left goes out again, once one more look has shown nothing new of it."""
         if orders.is_exit(last):
             await self._slice(last.ticket, last.venue)
@@ -332,8 +341,8 @@ class Executor:
         if not certain:
             await asyncio.sleep(CALM)
             return
-        plan = carrying_on.plan(last.ticket, venue, self._market, self._config, self._install)
-        await self._deliver(plan)
+        plan = standing_again.plan if stop else carrying_on.plan
+        await self._deliver(plan(last.ticket, venue, self._market, self._config, self._install))
 
     async def _slice(self, ticket_id: str, at: str) -> None:
         """The next slice of a closing."""

@@ -16,7 +16,7 @@ from execution.errors import Corrupt
 from execution.events import EventKind
 from execution.executor import sending
 from execution.market import Market
-from execution.pricing import send_price
+from execution.pricing import is_past, send_price
 from execution.snapshots import Moment, Recheck, price_again, recheck, recheck_rest
 from execution.store import Transaction
 from execution.types import (
@@ -24,7 +24,6 @@ from execution.types import (
     OrderState,
     OrderType,
     Quote,
-    Side,
     Terms,
     Ticket,
     TicketState,
@@ -98,7 +97,7 @@ def add_order(
     terms: Terms,
     *,
     leg: str,
-    price: Decimal,
+    price: Decimal | None,
     venue: Venue,
     install: str,
 ) -> Order:
@@ -112,10 +111,13 @@ def add_order(
         venue=terms.venue,
         symbol=terms.symbol,
         side=terms.side,
-        type=OrderType.LIMIT,
+        type=OrderType.LIMIT if terms.stop_price is None else terms.type,
         amount=terms.amount,
         price=price,
+        stop_price=terms.stop_price,
+        trail=terms.trail,
         time_in_force=terms.time_in_force,
+        good_till=terms.good_till,
         client_order_id=venue.client_order_id(unique),
         state=OrderState.PLANNED,
         reduces=terms.reduces,
@@ -132,6 +134,7 @@ def add_order(
         client_order_id=order.client_order_id,
         amount=order.amount,
         price=order.price,
+        stop_price=order.stop_price,
     )
     return order
 
@@ -174,13 +177,18 @@ def _not_what_was_approved(
     rule, votes = rules.met(tx, config.policy, ticket), tx.tickets.votes(ticket.id)
     if not approval.is_approved(ticket, votes, config.policy, rule):
         return f"its approvals are not what the rule {rule.name} asks for today"
-    past = order.price > terms.bound if terms.side is Side.BUY else order.price < terms.bound
-    same = (order.venue, order.symbol, order.side) == (terms.venue, terms.symbol, terms.side)
+    past = is_past(terms, order.price)
+    same = _placed(order) == _placed(terms)
     others = [leg for leg in tx.orders.of_ticket(ticket.id) if leg.id != order.id]
     fills = tx.fills.of_tickets([ticket.id]).get(ticket.id, [])
     if past or not same or order.amount > booking.left(terms, others, fills):
         return "the order is not the one that was approved"
     return None
+
+
+def _placed(one: Order | Terms) -> tuple[object, ...]:
+    """What an order must share with the terms it was made of, apart from price and amount."""
+    return one.venue, one.symbol, one.side, one.stop_price, one.trail
 
 
 def overdue(ticket_id: str) -> Callable[[Transaction], None]:

@@ -127,9 +127,13 @@ class Screening:
         return work
 
     def _waits(self) -> timedelta:
-        """How long it may wait for approval: the desk's time, or the signal's own shorter one."""
-        longest = self.config.policy.expires_after
-        return min(longest, self.signal.expires_in or longest)
+        """How long it may wait for approval: the desk's time, or the signal's own shorter one.
+
+        Not past its good-till date, after which nobody could send it.
+        """
+        longest, signal = self.config.policy.expires_after, self.signal
+        ends = None if signal.good_till is None else signal.good_till - signal.received_at
+        return min(longest, signal.expires_in or longest, ends or longest)
 
     def _last_like_it(self, tx: Transaction, symbol: str, side: Side) -> datetime | None:
         """When its source sent the like; what a person asks for once more repeats no sender."""

@@ -51,8 +51,8 @@ def commit_sending(tx: Transaction, order: Order, venue: Venue) -> Order | None:
 
 def _stopped(tx: Transaction, order: Order) -> str | None:
     """Who or what stopped a planned order: somebody canceled it, or the desk is paused or halted."""
-    state, closes = tx.trading(), orders.is_exit(order)
-    goes = lets_through(state, reduces=order.reduces, closes=closes)
+    state, closes = tx.trading(), orders.passes_a_halt(order)
+    goes = lets_through(state.state, reduces=order.reduces, closes=closes)
     return order.cancel_reason or (None if goes else str(state.state))
 
 
@@ -115,7 +115,8 @@ async def send(
     order: Order, venue: Venue, brake: Brake, config: Config, jitter: Random
 ) -> Recorded:
     """Send once; returns what to record of it. Nothing but the venue is awaited here."""
-    held = partial(brake.holds_back, reduces=order.reduces)
+    closes = orders.passes_a_halt(order)
+    held = partial(brake.holds_back, reduces=order.reduces, closes=closes)
     if held():
         return not_sent(order, str(brake.state), again_in=timedelta(0))
     asked = NewOrder(
@@ -125,7 +126,10 @@ async def send(
         type=order.type,
         amount=order.amount,
         price=order.price,
+        stop_price=order.stop_price,
+        trail=order.trail,
         time_in_force=order.time_in_force,
+        good_till=order.good_till,
         post_only=order.post_only,
     )
     try:

@@ -1,7 +1,8 @@
 """The next slice of a closing: as much as the book takes near its best price, at once or not at all.
 
 Each is made from the book of this moment, once all earlier ones are proved to have ended. What of ours
-rests on the same position gives way to it; what is not in the account is never sold.
+rests on the same position gives way to it; what is not in the account is never sold. While an order in
+that symbol is in doubt nothing goes out: it takes no new order, this one included.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from execution.errors import Corrupt, VenueUnavailable
 from execution.executor import following
 from execution.executor.opening import add_order
 from execution.figures import figure
+from execution.instruments import Instrument
 from execution.market import Market
 from execution.pricing import capped
 from execution.rounding import amount_down, exactly
@@ -24,7 +26,6 @@ from execution.store import Store, Transaction
 from execution.types import (
     ZERO,
     Fill,
-    Instrument,
     Level,
     Order,
     OrderState,
@@ -36,12 +37,12 @@ from execution.types import (
 )
 from execution.venues.venue import Venue
 
-GIVES_WAY = "its position is being closed"
-"""Why an order of ours is canceled that locks what is to be sold."""
 _RESTS = (OrderState.WORKING, OrderState.CANCELING)
 _HIGHEST_FEE = Decimal("0.01")
 """No spot exchange we know takes more of a trade, a fraction."""
 _NEWEST = 50
+_LATELY = 2 * orders.STALE_LOOK
+"""So long after its end an order that locked the position is looked at once more."""
 _REFILL = timedelta(seconds=2)
 """The time a book is given to refill after a slice was filled."""
 _PAUSES = tuple(timedelta(seconds=s) for s in (5, 5, 10, 20, 30))
@@ -91,18 +92,23 @@ def is_due(tx: Transaction, last: Order) -> bool:
 async def look(ticket_id: str, venue: Venue, market: Market, store: Store) -> Sequence[Level]:
     """The book that a closing's next slice meets, once it is known what the account holds by now.
 
-    What the venue shows of the last slice meanwhile is booked.
+    What the venue shows meanwhile of the last slice, and of others that may have sold of the position, is
+    booked.
 
     Raises:
-        VenueUnavailable: it does not say, or shows the last slice as open still.
+        VenueUnavailable: it does not say, or shows one of them as open still.
     """
-    ticket, legs = await store.read(
-        lambda tx: (tx.tickets.get(ticket_id), tx.orders.of_ticket(ticket_id))
-    )
-    assert ticket is not None, "a closing is a ticket"
-    sent = [leg for leg in legs if leg.state is not OrderState.DENIED]
-    if sent and not await following.has_ended(sent[-1], venue, store):
-        raise VenueUnavailable("the last slice is not proved to have ended")
+
+    def read(tx: Transaction) -> tuple[Ticket, list[Order]]:
+        ticket = tx.tickets.get(ticket_id)
+        assert ticket is not None, "a closing is a ticket"
+        sent = [leg for leg in tx.orders.of_ticket(ticket_id) if leg.state is not OrderState.DENIED]
+        return ticket, [*sent[-1:], *_ended_within(_LATELY, tx, ticket)]
+
+    ticket, ended = await store.read(read)
+    for order in ended:
+        if not await following.has_ended(order, venue, store):
+            raise VenueUnavailable("an order there is not proved to have ended")
     market.stale_balances(venue.name)
     await market.fresh_balances(venue.name)
     about = ticket.asked
@@ -133,6 +139,10 @@ def plan(
         if not book or instrument is None or not instrument.active:
             return None
         moment = Moment(tx=tx, market=market, config=config, without=ticket.id)
+        if moment.in_doubt(terms.venue, terms.symbol):
+            return None
+        if _ended_within(orders.STALE_LOOK, tx, ticket):
+            return None  # a trade of theirs may show a little later
         slippage = config.prices.slippage_tolerance
         price = capped(book[0].price, terms.side, instrument.price_step, slippage)
         rest = _sellable(terms, legs, moment, instrument, price)
@@ -223,12 +233,25 @@ def _unseen_fees(tx: Transaction, terms: Terms) -> Decimal:
     return sum(inferred, ZERO) * _HIGHEST_FEE
 
 
+def _ended_within(span: timedelta, tx: Transaction, about: Ticket) -> list[Order]:
+    """Other orders of ours that sold from the same position and ended so lately, not filled."""
+    place = (about.venue, about.asked.symbol, about.asked.side or Side.SELL)
+    return [
+        order
+        for order in tx.orders.ended_since(tx.now - span)
+        if (order.venue, order.symbol, order.side) == place
+        and order.state in {OrderState.CANCELED, OrderState.EXPIRED}
+        and order.ticket != about.id
+        and order.sent_at is not None
+    ]
+
+
 def _make_way(tx: Transaction, terms: Terms) -> None:
     """Have canceled what of ours rests there and locks what is to be sold, a stop too."""
     for order in tx.orders.in_state(*_RESTS):
         market = (order.venue, order.symbol, order.side)
         if market == (terms.venue, terms.symbol, terms.side) and not orders.is_exit(order):
-            booking.request_cancel(tx, order, actor="desk", reason=GIVES_WAY)
+            booking.request_cancel(tx, order, actor="desk", reason=orders.GIVES_WAY)
 
 
 def _gave_up(tx: Transaction, ticket: Ticket, legs: Sequence[Order]) -> bool:
@@ -240,8 +263,14 @@ def _gave_up(tx: Transaction, ticket: Ticket, legs: Sequence[Order]) -> bool:
     if halted or tx.now - since <= approval.APPROVAL_HOLDS:
         return False
     nothing = "nobody took it in time" if legs else f"{ticket.venue} could not be used in time"
+    if any(_same_pair(ticket, order) for order in tx.orders.in_state(*orders.UNKNOWN)):
+        nothing = f"an order in {ticket.asked.symbol} is in doubt"
     _end(tx, ticket, reason=(legs and legs[-1].reason) or nothing)
     return True
+
+
+def _same_pair(ticket: Ticket, order: Order) -> bool:
+    return (ticket.venue, ticket.asked.symbol) == (order.venue, order.symbol)
 
 
 def _end(tx: Transaction, ticket: Ticket, *, reason: str) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 
 from execution import orders
-from execution.executor import carrying_on, following, slicing
+from execution.executor import carrying_on, following, slicing, standing_again
 from execution.store import Transaction
 from execution.types import Order, OrderState, Signal, Ticket, TicketState
 
@@ -28,6 +28,8 @@ class Waiting:
     due: Sequence[Order]
     left_over: Sequence[Order]
     """The last orders of tickets of which more is to go out."""
+    stops: Set[str]
+    """Tickets among them whose stop gave way to a closing, and is to stand again."""
     watched: Mapping[str, set[str]]
     now: datetime
 
@@ -41,6 +43,12 @@ def look(tx: Transaction, *, signals_after: str) -> Waiting:
         watched.setdefault(venue, set()).add(symbol)
     for order in (*live, *planned):
         watched.setdefault(order.venue, set()).add(order.symbol)
+    left_over, stops = [], set()
+    for last in tx.orders.left_over():
+        if orders.gave_way(tx.orders.of_ticket(last.ticket)):
+            stops.add(last.ticket)
+        if _goes_on(tx, last, stands_again=last.ticket in stops):
+            left_over.append(last)
     return Waiting(
         signals=tx.signals.waiting(SIGNALS_AT_ONCE, after=signals_after),
         approved=tx.tickets.in_state(TicketState.APPROVED),
@@ -50,14 +58,17 @@ def look(tx: Transaction, *, signals_after: str) -> Waiting:
             *(order for order in live if following.due(order, tx)),
             *tx.orders.asked_about(tx.now),
         ],
-        left_over=[last for last in tx.orders.left_over() if _goes_on(tx, last)],
+        left_over=left_over,
+        stops=stops,
         watched=watched,
         now=tx.now,
     )
 
 
-def _goes_on(tx: Transaction, last: Order) -> bool:
+def _goes_on(tx: Transaction, last: Order, *, stands_again: bool) -> bool:
     """Whether what is to follow this order may go out by now."""
     if orders.is_exit(last):
         return slicing.is_due(tx, last)
+    if stands_again:
+        return standing_again.is_due(tx, last)
     return carrying_on.is_certain(last, tx.now)

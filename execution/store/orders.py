@@ -53,6 +53,9 @@ _LEFT_OVER = (
     )
     .order_by(_ORDERS.table.c.id)
 )
+_ENDED_SINCE = select(_ORDERS.table).where(
+    _ORDERS.table.c.ended_at > bindparam("moment", type_=Utc)
+)
 _ASKED_ABOUT = select(_ORDERS.table).where(
     _ORDERS.table.c.next_look_at <= bindparam("now", type_=Utc),
     _ORDERS.table.c.ended_at.is_not(None),
@@ -162,6 +165,11 @@ class Orders:
     def canceled_since(self, moment: datetime) -> Sequence[Order]:
         """Orders that somebody asked to cancel since then, in the order of the asking."""
         rows = self._connection.execute(_CANCELED_SINCE, {"moment": moment})
+        return [_ORDERS.record(row) for row in rows.mappings()]
+
+    def ended_since(self, moment: datetime) -> Sequence[Order]:
+        """Orders that ended after this moment."""
+        rows = self._connection.execute(_ENDED_SINCE, {"moment": moment})
         return [_ORDERS.record(row) for row in rows.mappings()]
 
     def left_over(self) -> Sequence[Order]:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Integer, bindparam, delete, func, insert, sel
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from execution.columns import Utc
+from execution.config import CLOSING
 from execution.errors import Corrupt
 from execution.store.records import Codec, columns_of, rows_in, rows_where, swap
 from execution.tables import SignalKeyRow, SignalRow, TicketRow, VoteRow
@@ -57,6 +58,7 @@ _LET_THROUGH = select(_TICKETS.table.c.terms["value"].as_string()).where(
     _TICKETS.table.c.decided_at <= bindparam("until", type_=Utc),
     _TICKETS.table.c.state.in_((TicketState.APPROVED, TicketState.WORKING, TicketState.DONE)),
     _TICKETS.table.c.id != bindparam("without"),
+    _TICKETS.table.c.source != CLOSING,  # what people had closed adds to nothing
 )
 _CHANGE_VOTE = swap(_VOTES.table, "id")
 _VOTES_OF = rows_where(_VOTES.table, ticket="ticket").order_by(_VOTES.table.c.id)

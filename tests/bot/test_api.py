@@ -47,6 +47,7 @@ async def test_status_has_the_documented_shape(desk: FrontDesk, http: httpx.Asyn
         "last_reconciled": None,
         "dead_man": "off",
         "dead_man_renewed": None,
+        "certified": None,
     }
     assert is_time(venue["last_reconciled"])
     assert status["tickets"] == {"pending": 1}
@@ -119,6 +120,7 @@ async def test_ticket_has_the_documented_shape(desk: FrontDesk, http: httpx.Asyn
         "type": "limit",
         "amount": "0.01",
         "price": "59000.1",
+        "stop_price": None,
         "notional": "590.001",
         "venue": "main",
         "mode": "paper",
@@ -193,6 +195,7 @@ async def test_order_fill_and_position_have_the_documented_shape(
         "type": "limit",
         "amount": "0.01",
         "price": "60060.01",
+        "stop_price": None,
         "time_in_force": "GTC",
         "filled": "0.01",
         "average": "60000.01",

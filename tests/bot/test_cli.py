@@ -6,8 +6,13 @@ import asyncio
 import getpass
 import json
 import logging
+import os
+import pty
+import select
 import socket
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -32,6 +37,7 @@ from tests.desk import SECRETS, TOML, settings_in
 from tests.execution.builders import fill
 from tests.waiting import until
 
+ROOT = Path(__file__).parents[2]
 COMMANDS = (
     *(["run"], ["status"], ["kill"], ["resume"], ["db", "upgrade"]),
     *(["audit", "verify"], ["audit", "show", "7F3K"]),
@@ -174,6 +180,58 @@ def test_kill_asks_for_no_passphrase_where_nobody_can_type_one(terminal: Termina
     result = terminal("kill")
     assert result.exit_code == 1
     assert "It stands in the file HALT beside the database" in result.stdout
+    assert (terminal.folder / "HALT").exists()
+
+
+def test_kill_halts_before_a_passphrase_is_typed_and_whether_or_not_it_is(
+    terminal: Terminal,
+) -> None:
+    """Whoever holds the phone at night may not remember it, and a running process needs none."""
+    rotate_master(
+        terminal.settings(), "cli:ana", lambda _: "correct horse", source=None, passphrase=True
+    )
+    ours, theirs = pty.openpty()
+    child = subprocess.Popen(
+        [sys.executable, "-m", "bot", "kill", "news"],
+        cwd=terminal.folder,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)} | terminal.environ,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    shown = b""
+
+    def read_on() -> bytes:
+        assert select.select([ours], [], [], 30)[0], shown
+        return os.read(ours, 1024)
+
+    try:
+        while not shown.endswith(b"Passphrase of the vault: "):  # the blank comes without echo
+            shown += read_on()
+        assert '"reason": "news"' in (terminal.folder / "HALT").read_text()
+        os.write(ours, b"\x04")  # the end of the input
+        while b"NOT DONE" not in shown or not shown.endswith(b"\n"):
+            shown += read_on()
+        assert child.wait(30) == 1
+    finally:
+        child.kill()
+        child.wait()
+        os.close(ours)
+    assert b"A running process halts now." in shown
+    assert b"nobody typed its passphrase" in shown
+
+
+def test_kill_halts_where_the_vault_says_nonsense(terminal: Terminal) -> None:
+    rotate_master(
+        terminal.settings(), "cli:ana", lambda _: "correct horse", source=None, passphrase=True
+    )
+    fact = b'{"salt": "00112233445566778899aabbccddeeff", "memory": 8, "lanes": 4}'
+    with sqlite3.connect(terminal.folder / "countersign.db") as database:
+        database.execute("UPDATE meta SET value = ? WHERE key = 'passphrase'", (fact,))
+    database.close()
+    assert terminal("kill").exit_code == 1
     assert (terminal.folder / "HALT").exists()
 
 

@@ -316,7 +316,7 @@ async def test_restart_finds_the_market_as_it_was_shaken(desk: FrontDesk) -> Non
     kept = Progress.read(desk.folder / "story.json")
     after = desk.clock() + timedelta(minutes=2)
     again = SyntheticMarket(shocks=kept.shocks)
-    assert again.candles("SOL/USDT", "1m", 9, after) == desk.prices.candles(
+    assert await again.candles("SOL/USDT", "1m", 9, after) == await desk.prices.candles(
         "SOL/USDT", "1m", 9, after
     )
     assert again.quote("SOL/USDT", after).bid > SyntheticMarket().quote("SOL/USDT", after).bid

@@ -116,6 +116,15 @@ async def test_a_key_that_does_not_fit(ward: Ward, rights: dict[str, bool], said
     assert ward.line("venue main") == said
 
 
+async def test_keys_that_are_missing_are_named_with_where_they_go(ward: Ward) -> None:
+    ward.environ = {f"COUNTERSIGN_VENUES__MAIN__{name}": "" for name in ("API_KEY", "SECRET")}
+    assert not (await ward.checkup()).verified
+    assert ward.line("venue main") == (
+        "failed venue main: venues.main.api_key: not set; give COUNTERSIGN_VENUES__MAIN__API_KEY in the"
+        " environment or .env, or seal the keys: countersign keys add main."
+    )
+
+
 async def test_a_key_for_every_address_is_a_warning(ward: Ward) -> None:
     ward.exchange.endpoints.rights = {"ipRestrict": False}
     report = await ward.checkup()

@@ -14,12 +14,14 @@ import pytest
 
 from bot import parts, terminal
 from bot.settings import Settings
+from execution import checklist
 from execution.desk import Person
 from execution.errors import StoreUnavailable
+from execution.events import EventKind
 from execution.halt_file import HaltFile
 from execution.receiving import SignalKey
 from execution.trading import Flatten
-from execution.types import Side, Signal, Size, SizeKind
+from execution.types import Fill, Side, Signal, Size, SizeKind
 from execution.venues.paper import PaperVenue
 from tests.bot.telegram.subjects import a_position
 from tests.desk import FrontDesk, settings_in
@@ -97,6 +99,7 @@ async def test_a_flatten_that_could_not_be_stored_stands_in_the_file(
     assert flatten is not None
     assert (flatten.by, flatten.name) == (ANA.id, ANA.name)
     assert not (desk.folder / "HALT").exists()
+    assert desk.read(lambda tx: tx.journal.count(EventKind.FLATTEN_ASKED)) == 1
 
 
 async def test_a_second_kill_that_cannot_be_stored_does_not_forget_the_flatten(
@@ -109,6 +112,55 @@ async def test_a_second_kill_that_cannot_be_stored_does_not_forget_the_flatten(
     await desk.restart()
     await desk.side.halting.take_file()
     assert flatten_of(desk) is not None
+
+
+async def test_a_position_that_cannot_be_sold_from_here_is_named_and_holds_up_nothing(
+    desk: FrontDesk,
+) -> None:
+    """Its venue was taken out of the settings, or has no such market any more."""
+    await desk.start("trading")
+    await a_position(desk)
+    await desk.side.store.write(
+        lambda tx: [
+            tx.fills.add(lost(desk, *place))
+            for place in (("old", "BTC/USDT"), ("main", "OLD/USDT"))
+        ]
+    )
+    await desk.side.desk.halt(person=ANA, reason="", flatten=True)
+
+    def proved() -> bool:
+        desk.clock.advance(1)
+        halt = desk.read(lambda tx: tx.trading()).halt
+        return halt is not None and halt.verified_at is not None
+
+    await until(proved, timeout_s=20)
+    halt = desk.read(lambda tx: tx.trading()).halt
+    assert halt is not None
+    exits = desk.read(lambda tx: checklist.exits(tx, desk.side.market, halt))
+    assert {(one.venue, one.symbol): (one.amount, one.unsellable) for one in exits} == {
+        ("main", "BTC/USDT"): (0, None),
+        ("main", "OLD/USDT"): (1, "main has no market OLD/USDT any more"),
+        ("old", "BTC/USDT"): (1, "old is not set up any more"),
+    }
+
+
+def lost(desk: FrontDesk, venue: str, symbol: str) -> Fill:
+    """A trade that nobody can undo from here."""
+    (order,) = desk.read(lambda tx: tx.orders.newest(limit=1))
+    return Fill(
+        id=f"{venue}{symbol}"[:26],
+        order=order.id,
+        ticket=order.ticket,
+        venue=venue,
+        symbol=symbol,
+        side=Side.BUY,
+        trade_id="1",
+        amount=D(1),
+        price=D(100),
+        fee=D(0),
+        fee_currency=None,
+        at=desk.clock(),
+    )
 
 
 @pytest.mark.parametrize("text", ["flatten", '{"flatten": true}', '{"by": "x", "flatten": true}'])

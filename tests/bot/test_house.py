@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -9,14 +11,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot import house
-from bot.settings import SettingsError, load_settings
+from bot import house, keyring
+from bot.settings import Settings, SettingsError, load_settings
 from bot.sources.source import SourceKind
 from execution.approval import Role
 from execution.types import Mode, OnTimeout, OrderType, Side, Size, SizeKind
 from execution.venues.exchange import ExchangeVenue
 from execution.venues.paper import PaperVenue
+from execution.venues.venue import Balance
 from tests.desk import PATH_SECRET, SIGNING_SECRET, settings_in
+from tests.doubles.kraken import KrakenServer
 
 D = Decimal
 SECONDS = timedelta(seconds=1)
@@ -184,6 +188,41 @@ def test_paper_venue_keeps_its_books_beside_the_settings(tmp_path: Path) -> None
     assert settings.path.parent == tmp_path
     house.venues(settings, lambda: datetime(2026, 11, 20, tzinfo=UTC))
     assert not list(tmp_path.glob("paper-*"))
+
+
+def _without_sources(folder: Path, toml: str, environ: Mapping[str, str]) -> Settings:
+    path = folder / "countersign.toml"
+    path.write_text(toml)
+    return load_settings(path, environ, folder)
+
+
+async def test_paper_at_an_exchange_begins_with_the_desks_currency_and_no_key(
+    tmp_path: Path,
+) -> None:
+    async with KrakenServer() as exchange:
+        overrides = exchange.ccxt_overrides() | {"rateLimit": 1, "timeout_on_exit": 1}
+        toml = (
+            '[general]\ncurrency = "USD"\n[venues.practice]\nexchange = "kraken"\nmode = "paper"\n'
+        )
+        given = {"COUNTERSIGN_VENUES__PRACTICE__CCXT": json.dumps(overrides)}
+        settings = _without_sources(tmp_path, toml, given)
+        keyring.demand_keys(settings)
+        assert house.keys(settings) == {}
+        (venue,) = house.venues(settings, lambda: datetime.now(UTC)).values()
+        assert isinstance(venue, PaperVenue)
+        assert (venue.name, venue.exchange, venue.mode) == ("practice", "kraken", Mode.PAPER)
+        await venue.open()
+        assert await venue.balances() == {"USD": Balance(free=D(100_000), locked=D(0))}
+        assert (await venue.quote("BTC/USD")).bid == 59_990
+        await venue.close()
+        assert (tmp_path / "paper-practice.db").exists()
+        assert all(one.path.startswith("public/") for one in exchange.requests)
+
+
+def test_paper_at_an_exchange_takes_no_setting_that_cannot_work(tmp_path: Path) -> None:
+    toml = '[venues.main]\nexchange = "kraken"\nmode = "paper"\nccxt = { verbose = true }\n'
+    with pytest.raises(SettingsError, match=r"venues\.main\.ccxt: take out verbose"):
+        house.venues(_without_sources(tmp_path, toml, {}), lambda: datetime.now(UTC))
 
 
 def test_what_is_not_set_is_off(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from bot.rotation import rotate_master
 from bot.sealed import DoesNotOpen, VenueKeys
 from bot.settings import Settings, SettingsError, load_settings
 from bot.vault import KEY_FILE, written
-from execution.errors import KeyRefused
+from execution.errors import KeyRefused, StoreUnavailable
 from execution.store import Store
 from execution.types import Mode
 from execution.venues.exchange import ExchangeVenue
@@ -128,7 +128,7 @@ async def test_keys_in_both_places_are_told_once(
     }
     both = settings_in(tmp_path, **given)
     with caplog.at_level(logging.WARNING):
-        await Keyring(both, store, house.venues(both, now), nothing).run()
+        await Keyring(both, store, house.venues(both, now), nothing, nothing).run()
 
     assert [record.getMessage() for record in caplog.records] == [
         f"venues.{name}: the environment gives its keys; the vault's are not used"
@@ -306,7 +306,7 @@ async def test_replaced_keys_are_used_without_a_restart(
     exchange: BinanceServer,
 ) -> None:
     claimed: list[Mapping[str, str]] = []
-    running = Keyring(settings, store, {"main": venue}, claimed.append)
+    running = Keyring(settings, store, {"main": venue}, claimed.append, nothing)
     await running.look()
     await venue.balances()
 
@@ -322,10 +322,35 @@ async def test_replaced_keys_are_used_without_a_restart(
     assert len(claimed) == 2, "looked at again only where something was replaced"
 
 
+async def test_replaced_keys_arrive_though_the_vault_could_not_be_read_at_first(
+    settings: Settings,
+    store: Store,
+    venue: ExchangeVenue,
+    exchange: BinanceServer,
+    tmp_path: Path,
+) -> None:
+    others: list[str] = []
+    running = Keyring(settings, store, {"main": venue}, nothing, others.append)
+    await running.look()
+    assert others == [], "it was opened with these"
+    new = VenueKeys(api_key="new-key-0123456789", secret="a-new-secret")
+    exchange.api_key, exchange.secret = new.api_key, new.secret
+    rotate(settings, "main", lambda: new, WHO)
+    changed(tmp_path, "ALTER TABLE meta RENAME TO aside")
+    with pytest.raises(StoreUnavailable):
+        await running.look()
+    changed(tmp_path, "ALTER TABLE aside RENAME TO meta")
+
+    await running.look()
+
+    assert await venue.balances()
+    assert others == ["main"]
+
+
 async def test_replaced_keys_arrive_after_the_master_key_was_replaced_too(
     settings: Settings, store: Store, venue: ExchangeVenue, exchange: BinanceServer
 ) -> None:
-    running = Keyring(settings, store, {"main": venue}, nothing)
+    running = Keyring(settings, store, {"main": venue}, nothing, nothing)
     await running.look()
     rotate_master(settings, WHO, None, source=None, passphrase=False)
     await running.look()
@@ -352,7 +377,7 @@ async def test_keys_that_cannot_be_used_change_nothing_and_are_told_once(
         if broken == "taken" and keys["main"] != KEYS.api_key:
             raise AlreadyRunning("another countersign on this host trades it")
 
-    running = Keyring(settings, store, {"main": venue}, taken)
+    running = Keyring(settings, store, {"main": venue}, taken, nothing)
     await running.look()
     if broken == "changed":
         changed(tmp_path, "UPDATE sealed_keys SET sealed = zeroblob(80)")

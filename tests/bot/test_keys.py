@@ -243,7 +243,7 @@ def test_a_venue_that_is_none_is_refused_with_those_there_are(host: Host, comman
     line = refused(host(command, "mian", stdin=as_json(KEYS)), 2)
     assert "venues.mian: there is no such venue; there is: main, second, toy" in line
     line = refused(host(command, "toy", stdin=as_json(KEYS)), 2)
-    assert "venues.toy: the paper exchange has no keys" in line
+    assert "venues.toy: nothing is signed on paper, so it has no keys" in line
 
 
 def test_add_and_rotate_name_each_other(host: Host) -> None:

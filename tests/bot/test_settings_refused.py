@@ -375,12 +375,20 @@ class TestDeadMan:
         assert "not a duration" in refusal(tmp_path, file)
 
 
+class TestKeysOnPaper:
+    @pytest.mark.parametrize("key", ["api_key", "secret", "password"])
+    def test_what_nothing_is_signed_with_is_refused(self, tmp_path: Path, key: str) -> None:
+        variable = f"COUNTERSIGN_VENUES__MAIN__{key.upper()}"
+        line = refusal(tmp_path, VENUE.replace("sandbox", "paper"), {variable: "k"})
+        where = "venues.main.mode (countersign.toml)"
+        assert line == f"{where}: on paper binance is asked for prices only; take out {variable}"
+
+
 class TestNotBuilt:
     @pytest.mark.parametrize(
         ("file", "key"),
         [
             (VENUE + 'market = "swap"', "venues.main.market"),
-            (VENUE.replace("sandbox", "paper"), "venues.main.mode"),
             (SOURCE.replace("tradingview", "poll"), "sources.tv.kind"),
             (SOURCE + 'url = "https://x"', "sources.tv.url"),
             (SOURCE + "headers = { a = 'b' }", "sources.tv.headers"),

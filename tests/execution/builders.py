@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from execution.instruments import Instrument
 from execution.pricing import PriceTerms
 from execution.risk import Arrival, Snapshot
 from execution.sizing import SizingFacts, make_terms
 from execution.trading import ACTIVE_FROM_THE_START, Trading
 from execution.types import (
     Fill,
-    Instrument,
     Mode,
     OrderType,
     Quote,

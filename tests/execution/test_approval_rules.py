@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from execution.approval import DEFAULT_RULE, Policy, Role, Rule, When, fingerprint
 from execution.hours import parse_hours
-from execution.types import Mode, OnTimeout, OrderType, Side, Target, Terms, TimeInForce
+from execution.types import Mode, OnTimeout, OrderType, Side, Target, Terms, TimeInForce, Trail
 from tests.execution.builders import NOW, terms
 
 D = Decimal
@@ -233,6 +233,7 @@ OTHER: dict[str, Any] = {
     "rests_for": timedelta(seconds=30, microseconds=1),
     "on_timeout": OnTimeout.REPRICE,
     "stop_price": D("98.01"),
+    "trail": Trail(value=D("0.01"), is_share=True),
     "good_till": NOW + timedelta(microseconds=1),
     "post_only": True,
     "reduce_only": True,

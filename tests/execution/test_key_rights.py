@@ -79,3 +79,17 @@ async def test_a_key_that_fits_is_not_spoken_of(desk: FrontDesk) -> None:
     await until(lambda: desk.ticket(ticket.id).state is TicketState.DONE)
     assert not desk.read(lambda tx: tx.journal.count(EventKind.VENUE_KEY_STOP))
     watching.cancel()
+
+
+async def test_other_keys_are_asked_about_before_an_order_goes_with_them(desk: FrontDesk) -> None:
+    watch = desk.side.keys["main"]
+    watching = asyncio.create_task(watch.run())
+    await desk.start("trading")
+    feed = desk.side.market.feed("main")
+    await until(lambda: feed.ready)
+
+    desk.paper.faults.rights = READS
+    watch.other_keys()
+    assert feed.trouble == "what its key may do is not known yet"
+    await until(lambda: feed.trouble == "its key may not trade: allow it to, or make another")
+    watching.cancel()

@@ -11,6 +11,7 @@ import pytest
 
 from execution import rules
 from execution.approval import Policy, Role, Rule, When
+from execution.config import CLOSING
 from execution.events import EventKind
 from execution.hours import parse_hours
 from execution.store import Store
@@ -105,6 +106,13 @@ class TestRollingSum:
         earlier(store, "A", value=other)
 
         assert met(store, this) == "sum"
+
+    def test_what_people_had_closed_adds_to_nothing(self, store: Store) -> None:
+        """However it is valued: an exit takes nothing from what may be entered in a day."""
+        earlier(store, "A", value="200", source=CLOSING)
+        earlier(store, "B", value=None, source=CLOSING)
+
+        assert met(store) == "default"
 
     def test_a_ticket_does_not_count_itself_twice(self, store: Store) -> None:
         earlier(store, "A", "approved", "200", decided_at=NOW)

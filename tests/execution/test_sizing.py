@@ -190,7 +190,7 @@ def test_the_rest_of_an_order_at_the_senders_own_price_is_only_ever_canceled(
         {"post_only": True, "price": D(98), "type": OrderType.MARKET},
     ],
 )
-def test_what_this_version_does_not_send_is_refused(changes: dict[str, Any]) -> None:
+def test_what_a_market_does_not_take_is_refused(changes: dict[str, Any]) -> None:
     assert refused(signal(size=size("amount", "1"), **changes)) == ["NOT_SUPPORTED"]
 
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from execution import closing
 from execution.executor.slicing import slice_of
+from execution.instruments import Instrument
 from execution.rounding import amount_down
-from execution.types import Instrument, Level
+from execution.types import Level
 from tests.execution.builders import instrument
 
 D = Decimal

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from execution import orders, stopping, trading
+from execution import stopping, trading
+from execution.config import CLOSING
 from execution.store import Store, Transaction
 from execution.trading import Halt
-from execution.types import Order, OrderState, Side, TicketState
-from tests.execution.builders import NOW, fill
+from execution.types import Order, OrderState, OrderType, Side, TicketState
+from tests.execution.builders import NOW, D, fill, terms
 from tests.execution.rows import order, stored
+
+MOMENT = timedelta(seconds=1)
 
 
 class TestSweeping:
@@ -68,7 +73,14 @@ class TestSweeping:
         """Whatever is known of it: a halt must not take the protection away."""
 
         def work(tx: Transaction) -> None:
-            stop = order(state, id="S-1", leg=orders.STOP, reduces=True, client_order_id="s")
+            stop = order(
+                state,
+                id="S-1",
+                type=OrderType.STOP,
+                side=Side.SELL,
+                price=None,
+                stop_price=D(59000),
+            )
             tx.orders.add(stop)
             tx.fills.add(fill(Side.BUY, "0.01", "60000"))
 
@@ -86,8 +98,8 @@ class TestSweeping:
         [
             {"symbol": "ETH/USDT"},
             {"venue": "spot"},
-            {"reduces": False},
-            {"leg": "target"},
+            {"side": Side.BUY},
+            {"type": OrderType.TAKE_PROFIT},
             {"state": OrderState.STUCK},
         ],
     )
@@ -95,7 +107,7 @@ class TestSweeping:
         self, halted: Store, changes: dict[str, object]
     ) -> None:
         def work(tx: Transaction) -> None:
-            keys = {"id": "S-1", "leg": orders.STOP, "reduces": True, "client_order_id": "s"}
+            keys = {"id": "S-1", "type": OrderType.STOP, "side": Side.SELL, "stop_price": D(59000)}
             tx.orders.add(order("working", **keys).evolve(**changes))
             tx.fills.add(fill(Side.BUY, "0.01", "60000"))
 
@@ -104,6 +116,23 @@ class TestSweeping:
 
         stop = halted.read_now(lambda tx: tx.orders.get("S-1"))
         assert stop.cancel_reason == stopping.HALTED
+
+    def test_every_closing_that_was_asked_for_since_goes_on_however_many(
+        self, halted: Store
+    ) -> None:
+        def work(tx: Transaction) -> None:
+            since = {"state": "approved", "source": CLOSING, "created_at": NOW + MOMENT}
+            out = terms(closing=True, reduces=True)
+            for number in range(120):
+                stored(tx, **since, id=f"C-{number}", signal=f"C-{number}", terms=out)
+            early = since | {"created_at": NOW - MOMENT}
+            stored(tx, **early, id="C-before", signal="C-before", terms=out)
+
+        halted.write_now(work)
+        self.sweep(halted)
+
+        approved = halted.read_now(lambda tx: tx.tickets.in_state(TicketState.APPROVED))
+        assert {one.id for one in approved} == {f"C-{number}" for number in range(120)}
 
     def test_doing_it_again_changes_nothing(self, halted: Store) -> None:
         """Whoever proves the halt does it again, in case a crash came between."""

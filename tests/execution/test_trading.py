@@ -40,11 +40,11 @@ class TestWhatGoesThrough:
     def test_pause_lets_exposure_shrink_and_halt_nothing_out(
         self, state: str, adds: bool, reduces: bool
     ) -> None:
-        assert lets_through(trading(state), reduces=False) is adds
-        assert lets_through(trading(state), reduces=True) is reduces
+        assert lets_through(TradingState(state), reduces=False) is adds
+        assert lets_through(TradingState(state), reduces=True) is reduces
 
     def test_trading_is_active_from_the_start(self) -> None:
-        assert lets_through(ACTIVE_FROM_THE_START, reduces=False)
+        assert lets_through(ACTIVE_FROM_THE_START.state, reduces=False)
         assert Trading(state=ACTIVE, generation=0) == ACTIVE_FROM_THE_START
 
 
@@ -189,15 +189,15 @@ class TestBrake:
         brake = Brake()
         brake.pull(PAUSED)
 
-        assert brake.holds_back(reduces=False)
-        assert not brake.holds_back(reduces=True)
+        assert brake.holds_back(reduces=False, closes=False)
+        assert not brake.holds_back(reduces=True, closes=True)
         assert not brake.pulled
 
         brake.committed(trading("paused"))
-        assert brake.holds_back(reduces=False)
+        assert brake.holds_back(reduces=False, closes=False)
 
         brake.follow(GOING_ON)
-        assert not brake.holds_back(reduces=False)
+        assert not brake.holds_back(reduces=False, closes=False)
 
     def test_a_stored_pause_does_not_release_a_halt_that_could_not_be_stored(self) -> None:
         brake = Brake()

@@ -13,7 +13,6 @@ from execution.record import Record
 from execution.types import (
     Candle,
     Mode,
-    OrderType,
     Refusal,
     Side,
     Size,
@@ -166,8 +165,18 @@ def test_an_order_is_bound_by_its_senders_price_else_by_its_worst_price(
     assert terms(price=price, worst_price=worst).bound == bound
 
 
-def test_terms_without_any_price_have_no_bound_to_send_at() -> None:
-    unbound = terms(price=None, worst_price=None, type=OrderType.STOP, stop_price=D(90))
-
-    with pytest.raises(AssertionError, match="price"):
-        _ = unbound.bound
+@pytest.mark.parametrize(
+    ("price", "worst", "stop", "counted_at"),
+    [
+        (D(99), None, D(90), D(99)),
+        (None, D(101), None, D(101)),
+        (None, None, D(90), D(90)),
+        (None, None, None, D(100)),
+    ],
+)
+def test_the_value_of_an_order_is_reckoned_by_its_limit_else_by_what_it_waits_for(
+    price: Decimal | None, worst: Decimal | None, stop: Decimal | None, counted_at: Decimal
+) -> None:
+    counted = terms(price=price, worst_price=worst, stop_price=stop, reference=D(100))
+    assert counted.counted_at == counted_at
+    assert counted.bound == (price or worst)

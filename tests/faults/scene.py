@@ -94,10 +94,10 @@ class Stage(Exchange):
         """An order that had ended turns out to have been filled before."""
         now, at = order.now, self._instant()
         amount = order.amount - now.filled
-        spent = now.spent + amount * order.price
+        spent = now.spent + amount * order.held_at
         order.looks.append(Look(at=at, status="closed", filled=order.amount, spent=spent))
         number = str(1 + len(self.trades))
-        self.trades.append(Trade(number, order, amount, order.price, at, shows_at=at))
+        self.trades.append(Trade(number, order, amount, order.held_at, at, shows_at=at))
 
     def _appearing(self, now: datetime) -> dict[str, datetime]:
         return dict.fromkeys(LOOK_UPS, now + self.profile.appears_within)

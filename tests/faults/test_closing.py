@@ -8,32 +8,26 @@ from itertools import pairwise
 
 import pytest
 
-from execution import orders
 from execution.errors import NotPossible, StoreUnavailable
 from execution.events import EventKind
 from execution.types import Order, OrderState, Side, Ticket, TicketState
+from tests.faults.positions import (
+    BID,
+    BOUGHT,
+    LEFT,
+    a_stop,
+    bought,
+    close,
+    closings,
+    flatten,
+    held,
+)
 from tests.faults.scene import BTC, RESTS, Scene, case
 from tests.simulation.exchange import Accepted
 from tests.simulation.process import Process
 from tests.simulation.story import ANA
 
 D = Decimal
-BOUGHT = D("0.00999")
-"""What is held of an order of 0.01: the fee was taken in BTC."""
-BID = D(60_000)
-LEFT = D("0.00499")
-"""What is held once the market has taken half of it."""
-
-
-async def bought(scene: Scene, amount: str = "0.01") -> Ticket:
-    """A position, bought by an order of ours."""
-    return await scene.ends(await scene.signal(price="60600", amount=amount), "done")
-
-
-async def close(scene: Scene, share: str = "1", symbol: str = BTC) -> Ticket:
-    """Ana types /close until she is answered."""
-    (ticket,) = await scene.insist(lambda process: process.desk.close(symbol, D(share), person=ANA))
-    return ticket
 
 
 async def refused(scene: Scene, share: str = "1", symbol: str = BTC) -> str:
@@ -47,22 +41,6 @@ async def refused(scene: Scene, share: str = "1", symbol: str = BTC) -> str:
         return "closed"
 
     return await scene.insist(ask)
-
-
-async def flatten(scene: Scene) -> None:
-    """Ana types /kill flatten until she is answered."""
-    await scene.insist(lambda process: process.desk.halt(person=ANA, reason="", flatten=True))
-
-
-def closings(scene: Scene) -> list[Ticket]:
-    """Every closing, newest first."""
-    return list(scene.read(lambda tx: tx.tickets.newest(limit=50, source="a close")))
-
-
-def held(scene: Scene) -> Decimal:
-    """How much is a position still."""
-    position = scene.read(lambda tx: tx.positions.of("main", BTC))
-    return D(0) if position is None else position.amount
 
 
 def sells(scene: Scene) -> list[Accepted]:
@@ -439,17 +417,46 @@ async def test_what_fills_after_a_flatten_is_closed_too(scene: Scene) -> None:
 
 @case
 async def test_a_stop_that_protects_what_is_flattened_gives_way_to_it(scene: Scene) -> None:
-    """No stop is sent yet: here a sell that rests stands for one."""
     await scene.start()
     await bought(scene)
-    stop = await scene.working(side=Side.SELL, price="66000", amount="0.00999")
-    order = scene.order(stop)
-    scene.written(lambda tx: tx.orders.change(order, order.evolve(leg=orders.STOP)))
+    stop = await a_stop(scene)
     await scene.halt()
     await scene.until(scene.proved)
     assert scene.order(stop).state is OrderState.WORKING
-    await scene.hears("Kept: stop sell 0.00999 BTC/USDT at 66 000")
+    await scene.hears("Kept: stop sell 0.00999 BTC/USDT at 59 000")
     await flatten(scene)
     await scene.until(scene.proved)
     assert scene.order(stop).state is OrderState.CANCELED
+    assert held(scene) == 0
+
+
+@case
+async def test_what_another_sell_filled_right_before_its_end_is_not_sold_again(
+    scene: Scene,
+) -> None:
+    """Some exchanges show the last trade of a canceled order a little after its end."""
+    await scene.start()
+    await bought(scene)
+    resting = await scene.working(side=Side.SELL, price="66000", amount="0.005")
+    await close(scene)
+    await scene.passes_until(lambda: scene.order(resting).state is OrderState.CANCELED)
+    scene.breaks = "guessed"
+    await scene.passes(3)
+    scene.exchange.fill_late(next(o for o in scene.exchange.orders if o.price == D(66000)))
+    await scene.until(lambda: all(t.state is TicketState.DONE for t in closings(scene)))
+    assert held(scene) == 0
+    assert sum(order.now.filled for order in sells(scene)) == BOUGHT
+
+
+@case
+async def test_nothing_is_closed_while_an_order_in_that_pair_is_in_doubt(scene: Scene) -> None:
+    """Until that is known the pair takes no new order, this one included."""
+    scene.is_like(appears_within=timedelta(seconds=8))
+    await scene.start()
+    await bought(scene)
+    doubtful = await scene.in_doubt(done=True)
+    ticket = await close(scene)
+    await scene.passes_until(lambda: scene.state(doubtful) is not OrderState.IN_DOUBT)
+    assert sells(scene) == []
+    await scene.ends(ticket, "done")
     assert held(scene) == 0

@@ -76,9 +76,11 @@ async def test_f79_an_order_placed_by_hand_is_counted_and_left_alone(scene: Scen
         {
             "clientOrderId": "web-1",
             "symbol": "BTC/USDT",
+            "type": "LIMIT",
             "side": "buy",
             "amount": "0.01",
             "price": RESTS,
+            "stopPrice": None,
             "timeInForce": "GTC",
             "postOnly": False,
         },

@@ -11,15 +11,18 @@ from tests.markdown import DOCS, ROOT, code_of
 
 CASES = {
     "F": [f"F{number:02}" for number in range(1, 91)],
-    "C": [f"C{number}" for number in range(1, 12)],
+    "W": [f"W{number}" for number in range(1, 10)],
+    "C": [f"C{number}" for number in range(1, 14)],
+    "S": [f"S{number}" for number in range(1, 9)],
 }
-"""On the way from an approval to a fill, and on the way out of a position."""
+"""On the way from an approval to a fill, while an order waits for a price, on the way out of a position,
+where a stop gives way."""
 
 
 def rows() -> Iterator[tuple[str, str, list[str]]]:
     """Each case, what is done about it, and the tests that hold it."""
     for line in DOCS["faults"].text.splitlines():
-        if re.match(r"\| [FC]\d", line):
+        if re.match(r"\| [FWCS]\d", line):
             case, _, done, held = (cell.strip() for cell in line.strip("|").split("|"))
             yield case, done, code_of(held)
 

@@ -18,7 +18,17 @@ from typing import Any, Protocol
 from execution.types import Mode
 from execution.venues.connections import Connections
 from execution.venues.exchange import ExchangeVenue
-from tests.simulation.exchange import BOOK, STEP, Exchange, Refused, Row, ask_at, milliseconds
+from tests.simulation.exchange import (
+    BOOK,
+    STEP,
+    STOPS,
+    TARGETS,
+    Exchange,
+    Refused,
+    Row,
+    ask_at,
+    milliseconds,
+)
 from tests.simulation.faults import (
     FAULTS,
     NEVER_TAKEN,
@@ -221,12 +231,13 @@ class Client:
         self.seconds = config["timeout"] / 1000
         lists = self.line.exchange.profile.lists
         self.options: dict[str, Any] = {}
+        self.features: Row = {}
         self.urls: dict[str, Any] = {}
         self.has = {
             name: name in lists
             for name in (
-                "fetchOrders", "fetchClosedOrders", "fetchCanceledOrders", "fetchOrderTrades",
-                "fetchBidsAsks", "fetchTime",
+                "fetchOrders", "fetchClosedOrders", "fetchCanceledOrders",
+                "fetchCanceledAndClosedOrders", "fetchOrderTrades", "fetchBidsAsks", "fetchTime",
             )
         }  # fmt: skip
         self.markets: dict[str, Any] = {}
@@ -270,19 +281,21 @@ class Client:
         return []
 
     def amount_to_precision(self, symbol: str, amount: Decimal) -> str:
-        return str(amount)
+        return f"{amount.normalize():f}"
 
     price_to_precision = amount_to_precision
 
     async def create_order(
-        self, symbol: str, kind: str, side: str, amount: Decimal, price: Decimal, params: Row
+        self, symbol: str, kind: str, side: str, amount: Decimal, price: Decimal | None, params: Row
     ) -> Row:
         asked = {
             "clientOrderId": params["clientOrderId"],
             "symbol": symbol,
+            "type": kind.upper(),
             "side": side,
             "amount": str(amount),
-            "price": str(price),
+            "price": None if price is None else str(price),
+            "stopPrice": params.get("stopLossPrice", params.get("takeProfitPrice")),
             "timeInForce": params.get("timeInForce", "GTC"),
             "postOnly": params.get("postOnly", False),
         }
@@ -374,6 +387,7 @@ def _markets(exchange: Exchange, asked: Row, sent_at: datetime) -> Row:
             "active": True,
             "precision": {"amount": str(STEP), "price": "0.01"},
             "limits": {"amount": any_size, "price": any_size, "cost": {"min": "5", "max": None}},
+            "info": {"orderTypes": ["LIMIT", "LIMIT_MAKER", *STOPS, *TARGETS], "filters": []},
         }
     return made
 

@@ -30,6 +30,9 @@ BOOK = {
 BY_HAND = "web-"
 """How the exchange's own page names orders, where it names them."""
 LOOK_UPS = ("id", "open", "history", "trades")
+STOPS = ("STOP_LOSS", "STOP_LOSS_LIMIT")
+TARGETS = ("TAKE_PROFIT", "TAKE_PROFIT_LIMIT")
+"""What it calls orders that wait until the market is at their stop price, or at a better one."""
 
 Row = dict[str, Any]
 
@@ -60,12 +63,31 @@ class Accepted:
     client_id: str | None
     symbol: str
     side: str
+    type: str
     amount: Decimal
-    price: Decimal
+    price: Decimal | None
+    """Its limit; None: it takes the market once its stop price is touched, whatever that costs."""
+    stop: Decimal | None
+    """What the market must touch before it does anything."""
     at: datetime
     looks: list[Look]
     shows_at: dict[str, datetime]
     """From when each look-up knows it."""
+    waits: bool
+    """Whether its stop price was not touched yet."""
+
+    @property
+    def held_at(self) -> Decimal:
+        """The price by which a buy holds quote currency."""
+        price = self.stop if self.price is None else self.price
+        assert price is not None, "it has a limit or a stop price"
+        return price
+
+    def touched(self, last: Decimal) -> bool:
+        """Whether a trade at this price touches its stop price."""
+        upwards = (self.side == "buy") == (self.type in STOPS)
+        assert self.stop is not None, "asked of one that waits"
+        return last >= self.stop if upwards else last <= self.stop
 
     @property
     def now(self) -> Look:
@@ -144,30 +166,21 @@ class Exchange:
         if window is not None and now - sent_at > window:
             raise Refused("InvalidNonce", -1021, "Timestamp is outside of the recvWindow.")
         self._refuse_known_id(asked["clientOrderId"])
-        side, symbol = asked["side"], asked["symbol"]
-        price, amount = D(asked["price"]), D(asked["amount"])
-        crosses = self._crosses(symbol, side, price)
+        order = self._asked(asked, now)
+        crosses = not order.waits and self._crosses(order)
+        if order.waits and order.touched(self.bids[order.symbol]):
+            text = "Stop price would trigger immediately."
+            raise Refused("OrderImmediatelyFillable", -2010, text)
         if asked["postOnly"] and crosses:
             text = "Order would immediately match and take."
             raise Refused("OrderImmediatelyFillable", -2010, text)
-        asset, held = _held(symbol, side, amount, price)
+        asset, held = _held(order, order.amount)
         if self.free.get(asset, ZERO) < held:
             text = "Account has insufficient balance for requested action."
             raise Refused("InsufficientFunds", -2010, text)
-        order = Accepted(
-            id=str(1000 + len(self.orders)),
-            client_id=asked["clientOrderId"],
-            symbol=symbol,
-            side=side,
-            amount=amount,
-            price=price,
-            at=now,
-            looks=[Look(at=now, status="open", filled=ZERO, spent=ZERO)],
-            shows_at=self._appearing(now),
-        )
         self.orders.append(order)
         self._hold(asset, held)
-        self.tell(f"accepted {order.id} {side} {amount} {symbol} at {price}")
+        self.tell(f"accepted {_in_words(order)}")
         kind = asked["timeInForce"]
         share = D(1) if kind == "FOK" else self._share()
         if crosses:
@@ -191,10 +204,13 @@ class Exchange:
         return _row(order, order.now)
 
     def move(self, symbol: str, bid: Decimal) -> None:
-        """Put the market somewhere else; what rests there now trades, all of it or a part."""
+        """Put the market somewhere else, by a trade at its bid: what waits for that price fires, and what
+        rests there now trades, all of it or a part."""
         self.bids[symbol] = bid
-        for order in self.orders:
-            if order.symbol == symbol and order.is_open and self._crosses_order(order):
+        for order in [o for o in self.orders if o.symbol == symbol and o.is_open]:
+            if order.waits and order.touched(bid):
+                self._fire(order)
+            elif not order.waits and self._crosses(order):
                 self._fill(order, self._share())
 
     def take_away(self, order: Accepted, status: str) -> None:
@@ -237,6 +253,34 @@ class Exchange:
         return rows + rows[-1:] if rows and self.random.random() < 0.1 else rows
 
     # Its inside
+
+    def _asked(self, asked: Row, now: datetime) -> Accepted:
+        """The order that is asked for, as it is when it is taken."""
+        price, stop = asked["price"], asked["stopPrice"]
+        return Accepted(
+            id=str(1000 + len(self.orders)),
+            client_id=asked["clientOrderId"],
+            symbol=asked["symbol"],
+            side=asked["side"],
+            type=asked["type"],
+            amount=D(asked["amount"]),
+            price=None if price is None else D(price),
+            stop=None if stop is None else D(stop),
+            at=now,
+            looks=[Look(at=now, status="open", filled=ZERO, spent=ZERO)],
+            shows_at=self._appearing(now),
+            waits=asked["type"] in STOPS + TARGETS,
+        )
+
+    def _fire(self, order: Accepted) -> None:
+        """Its stop price was touched: from now on it is a limit order, or takes the market of this moment,
+        where nothing of it rests."""
+        order.waits = False
+        self.tell(f"fired {order.id}")
+        if self._crosses(order):
+            self._fill(order, self._share())
+        if order.price is None and order.is_open:
+            self._end(order, "expired")
 
     def _refuse_known_id(self, client_id: str | None) -> None:
         refuses = self.profile.refuses_ids
@@ -288,20 +332,19 @@ class Exchange:
         self._last = now
         return now
 
-    def _crosses(self, symbol: str, side: str, price: Decimal) -> bool:
-        bid = self.bids[symbol]
-        return price >= ask_at(bid) if side == "buy" else price <= bid
-
-    def _crosses_order(self, order: Accepted) -> bool:
-        return self._crosses(order.symbol, order.side, order.price)
+    def _crosses(self, order: Accepted) -> bool:
+        bid = self.bids[order.symbol]
+        if order.price is None:
+            return True
+        return order.price >= ask_at(bid) if order.side == "buy" else order.price <= bid
 
     def _fill(self, order: Accepted, share: Decimal) -> None:
         amount = min(order.rest, max(STEP, (order.rest * share).quantize(STEP)))
         bid, at = self.bids[order.symbol], self._instant()
-        best = ask_at(bid) if order.side == "buy" else bid
-        price = min(best, order.price) if order.side == "buy" else max(best, order.price)
+        best, better = (ask_at(bid), min) if order.side == "buy" else (bid, max)
+        price = best if order.price is None else better(best, order.price)
         base, quote = order.symbol.split("/")
-        asset, held = _held(order.symbol, order.side, amount, order.price)
+        asset, held = _held(order, amount)
         got, gained = (base, amount) if order.side == "buy" else (quote, amount * price)
         self._hold(asset, -held)
         self.free[asset] -= amount * price if order.side == "buy" else amount
@@ -318,7 +361,7 @@ class Exchange:
         self.on_change(order)
 
     def _end(self, order: Accepted, status: str) -> None:
-        asset, held = _held(order.symbol, order.side, order.rest, order.price)
+        asset, held = _held(order, order.rest)
         self._hold(asset, -held)
         now = order.now
         order.looks.append(
@@ -342,24 +385,35 @@ def milliseconds(at: datetime) -> int:
     return int(at.timestamp() * 1000)
 
 
-def _held(symbol: str, side: str, amount: Decimal, price: Decimal) -> tuple[str, Decimal]:
+def _held(order: Accepted, amount: Decimal) -> tuple[str, Decimal]:
     """What so much of an order keeps locked."""
-    base, quote = symbol.split("/")
-    return (quote, amount * price) if side == "buy" else (base, amount)
+    base, quote = order.symbol.split("/")
+    return (quote, amount * order.held_at) if order.side == "buy" else (base, amount)
+
+
+def _in_words(order: Accepted) -> str:
+    limit = "" if order.price is None else f" at {order.price}"
+    stop = "" if order.stop is None else f" {order.type} from {order.stop}"
+    return f"{order.id} {order.side} {order.amount} {order.symbol}{limit}{stop}"
 
 
 def _row(order: Accepted, look: Look) -> Row:
-    """An order in ccxt's words."""
+    """An order in ccxt's words; of what takes the market it tells the average for a price."""
+    average = str(look.spent / look.filled) if look.filled else None
+    stop = None if order.stop is None else str(order.stop)
     return {
         "id": order.id,
         "clientOrderId": order.client_id,
         "symbol": order.symbol,
+        "type": "market" if order.price is None else "limit",
         "side": order.side,
         "status": look.status,
         "amount": str(order.amount),
         "filled": str(look.filled),
-        "price": str(order.price),
-        "average": str(look.spent / look.filled) if look.filled else None,
+        "price": average if order.price is None else str(order.price),
+        "triggerPrice": stop,
+        "takeProfitPrice": stop if order.type in TARGETS else None,
+        "average": average,
         "timestamp": milliseconds(order.at),
         "lastUpdateTimestamp": milliseconds(look.at),
     }

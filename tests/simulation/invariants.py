@@ -15,26 +15,34 @@ from typing import Any
 
 from bot.news import AUDIENCE
 from bot.notifier import undelivered
-from execution import approval, orders, rules, stopping
+from execution import approval, orders, rules
 from execution.approval import Policy, Role
 from execution.breaker import BreakerState
 from execution.config import CLOSING, Config
 from execution.errors import Corrupt
 from execution.events import Event, EventKind
+from execution.stopping import HALTED
 from execution.store import Transaction
 from execution.trading import to_be_proved
 from execution.types import (
     ZERO,
     Order,
     OrderState,
+    OrderType,
     Side,
+    Terms,
     Ticket,
     TicketState,
     VoteKind,
 )
+from execution.venues.quirks.binance import KINDS
 from tests.simulation.client import Network
 from tests.simulation.exchange import FEE, Accepted, Exchange
 
+_NAMES = {kind: name.type for kind, name in KINDS.items()}
+_NAMES[OrderType.LIMIT] = "LIMIT"
+"""What the exchange calls each kind of order; a market order is a limit that may not rest."""
+_PROTECTS = (OrderType.STOP, OrderType.STOP_LIMIT)
 _OPEN_TICKETS = (TicketState.NEW, TicketState.PENDING, TicketState.APPROVED, TicketState.WORKING)
 _SAYS_STATE = {
     **{EventKind(f"ticket_{state}"): state for state in TicketState if state != "new"},
@@ -79,6 +87,8 @@ def as_an_order_leaves(
     assert ticket is not None, "a foreign key"
     yield from _not_approved(tx, ticket, order, asked, config.policy)
     yield from _too_much(tx, ticket, order, asked, exchange)
+    if order.reduces:
+        yield from _sold_twice(tx, order, asked, exchange, network)
     if ticket.closes:
         slippage = config.prices.slippage_tolerance
         yield from _beyond_the_position(tx, order, asked, exchange, network, slippage)
@@ -88,7 +98,7 @@ def _not_let_through(tx: Transaction, order: Order) -> Iterator[str]:
     """I4: `sending` was committed before the halt, a moment ago, or there is none; and the breaker is
     closed."""
     halt = _in_force(tx)
-    if halt is not None and not orders.is_exit(order):
+    if halt is not None and not orders.passes_a_halt(order):
         events = tx.journal.of_ticket(order.ticket)
         mine = max(e.seq for e in events if e.kind == EventKind.ORDER_SENDING)
         if mine > halt.seq or tx.now - halt.at > UNDER_WAY:
@@ -108,19 +118,33 @@ def as_a_halt_is_proved(tx: Transaction, exchange: Exchange, network: Network) -
     """When a halt is called proved: nothing of ours is there, or on its way, but stops that are kept; it was
     looked twice."""
     halt = _in_force(tx)
-    spared = _marked_absent(tx) | {order.client_order_id for order in stopping.protecting(tx)}
-    known = {order.client_order_id for order in tx.orders.newest(limit=10_000)}
+    spared = _marked_absent(tx) | _kept(tx)
+    known = {order.client_order_id: order for order in tx.orders.newest(limit=10_000)}
     ours = {o.client_id for o in exchange.orders if o.is_open and not o.by_hand}
-    there = {str(one) for one in (ours | {*network.under_way}) & known - spared}
+    there = {str(one) for one in (ours | {*network.under_way}) & known.keys() - spared}
     if there:
         yield f"I4: the halt is called proved, and there is, or may be, {', '.join(sorted(there))}"
     if halt is None or not known:
         return
     yield from _not_flat(tx, exchange)
-    ended = max((o.now.at for o in exchange.orders if o.client_id in known), default=halt.at)
+    to_end = {id for id, order in known.items() if not _may_stay(order)}
+    ended = max((o.now.at for o in exchange.orders if o.client_id in to_end), default=halt.at)
     looks = [at for at in network.looks if at >= max(halt.at, ended)]
     if not looks or looks[-1] - looks[0] < BETWEEN_LOOKS:
         yield f"I4: the halt is called proved by looks at {[f'{at:%H:%M:%S.%f}' for at in looks]}"
+
+
+def _kept(tx: Transaction) -> set[str | None]:
+    """Client ids of stops that a halt leaves alone, since there is a position behind them."""
+    held = {position.symbol for position in tx.positions.open()}
+    working = tx.orders.in_state(OrderState.WORKING)
+    return {o.client_order_id for o in working if _may_stay(o) and o.symbol in held}
+
+
+def _may_stay(order: Order) -> bool:
+    """Whether it is a stop that sells of a position, and that nobody wants canceled."""
+    sells = order.type in _PROTECTS and order.side is Side.SELL
+    return sells and order.cancel_requested_at is None
 
 
 def _not_flat(tx: Transaction, exchange: Exchange) -> Iterator[str]:
@@ -168,11 +192,21 @@ def _not_approved(
         yield f"I5: order {order.id} leaves at {order.sent_at} for an approval of {given}"
     if (asked["symbol"], asked["side"]) != (terms.symbol, terms.side.value):
         yield f"I5: order {order.id} leaves as {asked}, approved was {terms}"
-    price = Decimal(asked["price"])
     if terms.closing:
         return  # each slice has a price of its own
-    if price > terms.bound if terms.side is Side.BUY else price < terms.bound:
-        yield f"I5: order {order.id} leaves at {price}, approved was {terms.bound}"
+    if not _within(terms, asked):
+        yield f"I5: order {order.id} leaves as {asked}, approved was {terms}"
+
+
+def _within(terms: Terms, asked: dict[str, Any]) -> bool:
+    """Whether it waits for just what was approved, and may cost no more."""
+    waits_for = None if asked["stopPrice"] is None else Decimal(asked["stopPrice"])
+    if (asked["type"], waits_for) != (_NAMES.get(terms.type, "LIMIT"), terms.stop_price):
+        return False
+    if asked["price"] is None or terms.bound is None:
+        return asked["price"] is terms.bound
+    price = Decimal(asked["price"])
+    return price <= terms.bound if terms.side is Side.BUY else price >= terms.bound
 
 
 def _too_much(
@@ -186,7 +220,8 @@ def _too_much(
     filled = sum((taken.now.filled for taken in earlier), ZERO)
     assert ticket.terms is not None, "it was approved"
     whole = filled + Decimal(asked["amount"])
-    if whole > ticket.terms.amount if ticket.closes else whole != ticket.terms.amount:
+    in_part = orders.passes_a_halt(order)  # a slice, or a stop for what of its position is left
+    if whole > ticket.terms.amount if in_part else whole != ticket.terms.amount:
         yield (
             f"I1: order {order.id} leaves for {asked['amount']}, {filled} of the approved"
             f" {ticket.terms.amount} is filled"
@@ -217,6 +252,24 @@ def _beyond_the_position(
             yield f"order {order.id} leaves to close a position, as {other.id} does already"
 
 
+def _sold_twice(
+    tx: Transaction, order: Order, asked: dict[str, Any], exchange: Exchange, network: Network
+) -> Iterator[str]:
+    """What only makes a position smaller sells, with all else that does, no more than there is of it."""
+    spared = _marked_absent(tx)
+    ours = {one.client_order_id: one for one in tx.orders.newest(limit=10_000)}
+    held = _held(exchange, order.symbol, ours)
+    rests = {o.client_id: o.rest for o in exchange.orders if o.is_open}
+    alive = {**{id: ours[id].amount for id in network.under_way if id in ours}, **rests}
+    selling = Decimal(asked["amount"])
+    for id, one in ours.items():
+        sells = one.symbol == order.symbol and one.reduces and id not in spared
+        if sells and id in alive and id != order.client_order_id:
+            selling += alive[id]
+    if selling > held:
+        yield f"order {order.id} leaves, and {selling} {order.symbol} is to be sold of {held}"
+
+
 def _held(exchange: Exchange, symbol: str, ours: Mapping[str, Order]) -> Decimal:
     """What our own orders bought, by the exchange, less what those that only reduce have sold of it."""
     held = ZERO
@@ -242,6 +295,20 @@ def at_any_time(rows: sqlite3.Connection, exchange: Exchange) -> Iterator[str]:
     for client_id, amount in booked.items():
         if amount > traded.get(client_id, ZERO):
             yield f"I2: {amount} booked for {client_id}, {traded.get(client_id, ZERO)} traded"
+
+
+def swept(rows: sqlite3.Connection, known: set[str]) -> Iterator[str]:
+    """After each commit: a halt has had no stop canceled behind which there is a position. `known` are
+    those that were looked at before, and grow."""
+    query = """
+        SELECT o.id, o.state, p.amount FROM orders o LEFT JOIN positions p
+        ON p.venue = o.venue AND p.symbol = o.symbol AND p.opened_at < o.cancel_requested_at
+        WHERE o.cancel_reason = ? AND o.type IN (?, ?) AND o.reduces
+    """
+    for order, state, amount in rows.execute(query, (HALTED, *_PROTECTS)):
+        if order not in known and state in orders.LIVE and amount is not None:
+            yield f"a halt cancels {order}, and {amount} is held behind it"
+        known.add(order)
 
 
 def _twice(exchange: Exchange) -> Iterator[str]:
@@ -319,6 +386,9 @@ def _differs(tx: Transaction, order: Order, taken: Accepted, exchange: Exchange)
     theirs = {t.id: (t.amount, t.price) for t in exchange.trades if t.order is taken}
     if ours != theirs:
         yield f"I2: order {order.id} has fills {ours}, the exchange {theirs}"
+    terms = (_NAMES[order.type], order.amount, order.price, order.stop_price)
+    if terms != (taken.type, taken.amount, taken.price, taken.stop):
+        yield f"I5: order {order.id} is {terms}, the exchange took {taken}"
     ends = {"closed": "filled", "open": "working"}.get(taken.now.status, taken.now.status)
     if order.state != ends:
         yield f"I2: order {order.id} is {order.state}, at the exchange {ends}"

@@ -172,7 +172,7 @@ class Kill:
 
     def _signal(self) -> None:
         if not self._is_down():
-            self.story.accept(self.story.a_signal(source="straight"))
+            self.story.accept(self.story.senders.an_order(source="straight"))
 
     def _find_database(self) -> None:
         if self._lost:

@@ -38,6 +38,8 @@ class Profile:
 
 
 _BINANCE = quirks_of("binance").evolve(page=5)
+_LIKE_BINANCE = Quirks(offers=_BINANCE.offers, narrowed=_BINANCE.narrowed, kinds=_BINANCE.kinds)
+"""Another exchange, which takes the same orders in the same words."""
 
 PROFILES: Mapping[str, Profile] = {
     "ids unique while open": Profile(
@@ -48,7 +50,7 @@ PROFILES: Mapping[str, Profile] = {
         lists=frozenset({"fetchOrders", "fetchOrderTrades"}),
     ),
     "ids never refused, only lists to search": Profile(
-        quirks=Quirks(page=5, visibility_grace=30 * _SECOND),
+        quirks=_LIKE_BINANCE.evolve(page=5, visibility_grace=30 * _SECOND),
         refuses_ids="none",
         appears_within=25 * _SECOND,
         stale_by=4 * _SECOND,
@@ -56,7 +58,7 @@ PROFILES: Mapping[str, Profile] = {
         lists=frozenset({"fetchClosedOrders", "fetchCanceledOrders"}),
     ),
     "ids found only while open": Profile(
-        quirks=Quirks(
+        quirks=_LIKE_BINANCE.evolve(
             find_by="clientOrderId",
             cancel_by="clientOrderId",
             page=5,
@@ -69,7 +71,7 @@ PROFILES: Mapping[str, Profile] = {
         trades_within=20 * _SECOND,
     ),
     "ids unique for ever, found for a minute": Profile(
-        quirks=Quirks(find_by="clientOrderId", page=5, visibility_grace=5 * _SECOND),
+        quirks=_LIKE_BINANCE.evolve(find_by="clientOrderId", page=5, visibility_grace=5 * _SECOND),
         refuses_ids="ever",
         forgets_ids_after=60 * _SECOND,
         appears_within=3 * _SECOND,

@@ -12,6 +12,7 @@ from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from hashlib import sha256
+from typing import Any
 
 from execution.breaker import BreakerState
 from execution.config import Config
@@ -21,6 +22,7 @@ from execution.receiving import SignalKey
 from execution.types import (
     OnTimeout,
     OrderState,
+    OrderType,
     Side,
     Signal,
     Size,
@@ -47,17 +49,22 @@ Scenario = Callable[[World], Coroutine[object, object, None]]
 # What a scenario is made of
 
 
-async def signaled(world: World, *, source: str = "tv", price: str | None = None) -> Ticket:
+async def signaled(
+    world: World, *, source: str = "tv", price: str | None = None, **fields: Any
+) -> Ticket:
     """A sender sends a signal until it is answered; its ticket, once there is one."""
     id = world.new_id()
+    given: dict[str, Any] = {
+        "side": Side.BUY,
+        "price": None if price is None else D(price),
+        "size": Size(kind=SizeKind.AMOUNT, value=D("0.01")),
+    }
     signal = Signal(
         id=id,
         source=source,
         received_at=world.clock(),
         symbol="BTC/USDT",
-        side=Side.BUY,
-        price=None if price is None else D(price),
-        size=Size(kind=SizeKind.AMOUNT, value=D("0.01")),
+        **given | fields,
     )
     key = SignalKey(value=id, keeps=timedelta(days=1))
     digest = sha256(id.encode()).hexdigest()
@@ -167,6 +174,30 @@ async def a_position_is_flattened_in_parts(world: World) -> None:
     await resumed(world)
 
 
+async def a_stop_gives_way_to_a_closing_stands_again_and_fires(world: World) -> None:
+    await world.start()
+    entry = await signaled(world, source="straight")
+    await world.until(lambda: ended(world, entry))
+    stop = {"side": Side.SELL, "type": OrderType.STOP, "stop_price": D(59_000), "size": None}
+    ticket = await signaled(world, source="straight", **stop)
+    await world.until(lambda: _a_stop_waits(world) or ended(world, ticket))
+
+    async def close(process: Process) -> None:
+        try:
+            await process.desk.close("BTC/USDT", D("0.5"), person=ANA)
+        except NotPossible:
+            world.tell("nothing is to be closed, or it is being closed already")
+
+    await world.insist(close)
+    await world.settle(told=False)
+    world.exchange.move("BTC/USDT", D(58_500))
+    await world.until(lambda: ended(world, ticket))
+
+
+def _a_stop_waits(world: World) -> bool:
+    return any(order.waits for order in world.exchange.orders)
+
+
 async def a_part_fills_and_the_rest_is_priced_anew(world: World) -> None:
     world.config = timing_out(OnTimeout.REPRICE)
     await _fill_in_parts(world)
@@ -211,6 +242,7 @@ SCENARIOS: list[Scenario] = [
     a_halt_finds_an_order_at_the_exchange,
     a_halt_finds_an_order_in_doubt,
     a_position_is_flattened_in_parts,
+    a_stop_gives_way_to_a_closing_stands_again_and_fires,
     a_part_fills_and_the_rest_is_priced_anew,
     a_part_fills_and_the_rest_takes_the_market,
     an_order_waits_while_the_exchange_is_lost,

@@ -19,14 +19,9 @@ from execution.store import Transaction
 from execution.trading import Halt
 from execution.types import (
     OrderState,
-    OrderType,
-    Side,
     Signal,
-    Size,
-    SizeKind,
     Ticket,
     TicketState,
-    TimeInForce,
     TradingState,
     VoteKind,
 )
@@ -34,6 +29,7 @@ from tests.simulation.client import SimVenue
 from tests.simulation.exchange import BOOK, BY_HAND, STEP
 from tests.simulation.process import Process
 from tests.simulation.profiles import PROFILES
+from tests.simulation.senders import Senders
 from tests.simulation.themes import FOR_LOOKS, FOR_ORDERS, THEMES, THROTTLED, Theme
 from tests.simulation.world import World
 from tests.virtual_time import passes
@@ -55,6 +51,7 @@ class Story:
     def __init__(self, world: World, theme: Theme) -> None:
         self.world = world
         self.random = Random(world.seed + 4)
+        self.senders = Senders(world, self.random)
         self.accepted: list[str] = []
         """Signals that were answered with a 2xx."""
         self._acts = theme.acts
@@ -108,38 +105,36 @@ class Story:
     async def signals(self) -> None:
         """A few signals arrive at once."""
         for _ in range(self.random.randrange(1, 5)):
-            self.accept(self.a_signal())
+            self.accept(self.senders.an_order())
 
-    def a_signal(self, source: str = "") -> Signal:
-        """Some order that somebody might want."""
-        world, dice = self.world, self.random
-        symbol = dice.choice(list(BOOK))
-        bid = world.exchange.bids[symbol]
-        side = dice.choice(list(Side))
-        away = dice.choice([None, None, None, D("0.001"), D("0.02")])
-        sign = -1 if side is Side.BUY else 1
-        price = None if away is None else (bid * (1 + sign * away)).quantize(D("0.01"))
-        forces = [None, None, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK]
-        post_only = price is not None and dice.random() < 0.2
-        return Signal(
-            id=world.new_id(),
-            source=source or dice.choice(["tv", "straight", "straight", "straight", "two"]),
-            received_at=world.clock(),
-            symbol=symbol,
-            side=side,
-            type=dice.choice([None, None, OrderType.MARKET]) if price is None else OrderType.LIMIT,
-            price=price,
-            size=Size(
-                kind=SizeKind.AMOUNT, value=(D(dice.randrange(50, 900)) / bid).quantize(STEP)
-            ),
-            time_in_force=None if price is None or post_only else dice.choice(forces),
-            post_only=post_only,
-        )
+    async def wait_for_a_price(self) -> None:
+        """A signal arrives for an order that waits for a price; often the market goes there soon, or a
+        position is closed meanwhile."""
+        if self.random.random() < 0.6:
+            await self.buy()
+        signal = self.senders.one_that_waits()
+        self.accept(signal)
+        what_follows = self.random.choice(["nothing", "a close", "its price", "its price"])
+        await passes(self.random.choice([0.2, 1, 3, 6]))
+        if what_follows == "a close":
+            await self.close()
+        if what_follows == "its price":
+            self.goes_to(signal.symbol, self.senders.past_the_stop(signal))
+
+    async def buy(self) -> None:
+        """Somebody buys at the market, and soon there may be a position."""
+        self.accept(self.senders.a_buy_at_the_market())
+        for _ in range(8):
+            await passes(0.5)
+            if self.world.read(lambda tx: tx.positions.open()):
+                return
 
     def accept(self, signal: Signal) -> None:
         """A signal is received; sometimes its sender sends it twice."""
         world = self.world
-        world.tell(f"signal {signal.id} from {signal.source}: {signal.side} {signal.symbol}")
+        kind = "" if signal.stop_price is None else f" {signal.type} {signal.stop_price}"
+        what = f"{signal.side} {signal.symbol}{kind}"
+        world.tell(f"signal {signal.id} from {signal.source}: {what}")
         key = SignalKey(value=signal.id, keeps=timedelta(days=1))
         digest = sha256(signal.id.encode()).hexdigest()
 
@@ -215,7 +210,7 @@ class Story:
             self.world.tell("Ana, on the host: countersign kill")
             self.world.written(commit)
 
-        self.accept(self.a_signal(source="straight"))
+        self.accept(self.senders.an_order(source="straight"))
         after = self.random.randrange(1, 9)
         self.world.foretell(after=after, where="before commit", deed=strike)
 
@@ -271,7 +266,7 @@ class Story:
         """Somebody approves all there is; a moment later the process starts anew under house rules in
         which that person has no say."""
         world = self.world
-        self.accept(self.a_signal(source="tv"))
+        self.accept(self.senders.an_order(source="tv"))
         await passes(0.5)
         for ticket in world.read(lambda tx: tx.tickets.in_state(TicketState.PENDING)):
             self.tap(ticket, BEN)
@@ -290,7 +285,10 @@ class Story:
         symbol = self.random.choice(list(BOOK))
         far = 0.03 if self.random.random() < 0.2 else 0.001
         share = D(str(round(1 + self.random.uniform(-far, far), 6)))
-        bid = (self.world.exchange.bids[symbol] * share).quantize(D("0.01"))
+        self.goes_to(symbol, (self.world.exchange.bids[symbol] * share).quantize(D("0.01")))
+
+    def goes_to(self, symbol: str, bid: Decimal) -> None:
+        """A market is there from now on."""
         self.world.tell(f"{symbol} moves to {bid}")
         self.world.exchange.move(symbol, bid)
 
@@ -345,13 +343,13 @@ class Story:
         """The process dies while it sends an order, or stores what became of it."""
         place = self.random.choice(["leaves", "done", "answered"])
         self.world.foretell(after=1, where=f"POST order {place}")
-        self.accept(self.a_signal(source="straight"))
+        self.accept(self.senders.an_order(source="straight"))
 
     async def long_night(self) -> None:
         """The process dies, at times with an order that could not leave, and nobody starts it for a while."""
         if self.random.random() < 0.5:
             await self.unreachable()
-            self.accept(self.a_signal(source="straight"))
+            self.accept(self.senders.an_order(source="straight"))
             await passes(0.5)
         self.world.kill("a power cut")
         await passes(self.random.choice([20, 65, 100, 700]))
@@ -377,9 +375,11 @@ class Story:
             {
                 "clientOrderId": own_id,
                 "symbol": "BTC/USDT",
+                "type": "LIMIT",
                 "side": "buy",
                 "amount": "0.01",
                 "price": str(exchange.bids["BTC/USDT"] - 2000),
+                "stopPrice": None,
                 "timeInForce": "GTC",
                 "postOnly": False,
             },

@@ -1,28 +1,33 @@
 """What entitles the simulation to its faults: the real ccxt, given these bytes, does what the table says.
 
 The product's venue and connections run over ccxt against the loopback exchange. Each row is met by an
-order, by each look-up and by a cancel.
+order, by each look-up and by a cancel. And what waits for its price is told there as the simulated one does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from decimal import Decimal
+from random import Random
 from typing import Any
 
 import pytest
 
-from execution.errors import VenueError
-from execution.types import Mode
+from execution.errors import VenueError, VenueRefused
+from execution.types import Mode, OrderState, OrderType, Side
 from execution.venues.connections import Connections
 from execution.venues.exchange import ExchangeVenue
 from execution.venues.quirks import quirks_of
-from execution.venues.venue import go
+from execution.venues.venue import Report, go
 from tests.doubles.binance import BinanceServer
 from tests.doubles.binance import Fault as Bytes
 from tests.execution.venues.exchange.setup import BTC, an_order, key_of, venue_at
+from tests.simulation.client import Line, Network, SimVenue
+from tests.simulation.exchange import D, Exchange, Row, ask_at
 from tests.simulation.faults import FAULTS, Fault
+from tests.simulation.profiles import PROFILES, prompt
 
 Ask = Callable[[Any], Awaitable[Any]]
 _KINDS = {"answered": "answer", "dropped": "drop", "cut off": "truncate", "silent": "hang"}
@@ -161,3 +166,118 @@ async def test_ccxt_raises_what_the_table_says(exchange: BinanceServer, fault: F
     if fault.cause:
         causes = {kind.__name__ for kind in type(error.__cause__).__mro__}
         assert fault.cause in causes
+
+
+Here = tuple[ExchangeVenue, Callable[[Decimal], None]]
+"""The product's venue at an exchange, and what moves the market there."""
+
+
+class Nobody:
+    """A process that does nothing but ask."""
+
+    def point(self, name: str) -> None:
+        """It never dies."""
+
+    passed = point
+
+    def leaves(self, asked: Row) -> None:
+        """Nobody judges it."""
+
+
+class Quick(Network):
+    """The network, always quick; but no two things happen in the same millisecond."""
+
+    def seconds(self) -> float:
+        return 0.002
+
+
+@pytest.fixture
+async def simulated() -> AsyncIterator[Here]:
+    """At the simulated exchange."""
+    clock = lambda: datetime.now(UTC)  # noqa: E731  # as everywhere it is given
+    profile = prompt(PROFILES["ids unique while open"])
+    there = Exchange(profile, Random(0), clock, print, whole=1.0)
+    made = SimVenue(Line(Nobody(), Quick(Random(0)), there, clock, print, pytest.fail))
+    await made.open()
+    yield made, lambda bid: there.move(BTC, bid)
+    await made.close()
+
+
+@pytest.fixture
+async def at_the_double(exchange: BinanceServer) -> AsyncIterator[Here]:
+    """The same over ccxt at the loopback exchange."""
+
+    def move(bid: Decimal) -> None:
+        exchange.account.set_book("BTCUSDT", bid=f"{bid}", ask=f"{ask_at(bid)}")
+
+    exchange.account.deposit("BTC", "5")
+    move(D(60_000))
+    made = venue_at(exchange)
+    await made.open()
+    yield made, move
+    await made.close()
+
+
+WAITING = [
+    pytest.param(kind, side, stop, limit, beyond, id=f"{kind} {side}")
+    for kind, side, stop, limit, beyond in (
+        (OrderType.STOP, Side.SELL, 59_000, None, 58_000),
+        (OrderType.STOP, Side.BUY, 61_000, None, 62_000),
+        (OrderType.STOP_LIMIT, Side.SELL, 59_000, 58_500, 58_600),
+        (OrderType.STOP_LIMIT, Side.SELL, 59_000, 58_500, 58_400),
+        (OrderType.STOP_LIMIT, Side.BUY, 61_000, 61_500, 61_300),
+        (OrderType.TAKE_PROFIT, Side.SELL, 61_000, None, 62_000),
+        (OrderType.TAKE_PROFIT, Side.BUY, 59_000, None, 58_000),
+        (OrderType.TAKE_PROFIT_LIMIT, Side.SELL, 61_000, 60_900, 61_100),
+        (OrderType.TAKE_PROFIT_LIMIT, Side.BUY, 59_000, 59_100, 58_000),
+    )
+]
+
+
+@pytest.mark.parametrize(("kind", "side", "stop", "limit", "beyond"), WAITING)
+async def test_an_order_that_waits_is_told_as_the_simulated_exchange_tells_it(
+    simulated: Here,
+    at_the_double: Here,
+    kind: OrderType,
+    side: Side,
+    stop: int,
+    limit: int | None,
+    beyond: int,
+) -> None:
+    price = None if limit is None else D(limit)
+    terms = {"type": kind, "side": side, "stop_price": D(stop), "price": price}
+    told = [
+        [fact async for fact in _life(here, move, terms, D(beyond))]
+        for here, move in (at_the_double, simulated)
+    ]
+    assert told[0] == told[1]
+    assert told[0][1].state is OrderState.WORKING
+
+
+async def _life(
+    venue: ExchangeVenue,
+    move: Callable[[Decimal], None],
+    terms: dict[str, Any],
+    beyond: Decimal,
+) -> AsyncIterator[Any]:
+    """What an exchange tells of two orders that wait, one canceled and one fired, and of a third that
+    comes when the market is past its stop price."""
+
+    def same(shown: Report | None) -> Report | None:
+        return None if shown is None else shown.evolve(venue_order_id="", at=None)
+
+    gone, order, late = (an_order(venue, number, **terms) for number in (1, 2, 3))
+    yield same(await venue.send(order))
+    yield same(await venue.find(key_of(order)))
+    await venue.send(gone)
+    held = await venue.balances()
+    yield [held[asset].locked for asset in ("BTC", "USDT") if asset in held]
+    await venue.cancel(key_of(gone))
+    yield same(await venue.find(key_of(gone)))
+    move(beyond)
+    yield same(await venue.find(key_of(order)))
+    yield [same(one) for one in await venue.open_orders([BTC])]
+    yield [(one.amount, one.price) for one in await venue.trades(key_of(order))]
+    with pytest.raises(VenueRefused) as refused:
+        await venue.send(late)
+    yield str(refused.value)

@@ -1,5 +1,5 @@
 """A crash at every place where a process touches anything outside itself, one run for each; in the longest
-scenarios at every second or third.
+scenarios at every few of them; `make simulate PAIRS=1` leaves none out.
 
 A scenario is run once to count those places (each request before it leaves, when it is done and when it
 is answered, each commit before and after, each message), then once for each of them, dying there.
@@ -19,18 +19,20 @@ from tests.simulation.scenarios import (
     a_part_fills_and_the_rest_is_priced_anew,
     a_part_fills_and_the_rest_takes_the_market,
     a_position_is_flattened_in_parts,
+    a_stop_gives_way_to_a_closing_stands_again_and_fires,
     an_order_waits_while_the_exchange_is_lost,
     lived_through,
     places,
 )
 
 SPARSE = {
-    a_halt_finds_an_order_at_the_exchange: 2,
-    a_halt_finds_an_order_in_doubt: 2,
-    a_part_fills_and_the_rest_is_priced_anew: 3,
-    a_part_fills_and_the_rest_takes_the_market: 2,
-    a_position_is_flattened_in_parts: 3,
-    an_order_waits_while_the_exchange_is_lost: 2,
+    a_halt_finds_an_order_at_the_exchange: 4,
+    a_halt_finds_an_order_in_doubt: 4,
+    a_part_fills_and_the_rest_is_priced_anew: 5,
+    a_part_fills_and_the_rest_takes_the_market: 4,
+    a_position_is_flattened_in_parts: 5,
+    a_stop_gives_way_to_a_closing_stands_again_and_fires: 7,
+    an_order_waits_while_the_exchange_is_lost: 6,
 }
 """Of that many places in a row one has its own run: they are many, and each takes long."""
 

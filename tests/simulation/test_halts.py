@@ -18,7 +18,7 @@ EVERY = 10
 """Of that many places in a row one has its own run."""
 SEEDS = 40
 """Of so many seeds every so many-th kill has its own run, another one for each."""
-BUDGET = 8.0
+BUDGET = 6.0
 """Seconds that the seeds get at the most; the end of the run says how many kills that were."""
 
 
@@ -51,7 +51,7 @@ def test_every_order_of_a_story_is_killed_at_every_step_of_its_life() -> None:
 
 
 def test_a_life_has_every_step() -> None:
-    assert {step for seed in (2, 25) for moment in lives(seed) for _, step in moment} >= {
+    assert {step for seed in (18, 24) for moment in lives(seed) for _, step in moment} >= {
         "planned",
         "about to be sending",
         "sending",

@@ -70,7 +70,7 @@ class Desk(RuleBasedStateMachine):
     @rule(source=st.sampled_from(["tv", "straight", "two"]), seconds=st.floats(0, 1.5))
     def a_signal_arrives(self, source: str, seconds: float) -> None:
         async def arrive() -> None:
-            self.story.accept(self.story.a_signal(source=source))
+            self.story.accept(self.story.senders.an_order(source=source))
             await passes(seconds)
 
         self.lead(arrive())
@@ -102,6 +102,7 @@ class Desk(RuleBasedStateMachine):
                 "resume",
                 "decide",
                 "dismiss",
+                "wait_for_a_price",
             ]
         )
     )

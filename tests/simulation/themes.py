@@ -22,6 +22,7 @@ THROTTLED = ("429", "418")
 
 USUAL = {
     "signals": 40,
+    "wait_for_a_price": 10,
     "vote": 12,
     "price": 25,
     "lose_an_answer": 8,
@@ -85,6 +86,7 @@ THEMES: Mapping[str, Theme] = {
     "people stop it": Theme(
         more={
             "kill": 4,
+            "wait_for_a_price": 20,
             "flatten": 12,
             "close": 8,
             "kill_from_outside": 30,
@@ -98,7 +100,15 @@ THEMES: Mapping[str, Theme] = {
         config=CONFIG.evolve(max_retries=10, retry_delay=timedelta(seconds=2)),
     ),
     "orders rest": Theme(
-        more={"price": 30, "cancel": 12, "stranger": 6, "crash_soon": 6, "dismiss": 8, "vote": 20},
+        more={
+            "price": 30,
+            "wait_for_a_price": 16,
+            "cancel": 12,
+            "stranger": 6,
+            "crash_soon": 6,
+            "dismiss": 8,
+            "vote": 20,
+        },
         config=rules(OnTimeout.REPRICE),
         weather={"cancel": (0.3, FOR_LOOKS)},
         whole=0.15,

@@ -96,6 +96,8 @@ class World:
         self.url = f"sqlite:///{self._folder / 'desk.db'}"
         self._proofs = 0
         """Halts that were called proved."""
+        self._swept: set[str] = set()
+        """Stops that a halt has had canceled."""
         self._rows = sqlite3.connect(self._folder / "desk.db", isolation_level=None)
         """An onlooker's own connection."""
 
@@ -142,7 +144,10 @@ class World:
 
     def committed(self, process: Process) -> None:
         """A process wrote to its database: the rows must agree with the exchange at any time."""
-        for found in invariants.at_any_time(self._rows, self.exchange):
+        for found in (
+            *invariants.at_any_time(self._rows, self.exchange),
+            *invariants.swept(self._rows, self._swept),
+        ):
             self.violated(found)
         self.lives.are_stored(self._rows.execute("SELECT client_order_id, state FROM orders"))
         proofs = self._count(EventKind.HALT_VERIFIED)

@@ -8,7 +8,11 @@ from __future__ import annotations
 from decimal import Decimal
 
 from bot.notifier import EDIT_PAUSE
+from bot.people import Somebody
 from bot.playground import CallbackAnswer, Message
+from bot.telegram import commands
+from bot.telegram.front import Asked
+from execution.approval import Role
 from execution.desk import Person
 from execution.types import OrderState, Side, Ticket, TicketState, TradingState
 from tests.bot.telegram.subjects import a_position
@@ -169,6 +173,37 @@ async def test_a_share_is_closed_while_paused_and_the_rest_while_halted(desk: Fr
     assert [order.side for order in desk.paper.accepted] == [Side.BUY, Side.SELL, Side.SELL]
 
 
+async def test_a_share_that_is_asked_for_again_after_a_crash_is_closed_once(
+    desk: FrontDesk,
+) -> None:
+    """Telegram brings a message again whose handling it was not told of."""
+    await desk.start("trading")
+    await a_position(desk)
+    who = Somebody(person=ANA_HERSELF, role=Role.APPROVER, user_id=ANA)
+    asked = Asked(who=who, words=("BTC/USDT", "50%"), key="1:77", at_home=True)
+    await commands.run(desk.front, "close", asked)
+    await until(lambda: held(desk) == D("0.005"))
+    await desk.stop("trading")
+    await desk.restart()
+    await desk.start("trading")
+    assert await commands.run(desk.front, "close", asked) is None
+    await desk.heard()
+    assert held(desk) == D("0.005")
+    assert len(closings(desk)) == 1
+
+
+async def test_what_can_be_closed_is_closed_and_the_other_venue_is_named(desk: FrontDesk) -> None:
+    await desk.start("trading", "intake")
+    await a_position(desk)
+    (order,) = desk.read(lambda tx: tx.orders.newest(limit=1))
+    (fill,) = desk.read(lambda tx: tx.fills.of_order(order.id))
+    await desk.side.store.write(lambda tx: tx.fills.add(fill.evolve(id="F", venue="old")))
+    asked = desk.playground.say("/close BTC/USDT", by=ANA)
+    told = await desk.playground.wait_for(lambda m: m.reply_to == asked.id)
+    assert plain(told) == "PAPER · BTC/USDT at old: old is not set up any more."
+    await until(lambda: held(desk) == 0)
+
+
 # --- the buttons of /positions -----------------------------------------------------------------------
 
 
@@ -210,6 +245,29 @@ async def test_a_close_that_is_confirmed_too_late_asks_anew(desk: FrontDesk) -> 
     assert answer.text == "That was not confirmed in time. Tap once more."
     await desk.playground.wait_for(lambda m: m.id == listed.id and m.labels == ["Close BTC/USDT"])
     assert desk.head() == head
+
+
+async def test_a_close_is_for_the_position_that_was_shown(desk: FrontDesk) -> None:
+    """An entry fills between the two taps: what the button says is not what is there."""
+    await desk.start("trading", "intake")
+    await a_position(desk)
+    listed = await positions(desk)
+    await desk.tap(listed, "Close BTC/USDT", by=ANA)
+    asking = await desk.playground.wait_for(
+        lambda m: m.id == listed.id and "Confirm" in m.labels[0]
+    )
+    desk.clock.advance(2)
+    ticket = await desk.new_ticket(source="straight", amount="0.01")
+    await until(lambda: desk.ticket(ticket.id).state is TicketState.DONE)
+    answer = await desk.tap(asking, asking.labels[0], by=ANA)
+    assert answer.text == "The position changed since that tap. Look at it, then tap Confirm close."
+    again = await desk.playground.wait_for(
+        lambda m: m.id == listed.id and m.labels == ["Confirm close 0.01998 BTC/USDT"]
+    )
+    assert closings(desk) == []
+    desk.clock.advance(2)
+    await desk.tap(again, again.labels[0], by=ANA)
+    await until(lambda: held(desk) == 0)
 
 
 async def test_a_position_that_is_gone_by_then_cannot_be_closed(desk: FrontDesk) -> None:

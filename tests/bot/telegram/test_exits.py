@@ -57,6 +57,7 @@ WAY_OUT = terms(
     reduces=True,
     closing=True,
 )
+TOO_LITTLE = "too little to be sold"
 DUST = "0.00004 BTC is left: main sells no less than 0.00009"
 
 
@@ -329,16 +330,16 @@ HELD = ExitView(
     sold=D(0),
     average=None,
     closing=False,
-    sellable=True,
+    unsellable=None,
     value=D("2490.51"),
     reason=None,
 )
 ELSEWHERE = HELD.evolve(venue="spot", exchange="kraken", value=D(100))
 GOING = HELD.evolve(closing=True)
 PARTLY = GOING.evolve(amount=D("0.0215"), sold=D("0.02"), average=D("60009.8"))
-SOLD = HELD.evolve(amount=D(0), sold=D("0.0415"), average=D("60009.8"), sellable=False)
+SOLD = HELD.evolve(amount=D(0), sold=D("0.0415"), average=D("60009.8"))
 CRUMBS = HELD.evolve(
-    amount=D("0.00004"), sold=D("0.04146"), average=D("60009.8"), sellable=False, reason=DUST
+    amount=D("0.00004"), sold=D("0.04146"), average=D("60009.8"), unsellable=TOO_LITTLE, reason=DUST
 )
 STOPPED = PARTLY.evolve(closing=False, reason=BY_OLGA, value=D("1290.21"))
 LOCKED = HELD.evolve(reason="main has 0 BTC free, the position is 0.0415")
