@@ -23,12 +23,13 @@ from execution import approval, reports, trading
 from execution.approval import Role
 from execution.booking import TESTED
 from execution.events import Event, EventKind
+from execution.kinds import STOPS
 from execution.market import INTERVAL, Market
 from execution.pairs import told
 from execution.reports import TicketView
 from execution.stopping import HALTED
 from execution.store import Transaction
-from execution.types import Mode, OrderState, TicketState, VoteKind
+from execution.types import Mode, OrderState, Side, Terms, TicketState, VoteKind
 
 AUDIENCE = "chat"
 
@@ -223,6 +224,7 @@ class News:
         if not candles:
             return None
         quote = self._market.quote(ticket.venue, terms.symbol, max_age=None)
+        entry, stop, targets = _levels(terms)
         return CandlePicture(
             mode=ticket.mode,
             ticket=short,
@@ -231,13 +233,25 @@ class News:
             interval=INTERVAL,
             candles=tuple(candles),
             zone=self._look.zone,
-            entry=terms.price,
+            entry=entry,
             worst=terms.worst_price,
-            stop=terms.stop_loss,
-            targets=tuple(target.price for target in terms.take_profit),
+            stop=stop,
+            targets=targets,
             last=None if quote is None else quote.reference(terms.side),
             test=terms.test,
         )
+
+
+def _levels(terms: Terms) -> tuple[Decimal | None, Decimal | None, tuple[Decimal, ...]]:
+    """Where it enters, where its stop and its targets lie: a sell that waits is a stop or a target itself."""
+    targets = tuple(target.price for target in terms.take_profit)
+    if terms.stop_price is None:
+        return terms.price, terms.stop_loss, targets
+    if terms.side is Side.BUY:
+        return terms.counted_at, terms.stop_loss, targets
+    if terms.type in STOPS:
+        return terms.price, terms.stop_price, targets
+    return terms.price, terms.stop_loss, (terms.stop_price,)
 
 
 def _short(tx: Transaction, view: TicketView) -> str:

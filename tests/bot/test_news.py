@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,8 +19,9 @@ from execution.desk import Person
 from execution.events import EventKind
 from execution.store import Transaction
 from execution.store.chat import Post
-from execution.types import Ticket, TicketState, VoteKind
+from execution.types import OrderType, Side, Ticket, TicketState, VoteKind
 from execution.venues.scripted import ScriptedMarket
+from tests.bot.telegram.subjects import a_position
 from tests.desk import ANA, FrontDesk, front_desk
 from tests.waiting import until
 
@@ -363,3 +365,35 @@ async def test_halt_rings_however_quiet_the_chat_is(desk: FrontDesk) -> None:
     told = news_of(desk, **everything)
 
     assert [(kind, message.silent) for kind, message in told.items()] == [("halted", False)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "levels"),
+    [
+        (
+            {"side": Side.SELL, "type": OrderType.STOP, "stop_price": D(59_000)},
+            (None, D(59_000), ()),
+        ),
+        (
+            {"side": Side.SELL, "type": OrderType.TAKE_PROFIT, "stop_price": D(61_000)},
+            (None, None, (D(61_000),)),
+        ),
+        ({"type": OrderType.STOP, "stop_price": D(61_000)}, (D(61_000), None, ())),
+        (
+            {"type": OrderType.STOP_LIMIT, "stop_price": D(61_000), "price": D(61_100)},
+            (D(61_100), None, ()),
+        ),
+    ],
+)
+async def test_the_picture_of_an_order_that_waits_has_a_line_where_it_waits(
+    tmp_path: Path,
+    fields: dict[str, Any],
+    levels: tuple[Decimal | None, Decimal | None, tuple[Decimal, ...]],
+) -> None:
+    async with front_desk(tmp_path, prices=ScriptedMarket()) as desk:
+        await desk.start("trading")
+        await a_position(desk)
+        await desk.new_ticket(**{"amount": "0.00999"} | fields)
+        picture = news_of(desk)["ticket_pending"].picture
+        assert picture is not None
+        assert (picture.entry, picture.stop, picture.targets) == levels
