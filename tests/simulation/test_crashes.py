@@ -20,12 +20,16 @@ from tests.simulation.scenarios import (
     a_part_fills_and_the_rest_takes_the_market,
     a_position_is_flattened_in_parts,
     a_stop_gives_way_to_a_closing_stands_again_and_fires,
+    an_answer_is_lost_and_the_order_found,
+    an_order_is_approved_and_filled,
     an_order_waits_while_the_exchange_is_lost,
     lived_through,
     places,
 )
 
 SPARSE = {
+    an_answer_is_lost_and_the_order_found: 2,
+    an_order_is_approved_and_filled: 2,
     a_halt_finds_an_order_at_the_exchange: 4,
     a_halt_finds_an_order_in_doubt: 4,
     a_part_fills_and_the_rest_is_priced_anew: 5,
