@@ -152,8 +152,8 @@ def unfinished(tx: Transaction, market: Market) -> list[str]:
         for (venue, symbol), amount in sorted(amounts.items())
     ]
     for last in tx.orders.left_over():
-        pair = (last.venue, last.symbol)
-        if pair not in amounts and orders.gave_way(tx.orders.of_ticket(last.ticket)):
+        pair, reached = (last.venue, last.symbol), last.venue in market.feeds()
+        if reached and pair not in amounts and orders.gave_way(tx.orders.of_ticket(last.ticket)):
             found.append(f"the stop of {last.symbol} at {last.venue} does not stand again yet")
     return found
 

@@ -7,7 +7,6 @@ position is not left without the stop that people approved. It never covers more
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
 
 from execution import approval, booking, closing, orders
 from execution.config import Config
@@ -19,7 +18,7 @@ from execution.market import Market
 from execution.sizing import resized
 from execution.snapshots import Moment
 from execution.store import Transaction
-from execution.types import Order, Refusal, Terms, Ticket
+from execution.types import ZERO, Order, Refusal, Terms, Ticket
 from execution.venues.venue import Venue
 
 
@@ -72,7 +71,7 @@ def _terms_of_now(
     fills = tx.fills.of_tickets([ticket.id]).get(ticket.id, [])
     unsold = booking.left(terms, tx.orders.of_ticket(ticket.id), fills)
     rest = min(unsold, facts.position - facts.reserved_base - facts.resting_base)
-    if rest <= Decimal(0):
+    if rest <= ZERO:
         return Refusal(code="NO_POSITION", text="its position is closed")
     made = resized(terms, rest, facts)
     return made if isinstance(made, Terms) else made[0]

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from decimal import Context, Decimal, localcontext
 
 from execution.instruments import Instrument, Offers
+from execution.kinds import TRIGGERED
 from execution.rounding import plain
 from execution.types import OrderType, Side, TimeInForce
 from execution.venues.venue import NewOrder
@@ -24,8 +25,6 @@ PRICED = frozenset(
     {OrderType.MARKET, OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT_LIMIT}
 )
 """Kinds with a limit; that of a market order is its cap."""
-TRIGGERED = frozenset(OrderType) - {OrderType.MARKET, OrderType.LIMIT}
-"""Kinds that do nothing before the market touches a stop price."""
 
 
 def rests(order: NewOrder) -> bool:

@@ -9,8 +9,8 @@ from decimal import Decimal
 import pytest
 
 from execution.errors import OrderUnknown, OutcomeUnknown, VenueRefused
+from execution.kinds import TRIGGERED
 from execution.types import ZERO, OrderState, OrderType
-from execution.venues.filters import TRIGGERED
 from execution.venues.venue import NewOrder, Report
 from tests.doubles.binance_account import shown
 from tests.doubles.loopback import Fault
