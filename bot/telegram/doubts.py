@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from bot.telegram import cards, figures, lines, messages
+from bot.telegram import figures, lines, messages, stories
 from bot.telegram.faces import Action, Button, ButtonStyle, Face, Look
 from execution.orders import DOUBT_BUDGET, UNKNOWN
 from execution.reports import TicketView
@@ -105,7 +105,7 @@ def _decisions(
         )
     name = Button(label="Adopt an id", action=Action.NAME_ID)
     return (
-        (Button(label="Look again", action=Action.LOOK_AGAIN), cards.DETAILS),
+        (Button(label="Look again", action=Action.LOOK_AGAIN), stories.DETAILS),
         (absent,),
         *(() if order.venue_order_id else ((name,),)),
     )
@@ -153,7 +153,7 @@ def not_adopted(view: TicketView, venue_order_id: str, reason: str, *, short: st
 
 def risen(view: TicketView, look: Look, reason: str | None, *, short: str) -> Face:
     """An order that had ended here and is there: an end of ours was wrong."""
-    story = cards.story(view, look)
+    story = stories.story(view, look)
     text = [
         _head(view, short, f": it exists after all at {lines.exchange(view)}"),
         lines.place(view),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from bot.telegram import cards, exits, figures, lines, replies
+from bot.telegram import cards, exits, figures, lines, replies, stories
 from bot.telegram.faces import Action, Button, Face, Look
 from execution.record import Record
 from execution.reports import PositionView, TicketView
@@ -81,7 +81,7 @@ def _news(view: TicketView, look: Look) -> str:
         return " · waits for you"
     if view.ticket.state is TicketState.REFUSED:
         return f" · refused, {figures.listed([r.code for r in view.ticket.refusals])}"
-    return cards.story(view, look).news
+    return stories.story(view, look).news
 
 
 def held(

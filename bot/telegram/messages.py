@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from bot.telegram import cards, figures, lines
+from bot.telegram import cards, figures, lines, stories
 from bot.telegram import exits as closings
 from bot.telegram.faces import TEXT_LIMIT, Action, Button, Face, Look
 from execution.checklist import ExitView
@@ -89,8 +89,8 @@ def refusal(view: TicketView, look: Look) -> Face:
     if largest is not None and largest > 0 and len(ticket.refusals) == 1:
         label = f"Propose {figures.figure(largest)} {look.currency}"
         offer = (Button(label=label, action=Action.PROPOSE, value=largest),)
-    elif cards.only_paused(ticket):
-        offer = (cards.PROPOSE_AGAIN,)
+    elif stories.only_paused(ticket):
+        offer = (stories.PROPOSE_AGAIN,)
     text = [
         f"<b>{lines.badge(ticket.mode)} · Refused: {lines.what(view)}{lines.worth(view, look)}</b>",
         f"{lines.place(view)} · {lines.source(view, look)}",
@@ -119,7 +119,7 @@ def refusals(
 
 def trouble(view: TicketView, look: Look, *, short: str, news: str = "") -> Face:
     """An order in doubt, a failed ticket: what is safe and what to do. `news` goes before it."""
-    story = cards.story(view, look)
+    story = stories.story(view, look)
     head = f"<b>{lines.badge(view.ticket.mode)} · {short} {lines.what(view)}{story.news}</b>"
     text = lines.joined([head, lines.place(view), news, *story.lines])
     return Face(text=text, buttons=story.buttons)
