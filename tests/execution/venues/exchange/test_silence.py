@@ -18,7 +18,8 @@ BANNED = Fault(
     body='{"code": -1003, "msg": "Too many requests."}',
     headers={"Retry-After": "20"},
 )
-ONE_AT_A_TIME = {"rateLimiterAlgorithm": "leakyBucket", "rateLimit": 100}
+ONE_AT_A_TIME = {"rateLimiterAlgorithm": "leakyBucket", "rateLimit": 500}
+"""Milliseconds: long enough for an answer to be heard before the next turn, on a busy machine too."""
 
 
 @pytest.fixture
