@@ -26,7 +26,7 @@ from execution.venues.venue import Venue
 log = logging.getLogger(__name__)
 
 BETWEEN_LOOKS = timedelta(seconds=3)
-"""A halt is proved by two looks at least this far apart."""
+"""A halt is proved by two looks: the second begins at least this long after the first was answered."""
 TELL_AGAIN = timedelta(seconds=30)
 """How often an unfinished halt is told anew."""
 _STEP = 1.0
@@ -43,9 +43,9 @@ class _Progress:
     of: datetime | None = None
     """When the halt began that is being proved; another one starts anew, a repeated one does not."""
     clean_at: datetime | None = None
-    """When the first of two clean looks began."""
+    """When the first of two clean looks was answered: it may have reached a venue only right before that."""
     clean_seq: int = 0
-    """The newest entry of the journal then."""
+    """The newest entry of the journal when it began."""
     told_at: datetime | None = None
     left: Sequence[str] = ()
     """What was left by the last look that came to an end."""
@@ -100,7 +100,8 @@ class Prover:
         if await self._look_and_tell(progress, now - progress.told_at):
             progress.clean_at = None
         elif progress.clean_at is None:
-            progress.clean_at, progress.clean_seq = now, seq
+            answered_at = await self._store.read(lambda tx: tx.now)
+            progress.clean_at, progress.clean_seq = answered_at, seq
         elif now - progress.clean_at >= BETWEEN_LOOKS:
             await self._store.write(partial(self._verify, since=progress.clean_seq))
             progress.clean_at = None  # what turns up after it needs two looks of its own

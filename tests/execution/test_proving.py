@@ -46,8 +46,13 @@ class Looks:
 
 
 def proved(desk: FrontDesk) -> bool:
-    """Whether the halt is called done; a second passes while one asks."""
+    """The same; a second passes while one asks."""
     desk.clock.advance(1)
+    return is_verified(desk)
+
+
+def is_verified(desk: FrontDesk) -> bool:
+    """Whether the halt is called done."""
     halt = desk.read(lambda tx: tx.trading()).halt
     return halt is not None and halt.verified_at is not None
 
@@ -90,6 +95,23 @@ async def test_two_looks_that_find_nothing_prove_it(desk: FrontDesk) -> None:
         await until(lambda: proved(desk))
         assert looks.count == 2
         assert positions(desk) != []
+
+
+async def test_the_second_look_begins_long_enough_after_the_first_was_answered(
+    desk: FrontDesk,
+) -> None:
+    """A look may reach the venue at any time before its answer: only the answer is a moment to count from."""
+
+    async def slowly() -> None:
+        desk.clock.advance(10)
+
+    async with halted(desk) as looks:
+        looks.during[1] = slowly
+        await until(
+            lambda: looks.count == 5, timeout_s=20
+        )  # and the clock stands since the first was answered
+        assert not is_verified(desk)
+        await until(lambda: proved(desk))
 
 
 @pytest.mark.parametrize("how", ["flatten", "close"])
