@@ -143,7 +143,7 @@ class App:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
         await self._recover(side)
-        metrics = Metrics(side.store)
+        metrics = Metrics(side.store, side.market)
         await metrics.start()
         server = self._server(self._web(side, chat, front, metrics, ids))
         serving = asyncio.create_task(server.serve(sockets=[bound]), name="web")
@@ -318,6 +318,7 @@ def forever(settings: Settings, side: Trading, chat: Chat) -> dict[str, Work]:
     for name in side.venues:
         work[f"market {name}"] = partial(side.market.run, name)
         work[f"reconcile {name}"] = partial(side.reconciler.run, name)
+    work |= {f"streams {name}": one.run for name, one in side.streams.items()}
     work |= {f"key {name}": one.run for name, one in side.keys.items()}
     work |= {f"dead man {name}": one.run for name, one in side.switches.items()}
     return work

@@ -11,7 +11,6 @@ import io
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import timedelta
-from importlib.metadata import version
 
 from rich import box
 from rich.console import Console
@@ -36,7 +35,6 @@ from execution.types import Mode
 from execution.venues.connections import has_sandbox
 from execution.venues.venue import Venue
 
-CCXT = version("ccxt")
 _STYLES = {Outcome.HELD: "green", Outcome.FAILED: "bold red", Outcome.NOT_TRIED: "dim"}
 _WIDEST = max(len(outcome) for outcome in Outcome)
 
@@ -79,7 +77,7 @@ async def certify(
             exchange=venue.exchange,
             mode=venue.mode,
             at=clock(),
-            ccxt=CCXT,
+            ccxt=certificates.CCXT,
             countersign=VERSION,
             findings=findings,
         )

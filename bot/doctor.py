@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from pathlib import Path
 
 from bot import parts
 from bot.keyring import missing_key, with_keys
@@ -154,7 +153,7 @@ def _files(settings: Settings) -> list[Check]:
 
 
 def _room(settings: Settings) -> Check:
-    folder = Path(settings.database.url.partition(":///")[2]).absolute().parent
+    folder = settings.database.file.absolute().parent
     try:
         free = shutil.disk_usage(folder).free
     except OSError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
 from difflib import get_close_matches
+from pathlib import Path
 
 from bot.people import roles
 from bot.settings import Settings, SettingsError, load_limit
@@ -144,7 +145,7 @@ def venues(
     return {
         name: _paper(settings, name, venue, clock, prices)
         if venue.mode is Mode.PAPER
-        else _account(name, venue, clock)
+        else _account(settings, name, venue, clock)
         for name, venue in settings.venues.items()
     }
 
@@ -181,14 +182,18 @@ def _paper(
     if venue.exchange == PAPER:
         return PaperVenue(name, books, clock, market=prices)
     try:
-        market = PublicMarket(venue.exchange, clock, overrides=venue.ccxt)
+        market = PublicMarket(
+            venue.exchange, clock, overrides=venue.ccxt, kept=_market_list(settings, name)
+        )
     except ValueError as error:
         raise SettingsError(f"venues.{name}.{error}") from None
     opening = {settings.general.currency: OPENED_WITH}
     return PaperVenue(name, books, clock, market=market, opening=opening)
 
 
-def _account(name: str, venue: VenueSettings, clock: Callable[[], datetime]) -> Venue:
+def _account(
+    settings: Settings, name: str, venue: VenueSettings, clock: Callable[[], datetime]
+) -> Venue:
     secrets = {
         key: value.get_secret_value() if value is not None else ""
         for key, value in (
@@ -199,10 +204,21 @@ def _account(name: str, venue: VenueSettings, clock: Callable[[], datetime]) -> 
     }
     try:
         return ExchangeVenue(
-            name, venue.exchange, venue.mode, **secrets, overrides=venue.ccxt, clock=clock
+            name,
+            venue.exchange,
+            venue.mode,
+            **secrets,
+            overrides=venue.ccxt,
+            clock=clock,
+            kept=_market_list(settings, name),
         )
     except ValueError as error:
         raise SettingsError(f"venues.{name}.{error}") from None
+
+
+def _market_list(settings: Settings, name: str) -> Path:
+    """Where a venue's markets are kept for the next start."""
+    return settings.database.file.with_name(f"markets-{name}.gz")
 
 
 def _rule(rule: RuleSettings) -> Rule:

@@ -1,7 +1,7 @@
 """Prometheus text: what was counted and how long each stage took, read from the journal.
 
-Every figure comes from committed events, so a counter can be wrong by no more than what a restart
-forgets. Called when somebody scrapes; it must never touch a venue.
+Every figure but those of streams comes from committed events, so a counter can be wrong by no more than
+what a restart forgets. Called when somebody scrapes; it must never touch a venue.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from bot.notifier import undelivered
 from execution import orders
 from execution.equity import StopKind
 from execution.events import Event, EventKind
+from execution.market import Market
 from execution.store import Store, Transaction
 from execution.types import TicketState, TradingState
 
@@ -46,8 +47,9 @@ _OF_ACCOUNTS = {
 class Metrics:
     """Counts since this process started."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, market: Market) -> None:
         self._store = store
+        self._market = market
         self._registry = CollectorRegistry()
         self._seq: int | None = None
         self._one_at_a_time = asyncio.Lock()
@@ -76,6 +78,19 @@ class Metrics:
         self._accounts = {
             name: Gauge(f"countersign_{name}", h, registry=kept) for name, h in _OF_ACCOUNTS.items()
         }
+        self._stream_up = Gauge(
+            "countersign_stream_up",
+            "1 while this venue's order stream stands.",
+            ["venue"],
+            registry=kept,
+        )
+        self._stream_breaks = Counter(
+            "countersign_stream_breaks",
+            "How often a stream of this venue broke.",
+            ["venue"],
+            registry=kept,
+        )
+        self._breaks_counted: dict[str, int] = {}
         self._stopped = Gauge(
             "countersign_entries_stopped",
             "1 while this rule stopped entries.",
@@ -91,6 +106,7 @@ class Metrics:
         """The exposition format."""
         async with self._one_at_a_time:
             await self._store.read(self._read)
+            self._read_streams()
         return generate_latest(self._registry)
 
     def _read(self, tx: Transaction) -> None:
@@ -106,6 +122,15 @@ class Metrics:
         self._orders.set(len(tx.orders.in_state(*orders.LIVE)))
         self._unknown.set(len(tx.orders.in_state(*orders.UNKNOWN)))
         self._read_accounts(tx)
+
+    def _read_streams(self) -> None:
+        """What this process knows of the streams of those venues that have any."""
+        for name, feed in self._market.feeds().items():
+            if feed.venue.streams:
+                self._stream_up.labels(venue=name).set(feed.told.stands)
+                fresh = feed.told.breaks - self._breaks_counted.get(name, 0)
+                self._stream_breaks.labels(venue=name).inc(fresh)
+                self._breaks_counted[name] = feed.told.breaks
 
     def _read_accounts(self, tx: Transaction) -> None:
         """The last reading; what it could not tell is no number."""

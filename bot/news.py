@@ -305,7 +305,8 @@ def _conflict(view: TicketView, event: Event, look: Look, short: str) -> Face:
 
 
 def _stop_gone(view: TicketView, event: Event, look: Look, short: str) -> Face:
-    return messages.stop_gone(view, event.data["amount"], event.data.get("reason"), short=short)
+    amount, ended_as, reason = (event.data.get(key) for key in ("amount", "ended_as", "reason"))
+    return messages.stop_gone(view, str(amount), ended_as, reason, short=short)
 
 
 def _pair_blocked(view: TicketView, event: Event, look: Look, short: str) -> Face:

@@ -47,6 +47,7 @@ from execution.deadlines import Deadlines
 from execution.desk import Desk
 from execution.errors import CountersignError
 from execution.executor import Executor
+from execution.executor.bells import Bells
 from execution.halt_file import HaltFile
 from execution.halting import Halting
 from execution.key_rights import KeyWatch
@@ -55,6 +56,7 @@ from execution.migrations import upgrade
 from execution.proving import Prover
 from execution.reconcile import Reconciler
 from execution.store import Store, Transaction
+from execution.streaming import Streaming
 from execution.trading import Brake
 from execution.types import OrderState
 from execution.venues.market_data import MarketData
@@ -128,6 +130,8 @@ class Trading:
     """What asks each venue what its key may do."""
     switches: Mapping[str, DeadMan]
     """The dead man's switches that are on, by venue."""
+    streams: Mapping[str, Streaming]
+    """What hears each venue that tells anything without being asked."""
 
     async def close(self) -> None:
         """Let go of venues and the database."""
@@ -220,7 +224,7 @@ def assemble(
 
     `dead_man` is how long each venue waits for us whose dead man's switch is on.
     """
-    brake = Brake()
+    brake, bells = Brake(), Bells()
     brake.follow(store.read_now(lambda tx: tx.trading()))
     halting = Halting(store=store, market=market, brake=brake, halt_file=halt_file)
     executor = Executor(
@@ -229,6 +233,7 @@ def assemble(
         venues=venues,
         config=config,
         brake=brake,
+        bells=bells,
         install=install,
         jitter=jitter,
         started_at=started_at,
@@ -265,7 +270,16 @@ def assemble(
             )
             for name, timeout in dead_man.items()
         },
+        streams=_streams(market, store, bells, jitter),
     )
+
+
+def _streams(market: Market, store: Store, bells: Bells, jitter: Random) -> dict[str, Streaming]:
+    return {
+        name: Streaming(feed, store=store, bells=bells, clock=market.clock, jitter=jitter)
+        for name, feed in market.feeds().items()
+        if feed.venue.streams
+    }
 
 
 def _with_keys(settings: Settings, store: Store, claim: Claim, *, halting: bool) -> Settings:

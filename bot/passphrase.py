@@ -11,7 +11,6 @@ import os
 import unicodedata
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from pydantic import SecretStr
@@ -95,7 +94,7 @@ def unlocked(settings: Settings, store: Callable[[], Store], ask: Ask | None) ->
     """
     if settings.vault.master_key_file is not None or settings.master_key is not None:
         return settings
-    if not Path(settings.database.url.partition(":///")[2]).exists():
+    if not settings.database.file.exists():
         return settings
     opened = store()
     try:

@@ -8,13 +8,14 @@ ends with it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
-from execution import approval, orders, pairs, rules, trading
+from execution import approval, orders, pairs, protection, rules, trading
 from execution.approval import Policy
 from execution.events import EventKind
 from execution.figures import figure
+from execution.polling import POLL, next_poll
 from execution.store import Transaction
 from execution.types import ZERO, Fill, Order, OrderState, Refusal, Terms, Ticket, TicketState
 from execution.venues.venue import Report, Trade
@@ -48,12 +49,22 @@ def move_order(
     tx.orders.change(order, after)
     tx.journal.add(_EVENT_OF[to], tx.now, ticket=order.ticket, order=order.id, reason=reason)
     if to in orders.ENDED:
-        settle(tx, order.ticket)
+        settle(tx, order.ticket, ended=True)
     return after
 
 
-def book(tx: Transaction, order_id: str, report: Report, trades: Sequence[Trade]) -> Order:
-    """Apply what the venue showed: trades first, then the state they add up to."""
+def book(
+    tx: Transaction,
+    order_id: str,
+    report: Report,
+    trades: Sequence[Trade],
+    *,
+    streamed: bool = False,
+) -> Order:
+    """Apply what the venue showed: trades first, then the state they add up to.
+
+    The next look is later while a stream would ring for the order before (`streamed`).
+    """
     before = tx.orders.get(order_id)
     earlier = _booked(tx, before)
     booked = _book_trades(tx, before, trades)
@@ -67,7 +78,9 @@ def book(tx: Transaction, order_id: str, report: Report, trades: Sequence[Trade]
         booked += _infer(tx, before, report, short)
     applied = orders.apply_report(before, report, tx.now)
     after = applied.order.evolve(
-        short_since=None, next_look_at=_next_poll(tx, applied.order), doubted_at=None
+        short_since=None,
+        next_look_at=next_poll(tx, applied.order, booked=booked, streamed=streamed),
+        doubted_at=None,
     )
     tx.orders.change(before, after)
     if after.state is not before.state:
@@ -93,7 +106,7 @@ def book(tx: Transaction, order_id: str, report: Report, trades: Sequence[Trade]
     if after.state in orders.ENDED and after.next_look_at is None:
         _add_up(tx, after, claimed=max(report.filled, after.reported))
     if after.state in orders.ENDED:
-        settle(tx, after.ticket)
+        settle(tx, after.ticket, ended=before.state not in orders.ENDED)
     return after
 
 
@@ -128,18 +141,22 @@ def doubt_halt(tx: Transaction) -> None:
         tx.set_trading(state, trading.doubted(state))
 
 
-def settle(tx: Transaction, ticket_id: str) -> None:
+def settle(tx: Transaction, ticket_id: str, *, ended: bool) -> None:
     """End a ticket whose orders have all ended; a late fill turns an ended one into done.
 
-    One whose rest goes out again stays at work: the executor finds it so.
+    One whose rest goes out again stays at work: the executor finds it so. When the last one `ended`
+    only now, and it was a position's only stop, that is told.
     """
     ticket = tx.tickets.get(ticket_id)
     assert ticket is not None, "an order has a ticket"
     legs = tx.orders.of_ticket(ticket_id)
     if any(leg.state not in orders.ENDED for leg in legs):
         return
+    reason = legs[-1].cancel_reason or legs[-1].reason
     if orders.next_leg(ticket, legs) is None:
-        end(tx, ticket, legs, reason=legs[-1].cancel_reason or legs[-1].reason)
+        end(tx, ticket, legs, reason=reason)
+        if ended:
+            protection.tell_of_gone(tx, ticket, legs, reason=reason)
 
 
 def end(tx: Transaction, ticket: Ticket, legs: Sequence[Order], *, reason: str | None) -> None:
@@ -290,16 +307,6 @@ def withdraw(tx: Transaction, ticket_id: str, *, reason: str) -> bool:
     return True
 
 
-POLL = timedelta(seconds=1)
-LOOKS_IN_A_POLL = 5
-"""At all that rests at a venue together: exchanges count what they are asked, prices and lists too."""
-JUST_TAKEN = timedelta(seconds=10)
-"""An order that was taken so lately is looked at each time: most that fill do it soon."""
-ASK_FOR_TRADES_AGAIN = timedelta(seconds=30)
-"""How often an ended order with inferred fills is asked about, and for how long."""
-TRADES_MAY_COME_FOR = timedelta(minutes=10)
-
-
 def _unfilled_end(legs: Sequence[Order]) -> TicketState:
     """How a ticket ends whose last order ended with nothing filled."""
     last = legs[-1]
@@ -310,38 +317,6 @@ def _unfilled_end(legs: Sequence[Order]) -> TicketState:
     # What was held back of a later leg leaves the ticket as the earlier one did: canceled.
     held_back = last.state is OrderState.DENIED and len(legs) > 1
     return TicketState.CANCELED if held_back else TicketState.FAILED
-
-
-def _next_poll(tx: Transaction, order: Order) -> datetime | None:
-    """When to look again: an ended order for the trades that were inferred meanwhile, and a canceled
-    one once more, since its last trade may show late.
-    """
-    if order.state is OrderState.WORKING and order.cancel_requested_at is not None:
-        return tx.now  # its cancel was asked for during this look, and was not sent yet
-    if order.state is OrderState.WORKING:
-        return tx.now + _pace(tx, order)
-    if order.state not in orders.ENDED:
-        return tx.now + POLL
-    age = tx.now - (order.ended_at or tx.now)
-    inferred = any(fill.inferred for fill in tx.fills.of_order(order.id))
-    if inferred and age < TRADES_MAY_COME_FOR:
-        return tx.now + ASK_FOR_TRADES_AGAIN
-    once_more = order.state in {OrderState.CANCELED, OrderState.EXPIRED}
-    wait = ASK_FOR_TRADES_AGAIN - age
-    return tx.now + wait if once_more and wait > timedelta(0) else None
-
-
-def _pace(tx: Transaction, order: Order) -> timedelta:
-    """How long an order rests between two looks: the more of them rest there, the longer, but not
-    past its time to rest.
-    """
-    taken_for = tx.now - (order.acknowledged_at or tx.now)
-    if taken_for < JUST_TAKEN or order.reported > _booked(tx, order):
-        return POLL
-    pause = POLL * tx.orders.count(order.venue, OrderState.WORKING) / LOOKS_IN_A_POLL
-    if order.cancel_after is not None:
-        pause = min(pause, order.cancel_after - tx.now)
-    return max(POLL, pause)
 
 
 def _wait_for_trades(tx: Transaction, before: Order, report: Report) -> Order:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from importlib.metadata import version
 
 from pydantic import TypeAdapter
 
@@ -17,6 +18,9 @@ from execution.record import Record
 from execution.store import Transaction
 from execution.types import Mode
 from execution.venues.venue import Venue
+
+CCXT = version("ccxt")
+"""The one that is installed."""
 
 
 class Outcome(StrEnum):
@@ -72,10 +76,11 @@ def last(tx: Transaction, exchange: str) -> Certificate | None:
 
 
 def standing(certificate: Certificate | None) -> str:
-    """In a few words, what an exchange has shown."""
+    """In a few words, what an exchange has shown; what it showed to another ccxt says nothing of this one."""
     if certificate is None or not certificate.holds:
         return "not certified"
-    return f"certified {certificate.at:%Y-%m-%d} (ccxt {certificate.ccxt})"
+    told = f"certified {certificate.at:%Y-%m-%d} (ccxt {certificate.ccxt})"
+    return told if certificate.ccxt == CCXT else f"not certified with ccxt {CCXT}; {told}"
 
 
 def told_of(tx: Transaction, venue: Venue) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from execution import closing, orders, stopping
+from execution import closing, orders, protection, stopping
 from execution.market import Market
 from execution.record import Record
 from execution.reports import TicketView, VenueView, exchanges, ticket_views, venue_views
@@ -95,7 +95,7 @@ def sweeps(tx: Transaction, market: Market) -> list[SweepView]:
     """How far the present halt has come, venue by venue."""
     halt = tx.trading().halt
     assert halt is not None, "only a halt is swept"
-    kept = stopping.protecting(tx)
+    kept = protection.protecting(tx)
     # What is live counts from the first moment, also before its cancel is asked for.
     live = tx.orders.in_state(*orders.LIVE, OrderState.STUCK)
     swept = {o.id: o for o in live if o not in kept and not orders.is_exit(o)}

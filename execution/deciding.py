@@ -13,7 +13,8 @@ from execution import approval, booking, rules
 from execution.approval import Policy, Role, Rule
 from execution.events import EventKind
 from execution.outcome import Answer, Outcome
-from execution.snapshots import Moment, price_again, recheck
+from execution.rechecking import price_again, recheck
+from execution.snapshots import Moment
 from execution.stopping import HALTED
 from execution.store import Transaction
 from execution.trading import lets_through

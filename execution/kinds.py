@@ -99,8 +99,22 @@ def stop_price(
         return trailing_from(reference, trail, step, side)
     if kind not in TRIGGERED or signal.stop_price is None:
         return None
+    return _stop_on_steps(signal.stop_price, kind, side, step)
+
+
+def _stop_on_steps(price: Decimal, kind: OrderType, side: Side, step: Decimal) -> Decimal:
     rounded = stop_never_later if kind in STOPS else price_never_worse
-    return rounded(signal.stop_price, step, side)
+    return rounded(price, step, side)
+
+
+def on_steps(terms: Terms, step: Decimal) -> Terms:
+    """The same with what it waits for in these steps: as it was approved, unless the market's have changed."""
+    if terms.stop_price is None:
+        return terms
+    return terms.evolve(
+        stop_price=_stop_on_steps(terms.stop_price, terms.type, terms.side, step),
+        trail=_trail_on_steps(terms.trail, step),
+    )
 
 
 @exactly
@@ -112,7 +126,10 @@ def trailing_from(reference: Decimal, trail: Trail, step: Decimal, side: Side) -
 
 def rounded_trail(signal: Signal, kind: OrderType, step: Decimal) -> Trail | None:
     """The distance a trailing stop keeps, in whole steps and no longer than was asked for."""
-    trail = signal.trail if kind is OrderType.TRAILING_STOP else None
+    return _trail_on_steps(signal.trail if kind is OrderType.TRAILING_STOP else None, step)
+
+
+def _trail_on_steps(trail: Trail | None, step: Decimal) -> Trail | None:
     if trail is None or trail.is_share:
         return trail
     return trail.evolve(value=amount_down(trail.value, step))

@@ -20,6 +20,7 @@ from execution.equity import Price
 from execution.errors import KeyRefused, VenueError, VenueMisconfigured, VenueUnavailable
 from execution.instruments import Instrument
 from execution.rounding import exactly
+from execution.told import Told
 from execution.types import Candle, Quote
 from execution.venues.venue import Balance, Venue
 
@@ -36,7 +37,8 @@ _PATIENCE = 5.0
 """Seconds a venue is given to answer what a reading of its account asks."""
 _SIGN_OF_LIFE = timedelta(seconds=5)
 """A venue that has said nothing for this long is asked for its balances, whatever is watched."""
-_BACKOFF = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+BACKOFF = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+"""Seconds until the next try to connect; the last one repeats."""
 
 
 @dataclass
@@ -82,6 +84,7 @@ class Feed:
     """How long nothing was heard, in seconds of ours: a loop that stood still hears nothing either."""
     watched: frozenset[str] = frozenset()
     quotes: dict[str, Quote] = field(default_factory=dict)
+    told: Told = field(default_factory=Told)
     balances: Mapping[str, Balance] = field(default_factory=dict)
     balances_at: datetime | None = None
     balances_due: bool = False
@@ -147,12 +150,12 @@ class Market:
         return None if feed is None else feed.venue.instruments().get(symbol)
 
     def quote(self, venue: str, symbol: str, *, max_age: timedelta | None = FRESH) -> Quote | None:
-        """The last best bid and ask, unless it is older than `max_age`."""
+        """The last best bid and ask, unless it is older than `max_age` or of a time to come."""
         feed = self._feeds.get(venue)
         quote = None if feed is None else feed.quotes.get(symbol)
-        if quote is None or (max_age is not None and self._clock() - quote.at > max_age):
-            return None
-        return quote
+        if quote is None or max_age is None or timedelta(0) <= self._clock() - quote.at <= max_age:
+            return quote
+        return None
 
     def candles(self, venue: str, symbol: str) -> Sequence[Candle]:
         """Bars for a picture; empty until they were loaded once."""
@@ -336,7 +339,7 @@ class Market:
                 feed.reason = feed.missed = str(error)
                 self._ring()
                 asked = 0.0 if error.retry_after is None else error.retry_after.total_seconds()
-                await asyncio.sleep(max(asked, _BACKOFF[min(attempt, len(_BACKOFF) - 1)]))
+                await asyncio.sleep(max(asked, BACKOFF[min(attempt, len(BACKOFF) - 1)]))
                 attempt += 1
             else:
                 self._heard(feed)
@@ -375,10 +378,17 @@ class Market:
             await asyncio.gather(*asking.values(), return_exceptions=True)
 
     def _questions(self, feed: Feed) -> dict[str, Callable[[], Coroutine[object, object, object]]]:
-        """What is to be asked now: everything watched, balances, and at least a sign of life."""
-        asks = {symbol: partial(self._ask_quote, feed, symbol) for symbol in sorted(feed.watched)}
-        balances = self.fresh_balances if feed.silent < _SIGN_OF_LIFE else self._ask_balances
-        return asks | {"balances": partial(balances, feed.venue.name)}
+        """What is to be asked now: everything watched, balances, and at least a sign of life.
+
+        What a stream told just now is left out, all but one where nothing was answered since, and then
+        nothing: orders take another way than streams, and only an answer shows that they would arrive.
+        """
+        told = feed.told.just_now(feed.watched, self._clock())
+        if feed.silent >= _POLL:
+            told = set(sorted(told)[1:]) if feed.silent < 2 * _POLL else set()
+        asks = {s: partial(self._ask_quote, feed, s) for s in sorted(feed.watched - told)}
+        ask = self.fresh_balances if feed.silent < _SIGN_OF_LIFE else self._ask_balances
+        return {**asks, "balances": partial(ask, feed.venue.name), "markets": feed.venue.refresh}
 
     async def _ask_quote(self, feed: Feed, symbol: str) -> Quote:
         quote = await feed.venue.quote(symbol)

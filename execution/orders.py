@@ -162,8 +162,8 @@ def gave_way(legs: Sequence[Order]) -> bool:
     if not sent or any(leg.state not in ENDED for leg in legs):
         return False
     stop = sent[-1]
-    canceled = stop.state is _S.CANCELED and stop.cancel_reason == GIVES_WAY
-    return canceled and stop.type in STOPS
+    ended = stop.state in {_S.CANCELED, _S.EXPIRED}  # some exchanges call a canceled one expired
+    return ended and stop.cancel_reason == GIVES_WAY and stop.type in STOPS
 
 
 def next_leg(ticket: Ticket, legs: Sequence[Order]) -> str | None:

@@ -43,15 +43,21 @@ def worst_price(reference: Decimal, side: Side, step: Decimal, prices: PriceTerm
 
 
 @exactly
+def furthest(terms: Terms, step: Decimal) -> Decimal | None:
+    """The price they may go to, in the steps that the market has now; None where nothing bounds them."""
+    return None if terms.bound is None else price_never_worse(terms.bound, step, terms.side)
+
+
+@exactly
 def send_price(terms: Terms, quote: Quote, *, step: Decimal, slippage: Decimal) -> Decimal | None:
     """The limit price to send now: the market plus slippage, never past the worst price.
 
     An order with the sender's price is sent at that price; one that takes the market once its stop
     price is touched has none.
     """
-    worst = terms.worst_price
-    if worst is None:
-        return terms.price
+    worst = furthest(terms, step)
+    if worst is None or terms.worst_price is None:
+        return worst
     price = capped(quote.reference(terms.side), terms.side, step, slippage)
     return min(price, worst) if terms.side is Side.BUY else max(price, worst)
 

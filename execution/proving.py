@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from execution import closing, orders, stopping, trading
+from execution import closing, orders, protection, stopping, trading
 from execution.errors import StoreUnavailable, VenueUnavailable
 from execution.events import EventKind
 from execution.market import Market
@@ -143,7 +143,7 @@ class Prover:
 
     async def _left_at(self, venue: str) -> str | None:
         def read(tx: Transaction) -> tuple[int, int, bool, set[str]]:
-            kept = {o.id for o in stopping.protecting(tx) if o.state is OrderState.WORKING}
+            kept = {o.id for o in protection.protecting(tx) if o.state is OrderState.WORKING}
             ours = [
                 o
                 for o in tx.orders.in_state(*orders.LIVE, OrderState.STUCK, OrderState.PLANNED)

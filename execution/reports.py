@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 
-from execution import certificates, orders, stopping
+from execution import certificates, orders, protection, stopping
 from execution.breaker import BreakerState
 from execution.equity import Standing, Stop, day_start
 from execution.events import Event, EventKind
@@ -70,9 +70,14 @@ class VenueView(Record):
     connected: bool
     reason: str | None
     """Why it is not connected; or why no order goes there with its key though it is."""
-    stream: str | None
+    stream: bool | None
+    """Whether its order stream stands; None where it has none, or that was not tried yet."""
     open_orders: int
     last_reconciled: datetime | None
+    stream_heard: datetime | None = None
+    """When that was heard last, while it stands."""
+    stream_broken: datetime | None = None
+    """Since when it was tried and does not stand."""
     strangers: int = 0
     """Orders of a Countersign's make that rest there and that this database does not know."""
     has_dead_man: bool = False
@@ -196,7 +201,7 @@ def positions(tx: Transaction, market: Market, since: datetime) -> list[Position
         key = (realized.fill.venue, realized.fill.symbol)
         today[key] = today.get(key, ZERO) + realized.net(market.price)
     stops: dict[tuple[str, str], list[Decimal]] = {}
-    for order in stopping.protecting(tx):
+    for order in protection.protecting(tx):
         stops.setdefault((order.venue, order.symbol), []).append(
             order.stop_price or order.counted_at
         )
@@ -232,7 +237,9 @@ def venue_views(tx: Transaction, market: Market) -> list[VenueView]:
             mode=feed.venue.mode,
             connected=feed.connected,
             reason=feed.trouble,
-            stream=None,
+            stream=feed.told.stands if feed.told.tried else None,
+            stream_heard=feed.told.heard_at,
+            stream_broken=feed.told.broken_at,
             open_orders=sum(1 for order in live if order.venue == name),
             last_reconciled=feed.reconciled_at,
             strangers=feed.strangers,
@@ -311,7 +318,7 @@ def resume(tx: Transaction, market: Market, now: StatusView) -> ResumeView:
     return ResumeView(
         status=now,
         entries=len(stopping.open_entries(tx)),
-        kept=stopping.protecting(tx),
+        kept=protection.protecting(tx),
         breakers={
             venue: state for venue, state in breakers.items() if state is not BreakerState.CLOSED
         },

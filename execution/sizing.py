@@ -147,9 +147,10 @@ def resized(terms: Terms, amount: Decimal, facts: SizingFacts) -> Terms | list[R
 
 
 def repriced(terms: Terms, facts: SizingFacts, prices: PriceTerms) -> Terms | list[Refusal]:
-    """The same amount at the market of now: a new reference, and what is reckoned from it."""
+    """The same amount at the market of now: a new reference, its steps, and what is reckoned from them."""
     reference = facts.quote.reference(terms.side)
     step = facts.instrument.price_step
+    terms = kinds.on_steps(terms, step)
     moved = terms.evolve(
         reference=reference,
         stop_price=terms.stop_price
@@ -159,6 +160,8 @@ def repriced(terms: Terms, facts: SizingFacts, prices: PriceTerms) -> Terms | li
         if terms.worst_price is None
         else worst_price(reference, terms.side, step, prices),
     )
+    if terms.price is not None:
+        moved = moved.evolve(price=price_never_worse(terms.price, step, terms.side))
     return resized(moved, terms.amount, facts)
 
 

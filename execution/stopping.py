@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from execution import approval, booking, closing, kinds, orders, risk, trading
+from execution import approval, booking, closing, orders, protection, risk, trading
 from execution.errors import NotPossible
 from execution.events import EventKind
 from execution.outcome import Answer, Outcome
 from execution.store import Transaction
 from execution.trading import Halt, Trading
-from execution.types import Order, OrderState, Side, Ticket, TicketState, TradingState
+from execution.types import Order, OrderState, Ticket, TicketState, TradingState
 
 HALTED = "halted"
 """The reason a ticket or an order carries that a halt ended."""
@@ -46,7 +46,7 @@ def sweep(tx: Transaction, *, actor: str) -> None:
     state = tx.trading()
     if state.halt is None or state.state is not TradingState.HALTED:
         return
-    spared = {order.id for order in protecting(tx)}
+    spared = {order.id for order in protection.protecting(tx)}
     closings = closing.spared(tx, state.halt)
     waiting = [
         ticket
@@ -71,24 +71,6 @@ def sweep(tx: Transaction, *, actor: str) -> None:
     if count:
         voided = state.halt.evolve(voided=state.halt.voided + count)
         tx.set_trading(state, state.evolve(halt=voided))
-
-
-def protecting(tx: Transaction) -> Sequence[Order]:
-    """Our stops that stand behind a position which is open, and that nobody wants canceled.
-
-    Those too that were sized like the entry, fees and all, and so sell a little out of holdings.
-    """
-    ends = {
-        (position.venue, position.symbol, Side.SELL if position.amount > 0 else Side.BUY)
-        for position in tx.positions.open()
-    }
-    return [
-        order
-        for order in tx.orders.in_state(*orders.LIVE)
-        if order.type in kinds.STOPS
-        and order.cancel_requested_at is None
-        and (order.venue, order.symbol, order.side) in ends
-    ]
 
 
 def pause(tx: Transaction, *, by: str, name: str, reason: str) -> bool:

@@ -11,6 +11,7 @@ import binascii
 import re
 from datetime import time, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
@@ -194,6 +195,11 @@ class Database(Section):
     url: Annotated[str, AfterValidator(_sqlite_file), Field(repr=False)] = (
         "sqlite:///countersign.db"
     )
+
+    @property
+    def file(self) -> Path:
+        """SQLite's file; what else this desk writes lies beside it."""
+        return Path(self.url.partition(":///")[2])
 
 
 class VaultSettings(Section):

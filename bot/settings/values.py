@@ -20,7 +20,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, SecretS
 
 from execution import hours
 from execution.types import ZERO, Size, SizeKind
-from execution.venues.connections import known_exchanges
+from execution.venues.ccxt_classes import known_exchanges
 
 PAPER = "paper"
 SECONDS = {"s": 1, "m": 60, "h": 3600}

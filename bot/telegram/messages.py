@@ -20,7 +20,7 @@ from execution.record import Record
 from execution.reports import TicketView, VenueView
 from execution.stopping import STRANGERS
 from execution.trading import Halt
-from execution.types import Mode, Order, Side, VoteKind
+from execution.types import Mode, Order, OrderState, Side, VoteKind
 
 _SHOWN_CODES = 6
 _SHOWN_VENUES = 12
@@ -148,13 +148,27 @@ def conflict(view: TicketView, trade: str, booked: str, shown: str, *, short: st
     )
 
 
-def stop_gone(view: TicketView, amount: str, reason: str | None, *, short: str) -> Face:
-    """A stop gave way to a closing, which did not sell all, and cannot stand again."""
+_STOP_ENDED = {
+    OrderState.DENIED: "It was not sent.",
+    OrderState.CANCELED: "It was canceled at the exchange, not here.",
+    OrderState.EXPIRED: "Its time is over.",
+    OrderState.REJECTED: "The exchange refused it.",
+    OrderState.ABSENT: "It never reached the exchange.",
+}
+
+
+def stop_gone(
+    view: TicketView, amount: str, ended_as: str | None, reason: str | None, *, short: str
+) -> Face:
+    """A position is left without its stop: it ended so, or gave way to a closing that did not sell all."""
     head = f"{lines.badge(view.ticket.mode)} · {short} {lines.what(view)}"
     held = f"{figures.read_aloud(amount)} {lines.symbol(view)}"
+    why = "It gave way to a closing and cannot stand again."
+    if ended_as is not None:
+        why = _STOP_ENDED[OrderState(ended_as)]
     return Face(
         text=f"<b>{head}: {held} is held without this stop</b>\n{lines.place(view)}\n"
-        f"It gave way to a closing and cannot stand again. {lines.sentence(reason)}"
+        f"{why} {lines.sentence(reason)}".rstrip()
     )
 
 

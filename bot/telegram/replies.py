@@ -190,7 +190,7 @@ def status(
     text = lines.joined(
         [
             f"<b>{lines.badge(view.mode)} · {trading} · up {figures.duration(view.uptime)}</b>",
-            *rows([_venue(venue, view.mode, now) for venue in view.venues], "venues"),
+            *rows([_venue(venue, view.mode, look, now) for venue in view.venues], "venues"),
             dead_man.row(view.venues[:_SHOWN], now),
         ],
         [waiting, *rows([working_row(ticket, short) for ticket in view.working], "orders")],
@@ -229,11 +229,10 @@ def standing(trading: Trading, look: Look, now: datetime) -> str:
     return f"HALTED {who}, done at {figures.moment(halt.verified_at, look.zone, seen=now)}"
 
 
-def _venue(venue: VenueView, gravest: Mode, now: datetime) -> str:
+def _venue(venue: VenueView, gravest: Mode, look: Look, now: datetime) -> str:
     place = figures.quoted(f"{venue.exchange} {venue.name}", 2 * lines.NAME)
     state = "connected" if venue.connected else "not connected"
     reason = figures.quoted(venue.reason or "", _REASON)
-    stream = f"stream {figures.quoted(venue.stream, lines.NAME)}" if venue.stream else ""
     looked = (
         f"looked {figures.duration(now - venue.last_reconciled)} ago"
         if venue.last_reconciled
@@ -241,10 +240,20 @@ def _venue(venue: VenueView, gravest: Mode, now: datetime) -> str:
     )
     unknown = f"{figures.several(venue.strangers, 'order')} not known here"
     strange = unknown if venue.strangers else ""
-    told = (f"{place} {state}", reason, stream, looked, strange, venue.certified)
+    told = (f"{place} {state}", reason, _stream(venue, look, now), looked, strange, venue.certified)
     parts = [part for part in told if part]
     own = "" if venue.mode is gravest else f"{lines.badge(venue.mode)} "
     return own + ", ".join(parts)
+
+
+def _stream(venue: VenueView, look: Look, now: datetime) -> str:
+    """Whether the exchange tells of itself what becomes of our orders; empty where nobody knows yet."""
+    if venue.stream_heard is not None:
+        return f"stream heard {figures.duration(now - venue.stream_heard)} ago"
+    if venue.stream_broken is None or not venue.connected:
+        return ""
+    since = figures.moment(venue.stream_broken, look.zone, seen=now)
+    return f"stream broken since {since}, asked every second instead"
 
 
 def working_row(view: TicketView, short: Callable[[str], str]) -> str:

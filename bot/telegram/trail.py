@@ -297,7 +297,7 @@ def _overfill(trail: Trail, event: Event) -> str:
 
 
 def _stop_gone(trail: Trail, event: Event) -> str:
-    return _with_reason("The stop gave way to a closing and cannot stand again", event)
+    return _with_reason("The position is held without this stop", event)
 
 
 def _pair_blocked(trail: Trail, event: Event) -> str:

@@ -15,8 +15,9 @@ from execution.config import Config
 from execution.errors import Corrupt
 from execution.executor.opening import add_order
 from execution.market import Market
-from execution.pricing import send_price
-from execution.snapshots import Moment, recheck_rest
+from execution.pricing import furthest, send_price
+from execution.rechecking import recheck_rest
+from execution.snapshots import Moment
 from execution.store import Transaction
 from execution.types import OnTimeout, Order, Ticket, TimeInForce
 from execution.venues.venue import Venue
@@ -55,7 +56,8 @@ def plan(
             _give_up_in_time(tx, ticket, legs)
             return None
         if terms.on_timeout is OnTimeout.MARKET:
-            terms, price = terms.evolve(time_in_force=TimeInForce.IOC), terms.worst_price
+            terms = terms.evolve(time_in_force=TimeInForce.IOC)
+            price = furthest(terms, instrument.price_step)
         else:
             slippage = config.prices.slippage_tolerance
             price = send_price(terms, found, step=instrument.price_step, slippage=slippage)

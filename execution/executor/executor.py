@@ -26,6 +26,7 @@ from execution.executor import (
     slicing,
     standing_again,
 )
+from execution.executor.bells import Bells
 from execution.executor.waiting import AT_THE_VENUE, SIGNALS_AT_ONCE, Waiting, look
 from execution.market import Market
 from execution.outcome import Answer, Outcome
@@ -63,6 +64,7 @@ class Executor:
         venues: Mapping[str, Venue],
         config: Config,
         brake: Brake,
+        bells: Bells,
         install: str,
         jitter: Random,
         started_at: datetime,
@@ -72,6 +74,7 @@ class Executor:
         self._venues = venues
         self._config = config
         self._brake = brake
+        self._bells = bells
         self._install = install
         self._jitter = jitter
         self._started_at = started_at
@@ -88,6 +91,7 @@ class Executor:
         self._stopping = False
         store.on_commit(self._bell.set)
         market.on_change(self._bell.set)
+        bells.wakes(self._bell.set)
 
     async def recover(self) -> None:
         """Make what a dead process left behind safe to go on with.
@@ -180,8 +184,8 @@ class Executor:
                 self._start(f"ticket:{ticket.id}", self._open(ticket))
         if self._tasks.keys() & {f"ticket:{ticket.id}" for ticket in approved}:
             await asyncio.sleep(AFTER_ORDERS)
-        after = self._signals_after
-        waiting = await self._store.read(lambda tx: look(tx, signals_after=after))
+        after, rung = self._signals_after, self._bells.due(asyncio.get_running_loop().time())
+        waiting = await self._store.read(lambda tx: look(tx, signals_after=after, rung=rung))
         if any(following.is_overdue(order, waiting.now) for order in waiting.due):
             await self._store.write(following.time_out)
         self._market.watch(waiting.watched)
@@ -277,8 +281,11 @@ class Executor:
         cancels = following.to_be_canceled(order)
         if key in self._tasks and cancels:
             self._start(cancel, self._cancel(order))
-        elif self._start(key, self._follow(order, now)) is not None and cancels:
-            self._resting[cancel] = asyncio.get_running_loop().time() + CALM
+        elif self._start(key, self._follow(order, now)) is not None:
+            began = asyncio.get_running_loop().time()
+            self._bells.answer(order.id, began)
+            if cancels:
+                self._resting[cancel] = began + CALM
 
     async def _screen(self, signal: Signal) -> None:
         await screening.Screening(
@@ -413,8 +420,14 @@ class Executor:
         await asyncio.sleep(CALM)
 
     async def _follow(self, order: Order, now: datetime) -> None:
-        venue, silent = self._venues[order.venue], self._market.feed(order.venue).silent
-        if await following.follow(order, venue, self._store, now=now, silent=silent):
+        venue, feed = self._venues[order.venue], self._market.feed(order.venue)
+        after = await following.follow(
+            order, venue, self._store, now=now, silent=feed.silent, streamed=feed.told.stands
+        )
+        if after is not None:
             self._market.heard(order.venue)
+            ended = after.state in orders.ENDED and order.state not in orders.ENDED
+            if feed.told.stands and (ended or after.reported > order.reported):
+                self._bells.found(after, asyncio.get_running_loop().time())
         if order.reported > 0:
             self._market.stale_balances(order.venue)

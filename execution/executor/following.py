@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from execution import booking, orders, unproved
 from execution.errors import OrderUnknown, VenueUnavailable
 from execution.executor import adopting
+from execution.polling import POLL
 from execution.store import Store, Transaction
 from execution.types import ZERO, Order, OrderState
 from execution.venues.venue import OrderKey, Report, Trade, Venue
@@ -27,29 +28,37 @@ CANCEL_THROUGH_SILENCE = timedelta(seconds=5)
 
 
 async def follow(
-    order: Order, venue: Venue, store: Store, *, now: datetime, silent: timedelta
-) -> bool:
-    """One step in the life of an order that may be at the venue; whether the venue answered.
+    order: Order,
+    venue: Venue,
+    store: Store,
+    *,
+    now: datetime,
+    silent: timedelta,
+    streamed: bool = False,
+) -> Order | None:
+    """One step in the life of an order that may be at the venue, and the order after it; None where
+    the venue did not answer.
 
     It begins `now`, after the venue had said nothing for as long as `silent`: the longer, the later
-    it is asked again.
+    it is asked again. What a stream rings for (`streamed`) is asked about more slowly besides.
     """
-    if to_be_canceled(order):
-        await cancel(order, venue, store)
+    if to_be_canceled(order) and (order.next_look_at is None or order.next_look_at <= now):
+        await cancel(order, venue, store)  # not for a bell: cancels pass through a silence
     try:
         if order.named_id is not None:
             await adopting.check_named_id(order, venue, store)
-            return True
+            return order
         report = await venue.find(key_of(order))
         trades = await _missing_trades(order, report, venue, store)
     except VenueUnavailable as error:
         await store.write(_look_later(order.id, silent, error.retry_after or timedelta(0)))
-        return False
+        return None
     if report is None:
         await store.write(_not_found(order.id, venue, now))
-    else:
-        await store.write(lambda tx: booking.book(tx, order.id, report, trades))
-    return True
+        return order
+    return await store.write(
+        lambda tx: booking.book(tx, order.id, report, trades, streamed=streamed)
+    )
 
 
 async def has_ended(order: Order, venue: Venue, store: Store) -> bool:
@@ -172,7 +181,7 @@ def _look_later(order_id: str, silent: timedelta, asked: timedelta) -> Change:
             pause = min(asked, CANCEL_THROUGH_SILENCE)
         else:
             pause = min(max(silent, asked), orders.LOOK_AGAIN[-1])
-        wait = max(booking.POLL, pause)
+        wait = max(POLL, pause)
         tx.orders.change(order, order.evolve(next_look_at=tx.now + wait))
         unproved.tell_look(tx, order, answered=False)
 
@@ -186,8 +195,10 @@ def _not_found(order_id: str, venue: Venue, began: datetime) -> Change:
         order = tx.orders.get(order_id)
         if order.state in orders.ENDED:
             tx.orders.change(order, order.evolve(next_look_at=_late_look(order, tx.now)))
+        elif order.next_look_at is not None and order.next_look_at > began:
+            pass  # a bell came before its time: what it did not show is no round, and proves nothing
         elif _was_just_seen(order, tx.now, venue):
-            tx.orders.change(order, order.evolve(next_look_at=tx.now + booking.POLL))
+            tx.orders.change(order, order.evolve(next_look_at=tx.now + POLL))
         elif order.state in {OrderState.WORKING, OrderState.CANCELING}:
             booking.move_order(
                 tx,

@@ -17,7 +17,8 @@ from execution.events import EventKind
 from execution.executor import sending
 from execution.market import Market
 from execution.pricing import is_past, send_price
-from execution.snapshots import Moment, Recheck, price_again, recheck, recheck_rest
+from execution.rechecking import Recheck, price_again, recheck, recheck_rest
+from execution.snapshots import Moment
 from execution.store import Transaction
 from execution.types import (
     Order,

@@ -19,6 +19,7 @@ from execution.executor.opening import add_order
 from execution.figures import figure
 from execution.instruments import Instrument
 from execution.market import Market
+from execution.polling import TRADES_MAY_COME_FOR
 from execution.pricing import capped
 from execution.rounding import amount_down, exactly
 from execution.snapshots import Moment
@@ -227,7 +228,7 @@ def _unseen_fees(tx: Transaction, terms: Terms) -> Decimal:
 
     Taken out of what was bought, it is in no position; what was held before us is not to be sold.
     """
-    since = tx.now - booking.TRADES_MAY_COME_FOR
+    since = tx.now - TRADES_MAY_COME_FOR
     young = tx.fills.newest(limit=_NEWEST, venue=terms.venue, symbol=terms.symbol)
     inferred = (f.amount for f in young if f.inferred and f.side is not terms.side and f.at > since)
     return sum(inferred, ZERO) * _HIGHEST_FEE

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from execution import approval, booking, closing, orders
+from execution import approval, booking, closing, kinds, orders, protection
 from execution.config import Config
 from execution.errors import Corrupt
-from execution.events import EventKind
 from execution.executor import carrying_on
 from execution.executor.opening import add_order
 from execution.market import Market
+from execution.pricing import furthest
 from execution.sizing import resized
 from execution.snapshots import Moment
 from execution.store import Transaction
@@ -53,7 +53,9 @@ def plan(
             return None
         leg = orders.next_leg(ticket, legs)
         assert leg is not None, "a ticket whose stop gave way goes on"
-        price = made.price
+        instrument = market.instrument(terms.venue, terms.symbol)
+        assert instrument is not None, "its terms were made by it"
+        price = furthest(made, instrument.price_step)
         return add_order(tx, ticket, made, leg=leg, price=price, venue=venue, install=install)
 
     return work
@@ -73,7 +75,9 @@ def _terms_of_now(
     rest = min(unsold, facts.position - facts.reserved_base - facts.resting_base)
     if rest <= ZERO:
         return Refusal(code="NO_POSITION", text="its position is closed")
-    made = resized(terms, rest, facts)
+    if (over := kinds.over(terms, tx.now)) is not None:
+        return over
+    made = resized(kinds.on_steps(terms, instrument.price_step), rest, facts)
     return made if isinstance(made, Terms) else made[0]
 
 
@@ -88,15 +92,6 @@ def _to_be_closed(tx: Transaction, market: Market, ticket: Ticket) -> bool:
 
 def _leave(tx: Transaction, ticket: Ticket, why: str) -> None:
     """It does not stand again; people are told when something is left without it."""
-    position = tx.positions.of(ticket.venue, ticket.asked.symbol)
-    if position is not None:
-        tx.journal.add(
-            EventKind.STOP_GONE,
-            tx.now,
-            ticket=ticket.id,
-            venue=ticket.venue,
-            symbol=ticket.asked.symbol,
-            amount=position.amount,
-            reason=why,
-        )
-    booking.end(tx, ticket, tx.orders.of_ticket(ticket.id), reason=why)
+    legs = tx.orders.of_ticket(ticket.id)
+    booking.end(tx, ticket, legs, reason=why)
+    protection.tell_of_gone(tx, ticket, legs, reason=why)

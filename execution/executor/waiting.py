@@ -34,8 +34,11 @@ class Waiting:
     now: datetime
 
 
-def look(tx: Transaction, *, signals_after: str) -> Waiting:
-    """All that waits; of the signals those behind this id, or from the first one where it is empty."""
+def look(tx: Transaction, *, signals_after: str, rung: Set[str] = frozenset()) -> Waiting:
+    """All that waits; of the signals those behind this id, or from the first one where it is empty.
+
+    Streams have `rung` for these orders: they are due, as soon as their sending has an outcome.
+    """
     live = tx.orders.in_state(*AT_THE_VENUE)
     planned = tx.orders.in_state(OrderState.PLANNED)
     watched: dict[str, set[str]] = {}
@@ -54,15 +57,23 @@ def look(tx: Transaction, *, signals_after: str) -> Waiting:
         approved=tx.tickets.in_state(TicketState.APPROVED),
         planned=[order for order in planned if following.due(order, tx)],
         sending=tx.orders.in_state(OrderState.SENDING),
-        due=[
-            *(order for order in live if following.due(order, tx)),
-            *tx.orders.asked_about(tx.now),
-        ],
+        due=_due(tx, live, rung),
         left_over=left_over,
         stops=stops,
         watched=watched,
         now=tx.now,
     )
+
+
+def _due(tx: Transaction, live: Sequence[Order], rung: Set[str]) -> Sequence[Order]:
+    """The orders to be looked at now."""
+    due = [order for order in live if order.id in rung or following.due(order, tx)]
+    ended = {order.id: order for order in tx.orders.asked_about(tx.now)}
+    for id in sorted(rung - {order.id for order in live} - ended.keys()):
+        order = tx.orders.get(id)
+        if order.state in orders.ENDED:
+            ended[id] = order
+    return [*due, *ended.values()]
 
 
 def _goes_on(tx: Transaction, last: Order, *, stands_again: bool) -> bool:

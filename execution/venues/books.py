@@ -7,7 +7,7 @@ Arithmetic is exact or raises. It must never decide whether an order may be take
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -144,12 +144,21 @@ class Booked(Record):
 class Books:
     """One open file. Any other process may have it open too."""
 
-    def __init__(self, path: Path | str, opening: Mapping[str, Decimal]) -> None:
-        """Open the file, or begin it with these balances.
+    def __init__(
+        self,
+        path: Path | str,
+        opening: Mapping[str, Decimal],
+        tell: Callable[[Booked], None] = lambda booked: None,
+    ) -> None:
+        """Open the file, or begin it with these balances; `tell` is called with each order that was
+        taken, has traded or has ended, once that is on the disk.
 
         Raises:
             sqlite3.Error: it cannot be opened or written, is no database, or a newer version's.
         """
+        self._tell = tell
+        self._changed: list[Booked] = []
+        """What the transaction under way has to tell."""
         self._db = sqlite3.connect(path, isolation_level=None)
         try:
             self._db.execute("PRAGMA journal_mode = WAL")
@@ -181,9 +190,12 @@ class Books:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """What happens inside is committed to the disk together, or not at all."""
+        self._changed = []
         self._db.execute("BEGIN IMMEDIATE")
         with self._db:
             yield
+        for booked in self._changed:
+            self._tell(booked)
 
     def last_change(self) -> datetime | None:
         """When anything last happened; None in empty books."""
@@ -214,7 +226,7 @@ class Books:
         columns, values = ", ".join(row), ", ".join(f":{name}" for name in row)
         statement = f"INSERT INTO orders ({columns}) VALUES ({values}) RETURNING id"  # noqa: S608  # our names
         (number,) = self._db.execute(statement, row).fetchone()
-        return Booked(
+        taken = Booked(
             id=number,
             order=order,
             state=OrderState.WORKING,
@@ -224,6 +236,8 @@ class Books:
             changed_at=at,
             stop=stop,
         )
+        self._changed.append(taken)
+        return taken
 
     def move_stop(self, booked: Booked, stop: Decimal, at: datetime) -> Booked:
         """Write down where its stop price stands now."""
@@ -286,6 +300,7 @@ class Books:
             "UPDATE orders SET state = ?, changed_at = ? WHERE id = ?",
             (state, _text(at), booked.id),
         )
+        self._changed.append(booked)
         return booked.evolve(state=state, changed_at=at)
 
     def countdown(self) -> datetime | None:

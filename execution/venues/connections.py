@@ -1,38 +1,48 @@
-"""The ccxt connections of one account: one instance for orders, one for reads.
+"""The ccxt connections of one account: one instance for orders, one for reads, one for each stream.
 
-`exchange.py` asks through it; only here is ccxt imported, and only in `open`, in a thread, so that
-nothing waits for it at start-up. It must never retry, and never let ccxt's own error out: that
-carries the signed address.
+`exchange.py` asks through it, and `streams.py` listens. ccxt is imported in a thread, and not before
+`open`. It must never retry, and never let ccxt's own error out: that carries the signed address.
 """
 
 from __future__ import annotations
 
 import asyncio
 import copy
-import importlib
-import importlib.util
-import json
 import logging
-import sys
 from collections.abc import Awaitable, Callable, Mapping
-from contextvars import ContextVar
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from execution.errors import NotSent, VenueError, VenueMisconfigured, VenueUnavailable
 from execution.spellings import spellings
 from execution.types import Mode
 from execution.venues.answers import Wire, asking_failed, clock_is_off, sending_failed
-from execution.venues.pacing import Pace, nothing
+from execution.venues.ccxt_classes import (
+    Ear,
+    Overheard,
+    Watched,
+    exchange_class,
+    known_exchanges,
+    stream_class,
+    wire_of_call,
+)
+from execution.venues.market_lists import Listing, MarketFile, MarketList, elsewhere
+from execution.venues.pacing import Pace
 from execution.venues.quirks import Quirks, quirks_of
+from execution.venues.venue import SIGN_OF_LIFE
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Ask = Callable[[Any], Awaitable[T]]
 """What to ask of a ccxt instance, reading of the answer included."""
 Failed = Callable[[Exception, Wire, Quirks], VenueError]
 
+LAST_WORDS = timedelta(seconds=1)
+"""How long the other end of a stream may take to say goodbye."""
 TIMEOUT = timedelta(seconds=10)
 """No call lasts longer, unless the settings say otherwise (`ccxt.timeout`, milliseconds)."""
 SHORT_SILENCE, LONG_SILENCE = timedelta(seconds=1), timedelta(seconds=60)
@@ -45,105 +55,22 @@ _REFUSED_SETTINGS = {
     "number": "amounts are exact decimals",
     "session": "every account has its own connections",
 }
-_wire: ContextVar[Wire] = ContextVar("_wire")
-
-
-def known_exchanges() -> frozenset[str]:
-    """Every exchange id ccxt has, read from its folder without importing it."""
-    found = importlib.util.find_spec("ccxt")
-    folders = found.submodule_search_locations if found else None
-    files = [
-        file for folder in folders or () for file in Path(folder, "async_support").glob("*.py")
-    ]
-    return frozenset(file.stem for file in files if not file.stem.startswith("_"))
 
 
 def has_sandbox(exchange: str) -> bool:
     """Whether ccxt knows a sandbox of this exchange; it is imported for that, so not within the loop."""
-    return _has_sandbox(_exchange_class(exchange)(), quirks_of(exchange))
+    return _has_sandbox(exchange_class(exchange)(), quirks_of(exchange))
 
 
 def _has_sandbox(ccxt: Any, quirks: Quirks) -> bool:
     return bool(ccxt.urls.get("test")) or quirks.sandbox_by_header
 
 
-def _exchange_class(exchange: str) -> Any:
-    """ccxt's class of one exchange, without importing the hundred others.
-
-    ccxt's packages import every exchange they have, which takes a second and 50 MiB. Here they stand
-    in `sys.modules` unexecuted, with the names that their own modules ask of `ccxt`.
-    """
-    for package in ("ccxt", "ccxt.async_support"):
-        spec = importlib.util.find_spec(package)
-        assert spec is not None, "ccxt is a dependency"
-        sys.modules.setdefault(package, importlib.util.module_from_spec(spec))
-    ccxt = sys.modules["ccxt"]
-    if not hasattr(ccxt, "Exchange"):
-        errors = vars(importlib.import_module("ccxt.base.errors"))
-        vars(ccxt).update({name: error for name, error in errors.items() if name[0] != "_"})
-        vars(ccxt)["Exchange"] = importlib.import_module("ccxt.base.exchange").Exchange
-    return getattr(importlib.import_module(f"ccxt.async_support.{exchange}"), exchange)
-
-
-class _Watched:
-    """Mixed into a ccxt class: notes on the call's `Wire` what left and what came, reads no float."""
-
-    on_json_response = staticmethod(partial(json.loads, parse_float=str))
-    pace: Pace
-    """The account's, the same for each of its connections."""
-
-    async def throttle(self, cost: float | None = None) -> None:
-        """Wait until a request may be signed; ccxt asks right before it signs."""
-        if not self.pace.counts:
-            await super().throttle(cost)  # type: ignore[misc]  # ccxt's
-        wire = _wire.get()
-        wire.end_turn = await self.pace.turn(
-            1 if cost is None else cost, signed=wire.signed, urgent=wire.urgent
-        )
-        wire.signing = True
-
-    def seconds(self) -> int:
-        """The exchange's time, which ccxt heeds in milliseconds only, and signs some requests with."""
-        ahead = self.options.get("timeDifference") or 0  # type: ignore[attr-defined]  # ccxt's
-        return int(self.milliseconds() - ahead) // 1000  # type: ignore[attr-defined]  # ccxt's
-
-    async def handle_builder_fee_approval(self) -> bool:
-        """Sign nothing away: ccxt would have a share of each order at Hyperliquid paid to it."""
-        return True
-
-    def incrementing_nonce(self) -> int:
-        return self.pace.nonces.above(self.nonce())  # type: ignore[attr-defined]  # ccxt's
-
-    async def fetch(
-        self, url: str, method: str = "GET", headers: object = None, body: object = None
-    ) -> Any:
-        wire = _wire.get()
-        wire.signing = False
-        wire.may_leave()
-        wire.requests += 1
-        wire.status, wire.headers, wire.body = None, {}, ""
-        try:
-            answer = await super().fetch(url, method, headers, body)  # type: ignore[misc]  # ccxt's
-        finally:
-            wire.end_turn()
-            wire.end_turn = nothing
-        if not isinstance(answer, dict | list) or answer == {}:
-            # A gateway's page, nothing or `{}`: ccxt would read it as an empty account.
-            raise ValueError("the answer says nothing")
-        return answer
-
-    def on_rest_response(
-        self, code: int, reason: str, url: str, method: str, headers: Any, body: str, *sent: object
-    ) -> str:
-        wire = _wire.get()
-        wire.status, wire.headers, wire.body = code, dict(headers), body
-        return body.strip()
-
-
 class Connections:
-    """Two ccxt instances of one account, so that an order never queues behind reads.
+    """Two ccxt instances of one account, so that an order never queues behind reads, and one more for
+    each stream.
 
-    Each has its own rate limiter and its own sockets; markets and clock are measured once for both.
+    Each has its own rate limiter and its own sockets; markets and clock are measured once for all.
     """
 
     def __init__(
@@ -155,8 +82,11 @@ class Connections:
         overrides: Mapping[str, Any],
         quirks: Quirks,
         clock: Callable[[], datetime],
+        kept: Path | None = None,
     ) -> None:
         """Remember the settings; nothing is imported or asked before `open`.
+
+        The list of markets is kept in the file `kept` for the next start.
 
         Raises:
             ValueError: a setting cannot work; the text names it and the fix.
@@ -177,8 +107,14 @@ class Connections:
             per_second=1000 / (settings.get("rateLimit") or 1),
             in_turn=bool(quirks.nonce_codes),
         )
+        self._file = None if kept is None else MarketFile(kept, of=f"{exchange} {mode}")
+        self.listed_at: datetime | None = None
+        """When the exchange was asked for the markets that are known; None: they are out of the file."""
+        self._kind: Any = None
+        """ccxt's class."""
         self._orders: Any = None
         self._reads: Any = None
+        self._listening: list[Any] = []
         self._ready = False
         self._clock_is_off = False
         self._times_refused = 0
@@ -194,7 +130,7 @@ class Connections:
 
         On paper there is no key, and nothing but prices is asked for.
 
-        Returns the instance for reads, with its markets. May be called again, to refresh both.
+        Returns the instance for reads, with its markets. May be called again after failing.
 
         Raises:
             ValueError: a setting cannot work, such as `sandbox` where the exchange has none.
@@ -202,13 +138,13 @@ class Connections:
         """
         self._heed(VenueUnavailable)
         if self._orders is None:
-            kind = await asyncio.to_thread(_exchange_class, self._exchange)
-            self._orders, self._reads = self._new(kind), self._new(kind)
+            self._kind = await asyncio.to_thread(exchange_class, self._exchange)
+            self._orders, self._reads = self._new(self._kind), self._new(self._kind)
 
         async def load() -> Any:
             await self._set_clock(self._orders)
-            await self._reads.load_markets(True)
-            self._orders.set_markets_from_exchange(self._reads)
+            if not await self._know_kept():
+                await self._know_anew()
             if self._mode is not Mode.PAPER:
                 await self._reads.fetch_balance()
             return self._reads
@@ -216,6 +152,18 @@ class Connections:
         reads = await self._ask(load, asking_failed)
         self._ready = True
         return reads
+
+    async def reload(self) -> Any:
+        """Ask for the markets anew, over a connection of their own and without a key.
+
+        Returns what `open` does.
+
+        Raises:
+            VenueUnavailable: they could not be had; those known before stay.
+        """
+        self._heed(VenueUnavailable)
+        await self._ask(self._know_anew, asking_failed, signed=False)
+        return self._reads
 
     @property
     def clock_refused(self) -> bool:
@@ -272,7 +220,7 @@ class Connections:
             raise NotSent(f"{self._exchange} refused our clock; the next read sets it")
 
         def heed() -> None:
-            if not _wire.get().requests:  # else the order may have left
+            if not wire_of_call.get().requests:  # else the order may have left
                 self._heed(NotSent)
                 if held():
                     raise NotSent("it was held back while it waited for its turn")
@@ -292,6 +240,39 @@ class Connections:
             raise VenueUnavailable("paper orders never reach an exchange")
         return await self._ask(lambda: ask(orders), asking_failed, urgent=True)
 
+    async def listen(
+        self, ear: Ear, watch: Callable[[Any], Awaitable[NoReturn]], failed: Failed, *, signed: bool
+    ) -> NoReturn:
+        """Listen on a connection of its own until that ends.
+
+        Raises:
+            VenueUnavailable: why it could not begin, or ended.
+        """
+        self._heed(VenueUnavailable)
+        if not self._ready:
+            raise VenueUnavailable(f"{self._exchange} is not open yet")
+        made = await asyncio.to_thread(self._to_listen, ear)
+        reads = self._reads
+        if reads is None:
+            raise VenueUnavailable(f"{self._exchange} was closed")
+        made.set_markets_from_exchange(reads)
+        made.options["timeDifference"] = reads.options.get("timeDifference")
+        heed = partial(self._heed, VenueUnavailable)
+        self._listening.append(made)
+        try:
+            # What a stream is refused for holds up no order: reads ask often, and learn it themselves.
+            await self._ask(lambda: watch(made), failed, heed=heed, signed=signed, learns=False)
+        finally:
+            self._listening.remove(made)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LAST_WORDS.total_seconds()):
+                    await made.close()
+            vars(made).clear()  # it holds itself, and all markets, until a collection
+
+    def _to_listen(self, ear: Ear) -> Any:
+        """What listens; making it takes too long for the loop."""
+        return self._new(stream_class(self._exchange), Overheard, ear=ear)
+
     async def _ask(
         self,
         call: Callable[[], Awaitable[T]],
@@ -300,23 +281,22 @@ class Connections:
         heed: Callable[[], None] = lambda: None,
         signed: bool = True,
         urgent: bool = False,
+        learns: bool = True,
     ) -> T:
         """Make a call and turn whatever goes wrong into one of our errors, without its secrets."""
         secrets = tuple(part for one in self._credentials.values() for part in spellings(one))
         wire = Wire(
             exchange=self._exchange, secrets=secrets, signed=signed, urgent=urgent, may_leave=heed
         )
-        token = _wire.set(wire)
+        token = wire_of_call.set(wire)
         try:
             answer = await call()
         except VenueError:
             raise
         except Exception as error:  # noqa: BLE001  # ccxt parses untyped data: whatever breaks there
             problem = failed(error, wire, self._quirks)  # after an order left is an unknown outcome
-            if clock_is_off(error, wire, self._quirks):
-                self._time_refused(wire)
-            elif wire.refuses_key(self._quirks):  # it may be the time as well
-                self._clock_is_off = True
+            if learns:
+                self._learn(error, wire)
         else:
             self._throttled = 0
             if signed:
@@ -324,10 +304,57 @@ class Connections:
             return answer
         finally:
             wire.end_turn()
-            _wire.reset(token)
+            wire_of_call.reset(token)
+        raise problem  # outside the handler, so that it does not carry ccxt's error with it
+
+    def _learn(self, error: Exception, wire: Wire) -> None:
+        """Heed what a refusal says of our clock, and of how much we asked."""
+        if clock_is_off(error, wire, self._quirks):
+            self._time_refused(wire)
+        elif wire.refuses_key(self._quirks):  # it may be the time as well
+            self._clock_is_off = True
         if wire.throttled(self._quirks):
             self._keep_silent(wire.retry_after())
-        raise problem  # outside the handler, so that it does not carry ccxt's error with it
+
+    async def _know_kept(self) -> bool:
+        """Know the markets by the list that was kept; whether there is one that still reads."""
+        kept = None
+        if self._file is not None:
+            kept = await asyncio.to_thread(self._file.read, self._clock())
+        if kept is None:
+            return False
+        try:
+            self._know(await elsewhere(partial(self._listed, kept.answers)))
+        except Exception as error:  # noqa: BLE001  # whatever it breaks in ccxt, the exchange has another
+            log.info("kept markets of %s do not read any more: %s", self._exchange, type(error))
+            return False
+        return True
+
+    async def _know_anew(self) -> None:
+        """Know the markets as the exchange tells them now, and keep the list."""
+        at = self._clock()
+        found = await elsewhere(partial(self._listed, None))
+        if self._reads.markets and not found.markets:
+            raise ValueError("no market is listed any more")
+        self._know(found)
+        self.listed_at = at
+        if self._file is not None:
+            await asyncio.to_thread(self._file.write, MarketList(at=at, answers=found.answers))
+
+    def _know(self, found: Any) -> None:
+        for one in (self._orders, self._reads, *self._listening):
+            one.set_markets_from_exchange(found)
+
+    async def _listed(self, answers: Mapping[str, str] | None) -> Any:
+        """An instance with the markets of these answers, or of those that the exchange gives now."""
+        alone = Pace(most=None, per_second=1, in_turn=False)
+        made = self._new(self._kind, Listing, pace=alone, given=answers)
+        vars(made).update(dict.fromkeys(self._credentials))  # the list is public
+        try:
+            await made.load_markets()
+        finally:
+            await made.close()
+        return made
 
     async def _set_clock(self, connection: Any) -> None:
         """Measure the exchange's clock over one connection and use it on both."""
@@ -370,10 +397,11 @@ class Connections:
         left = timedelta(0) if until is None else until - self._clock()
         return left if left > timedelta(0) else None
 
-    def _new(self, kind: Any) -> Any:
+    def _new(self, kind: Any, how: type[Watched] = Watched, **more: Any) -> Any:
         """One ccxt instance with our settings, the quirks' and, last, the user's."""
         # ccxt logs headers and bodies, the key among them, at DEBUG.
         logging.getLogger("ccxt").setLevel(logging.WARNING)
+        streams = self._quirks.streams if how is Overheard else None
         base = {
             **self._credentials,
             "enableRateLimit": True,
@@ -381,9 +409,13 @@ class Connections:
             "aiohttp_trust_env": False,
             # Exact, and not Decimal: ccxt reads its own numbers again, and drops the Decimals.
             "number": str,
+            "streaming": {"keepAlive": SIGN_OF_LIFE / 3 // timedelta(milliseconds=1)},
         }
-        config = kind.deep_extend(base, copy.deepcopy(self._quirks.config), self._overrides)
-        made = type(kind.__name__, (_Watched, kind), {"pace": self._pace})(config)
+        of_streams = {} if streams is None else streams.config
+        config = kind.deep_extend(
+            base, copy.deepcopy(self._quirks.config), copy.deepcopy(of_streams), self._overrides
+        )
+        made = type(kind.__name__, (how, kind), {"pace": self._pace, **more})(config)
         if self._mode is Mode.SANDBOX:
             if not _has_sandbox(made, self._quirks):
                 raise VenueMisconfigured(

@@ -7,18 +7,21 @@ twice, and never say "none" of an order before every look-up has answered.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-from execution.errors import OrderUnknown, VenueUnavailable
+from execution.errors import NotSent, OrderUnknown, VenueRefused, VenueUnavailable
 from execution.instruments import Instrument
 from execution.types import Candle, Level, Mode, Quote, Side
 from execution.venues import answers
 from execution.venues.connections import TIMEOUT, Connections
-from execution.venues.markets import instrument
+from execution.venues.markets import instruments
 from execution.venues.paging import every_open, every_row
+from execution.venues.prices import Prices
 from execution.venues.quirks import (
     FENCE_MARGIN,
     UNDOCUMENTED_WINDOW,
@@ -27,14 +30,14 @@ from execution.venues.quirks import (
 )
 from execution.venues.quirks.ways import rfc3339
 from execution.venues.rights import ASKED, UNTOLD, KeyRights
-from execution.venues.together import Together
-from execution.venues.venue import Balance, Held, NewOrder, OrderKey, Report, Trade, go
+from execution.venues.streams import News
+from execution.venues.venue import Balance, Held, NewOrder, OrderKey, Report, Stream, Trade, go
 from execution.venues.wording import in_ccxts_words, refuse_changed_terms
 
-_LEVELS = 100
-"""Prices of a book that are asked for; every exchange takes this number."""
-PRICES_APART = timedelta(minutes=1)
-"""How long each price is asked for by itself after a request for several brought none."""
+LISTS_HOLD = timedelta(minutes=30)
+"""How long a list of markets is taken for what it says."""
+AT_MOST_EVERY = timedelta(minutes=1)
+"""How often it is asked for at most."""
 LOOK_BACK = timedelta(seconds=60)
 """How far before an order was sent its traces are searched: two clocks never quite agree."""
 
@@ -54,8 +57,11 @@ class ExchangeVenue:
         password: str = "",
         market: str = "spot",
         overrides: Mapping[str, Any] | None = None,
+        kept: Path | None = None,
     ) -> None:
         """Remember the settings; nothing is imported or asked before `open`.
+
+        The list of markets is kept in the file `kept` for the next start.
 
         Raises:
             ValueError: a setting cannot work; the text names it and the fix.
@@ -65,8 +71,7 @@ class ExchangeVenue:
         self._quirks = quirks_of(exchange)
         self._clock = clock
         self._instruments: Mapping[str, Instrument] = {}
-        self._prices = Together(self._prices_of)
-        self._prices_apart_until = clock()
+        self._refresh_at = clock()
         if market != "spot":
             raise ValueError(f'market = "{market}": only "spot" can be traded')
         self._connections = Connections(
@@ -76,7 +81,10 @@ class ExchangeVenue:
             overrides=self._overrides,
             quirks=self._quirks,
             clock=clock,
+            kept=kept,
         )
+        self._prices = Prices(self._connections, self._quirks, clock)
+        self._news = News(exchange, mode, self._quirks.streams, self._connections, clock)
 
     @property
     def fence(self) -> timedelta:
@@ -120,15 +128,28 @@ class ExchangeVenue:
             ValueError: a setting cannot work, such as `sandbox` where the exchange has none.
             VenueUnavailable: the exchange cannot be reached, or refuses the key; try later.
         """
-        reads = await self._connections.open()
-        found = [
-            instrument(one, reads.precisionMode, self._quirks, reads.features)
-            for one in reads.markets.values()
-        ]
-        self._instruments = {one.symbol: one for one in found if one is not None}
+        await self._know(await self._connections.open())
+
+    async def refresh(self) -> None:
+        """Ask for the markets anew: half an hour after the last time, and soon after a refused order.
+
+        Raises:
+            VenueUnavailable: they could not be had; those known before stay.
+        """
+        now = self._clock()
+        if now >= self._refresh_at:
+            self._refresh_at = now + AT_MOST_EVERY
+            await self._know(await self._connections.reload())
+
+    async def _know(self, ccxt: Any) -> None:
+        """Read the markets, thousands of them, where it keeps nobody waiting."""
+        self._instruments = await asyncio.to_thread(instruments, ccxt, self._quirks)
+        listed_at = self._connections.listed_at
+        self._refresh_at = self._clock() if listed_at is None else listed_at + LISTS_HOLD
 
     async def close(self) -> None:
         """Close every connection. A closed venue may be opened again."""
+        await self._news.close()
         await self._connections.close()
 
     async def rights(self) -> KeyRights:
@@ -145,60 +166,36 @@ class ExchangeVenue:
     def use(self, *, api_key: str, secret: str, password: str) -> None:
         """Go on with other keys of the same account, from the next request on."""
         self._connections.use({"apiKey": api_key, "secret": secret, "password": password})
+        self._news.begin_anew()
+
+    @property
+    def streams(self) -> Collection[Stream]:
+        """What it tells without being asked; on paper nothing of orders."""
+        return self._news.kinds
+
+    def order_news(self) -> AsyncGenerator[Sequence[OrderKey]]:
+        """Which orders to look at, from when the exchange acknowledged that it tells."""
+        return self._news.orders()
+
+    def quote_news(self, symbol: str) -> AsyncGenerator[Quote]:
+        """Best bid and ask whenever they change, in quote currency."""
+        return self._news.quotes(symbol)
 
     def instruments(self) -> Mapping[str, Instrument]:
-        """Spot markets by unified symbol, as of the last `open`; empty before it."""
+        """Spot markets by unified symbol, as they were told last; empty before `open`."""
         return self._instruments
 
     async def quote(self, symbol: str) -> Quote:
         """Best bid and ask now, in quote currency."""
-        if self._quirks.prices_together and self._clock() >= self._prices_apart_until:
-            try:
-                found = await self._prices.about(symbol)
-            except VenueUnavailable:  # one market that is gone would take the others with it
-                self._prices_apart_until = self._clock() + PRICES_APART
-            else:
-                if found is not None:
-                    return found
-        return await self._price_alone(symbol)
-
-    async def _price_alone(self, symbol: str) -> Quote:
-        async def ask(reads: Any) -> Quote:
-            if self._quirks.price_in_book:
-                return answers.best(await reads.fetch_order_book(symbol), symbol, self._clock())
-            if reads.has["fetchBidsAsks"]:
-                ticker = (await reads.fetch_bids_asks([symbol]))[symbol]
-            else:
-                ticker = await reads.fetch_ticker(symbol)
-            return answers.quote(ticker, symbol, self._clock())
-
-        return await self._connections.read(ask, signed=False)
-
-    async def _prices_of(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
-        async def ask(reads: Any) -> Mapping[str, Quote]:
-            tickers, at = await reads.fetch_tickers(symbols), self._clock()
-            return {name: answers.quote(one, name, at) for name, one in tickers.items()}
-
-        return await self._connections.read(ask, signed=False)
+        return await self._prices.quote(symbol)
 
     async def book(self, symbol: str, side: Side) -> Sequence[Level]:
         """What an order of this side would meet now, best price first: a hundred levels at most."""
-
-        async def ask(reads: Any) -> Sequence[Level]:
-            found = await reads.fetch_order_book(symbol, _LEVELS)
-            rows = found["asks" if side is Side.BUY else "bids"]
-            return [answers.level(row) for row in rows]
-
-        return await self._connections.read(ask, signed=False)
+        return await self._prices.book(symbol, side)
 
     async def candles(self, symbol: str, interval: str, count: int) -> Sequence[Candle]:
         """The newest `count` bars, oldest first; the last one may be unfinished."""
-
-        async def ask(reads: Any) -> Sequence[Candle]:
-            rows = await reads.fetch_ohlcv(symbol, interval, limit=count)
-            return [answers.candle(row) for row in rows]
-
-        return await self._connections.read(ask, signed=False)
+        return await self._prices.candles(symbol, interval, count)
 
     async def balances(self) -> Mapping[str, Balance]:
         """Every asset the account has any of."""
@@ -217,6 +214,10 @@ class ExchangeVenue:
             OutcomeUnknown: anything else; look it up.
         """
 
+        listed_at = self._connections.listed_at
+        if listed_at is None:
+            raise NotSent(f"{self.exchange} has not listed its markets since the start")
+
         # `reduce_only` is not sent: on spot a sell can only sell what is there.
         async def create(orders: Any) -> Report:
             refuse_changed_terms(orders, order, self._instruments.get(order.symbol))
@@ -231,7 +232,12 @@ class ExchangeVenue:
             )
             return answers.acknowledged(row, order)
 
-        return await self._connections.send(create, held)
+        try:
+            return await self._connections.send(create, held)
+        except VenueRefused:  # perhaps since the market is not what it was
+            soon = max(listed_at + AT_MOST_EVERY, self._clock())
+            self._refresh_at = min(self._refresh_at, soon)
+            raise
 
     async def cancel(self, key: OrderKey) -> None:
         """Ask for the rest of an order to be canceled; the result is read with `find`.

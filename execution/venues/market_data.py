@@ -42,13 +42,16 @@ class MarketData(Protocol):
         """Whose prices these are: a ccxt id, or `paper`."""
 
     async def open(self) -> None:
-        """Get the markets. May be called again, to get them anew."""
+        """Get the markets. May be called again after failing."""
+
+    async def refresh(self) -> None:
+        """Get them anew when that is due."""
 
     async def close(self) -> None:
         """Let go of connections."""
 
     def instruments(self) -> Mapping[str, Instrument]:
-        """Every market by unified symbol, as of the last `open`."""
+        """Every market by unified symbol, as they were told last."""
 
     def fee_rate(self, symbol: str) -> Decimal:
         """The share of each trade that is paid for it, by maker and taker alike."""
@@ -87,6 +90,9 @@ class MadeUp:
 
     async def open(self) -> None:
         """They are always there."""
+
+    async def refresh(self) -> None:
+        """They are what they are."""
 
     async def close(self) -> None:
         """There is nothing to let go of."""

@@ -1,22 +1,51 @@
 """A market as ccxt tells it: its steps, its limits and which orders it takes.
 
-Pure. `exchange.py` reads every market with it at each `open`. What an exchange does not tell is never
-made up: a market without a step is no market of ours.
+Pure. `exchange.py` reads every market with it, each time the exchange lists them. What an exchange
+does not tell is never made up: a market without a step is no market of ours.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from execution.errors import VenueUnavailable
 from execution.instruments import Instrument, Offers
 from execution.rounding import CONTEXT
 from execution.types import OrderType, TimeInForce
 from execution.venues.answers import exact
 from execution.venues.quirks import Quirks
 
+log = logging.getLogger(__name__)
+
+_NAMED = 10
+"""So many that cannot be read are named."""
 _DECIMAL_PLACES, _TICK_SIZE = 2, 4  # ccxt.base.decimal_to_precision
+
+
+def instruments(ccxt: Any, quirks: Quirks) -> dict[str, Instrument]:
+    """Every spot market that ccxt has loaded, by its symbol. One that cannot be read is no market of ours.
+
+    Raises:
+        VenueUnavailable: of all that are listed none can be read.
+    """
+    found: dict[str, Instrument] = {}
+    unread: list[str] = []
+    for symbol, market in ccxt.markets.items():
+        try:
+            one = instrument(market, ccxt.precisionMode, quirks, ccxt.features)
+        except (LookupError, ValueError, TypeError, ArithmeticError):
+            unread.append(symbol)
+            continue
+        if one is not None:
+            found[one.symbol] = one
+    if unread:
+        log.warning("%s: cannot read the markets %s", ccxt.id, ", ".join(unread[:_NAMED]))
+    if unread and not found:
+        raise VenueUnavailable(f"{ccxt.id} tells of no market that can be read")
+    return found
 
 
 def instrument(

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -28,12 +28,21 @@ from execution.errors import (
 )
 from execution.instruments import Instrument
 from execution.types import Candle, Level, Mode, OrderState, Quote, Side
-from execution.venues.books import Books
-from execution.venues.market_data import MarketData
+from execution.venues.books import Booked, Books
+from execution.venues.market_data import TICK, MadeUp, MarketData
 from execution.venues.matching import Matching
 from execution.venues.rights import UNTOLD, KeyRights
 from execution.venues.synthetic import SyntheticMarket
-from execution.venues.venue import Balance, Held, NewOrder, OrderKey, Report, Trade, go
+from execution.venues.venue import (
+    Balance,
+    Held,
+    NewOrder,
+    OrderKey,
+    Report,
+    Stream,
+    Trade,
+    go,
+)
 
 OPENED_WITH = Decimal(100_000)
 """What an account begins with, in whatever is money there."""
@@ -62,6 +71,8 @@ class Faults:
     """What the key may do, as an exchange that has keys would tell."""
     keep_orders: bool = False
     """A cancel is answered and not carried out."""
+    deaf: bool = False
+    """Its streams stand and tell nothing: what happens meanwhile is not told later either."""
 
 
 class PaperVenue:
@@ -104,6 +115,8 @@ class PaperVenue:
         self._latency = latency
         self._matching: Matching | None = None
         self._instruments: Mapping[str, Instrument] = {}
+        self._streams: set[asyncio.Queue[OrderKey]] = set()
+        """What each order stream that stands has not told yet."""
 
     async def open(self) -> None:
         """Open the books and look at the markets.
@@ -116,11 +129,20 @@ class PaperVenue:
         await self._market.open()
         if self._matching is None:
             try:
-                books = Books(self._path, self._opening)
+                books = Books(self._path, self._opening, self._tell)
                 since = books.last_change() or self._clock()
             except sqlite3.Error as error:
                 raise VenueUnavailable(f"{self.name}: books {self._path}: {error}") from error
             self._matching = Matching(books, self._market, since)
+        self._instruments = self._market.instruments()
+
+    async def refresh(self) -> None:
+        """Look at the markets anew when that is due.
+
+        Raises:
+            VenueUnavailable: the market cannot be reached; what was known of it stays.
+        """
+        await self._market.refresh()
         self._instruments = self._market.instruments()
 
     async def rights(self) -> KeyRights:
@@ -142,8 +164,60 @@ class PaperVenue:
         return [booked.order for booked in self._matching.books.all_orders()]
 
     def instruments(self) -> Mapping[str, Instrument]:
-        """Markets by unified symbol, as of the last `open`."""
+        """Markets by unified symbol, as they were told last."""
         return self._instruments
+
+    @property
+    def streams(self) -> Collection[Stream]:
+        """Of its orders, since it keeps the books; of prices where it makes them too."""
+        return frozenset(Stream) if isinstance(self._market, MadeUp) else {Stream.ORDERS}
+
+    async def order_news(self) -> AsyncGenerator[Sequence[OrderKey]]:
+        """The orders that were taken, traded or ended; each tick meets the market by itself.
+
+        Raises:
+            VenueUnavailable: it cannot be reached.
+        """
+        untold: asyncio.Queue[OrderKey] = asyncio.Queue()
+        self._streams.add(untold)
+        try:
+            told: list[OrderKey] = []
+            while True:
+                async with self._call() as matching:
+                    await self._advance(matching)
+                yield [*told, *(untold.get_nowait() for _ in range(untold.qsize()))]
+                told = []
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(TICK.total_seconds()):
+                        told = [await untold.get()]
+        finally:
+            self._streams.discard(untold)
+
+    async def quote_news(self, symbol: str) -> AsyncGenerator[Quote]:
+        """Best bid and ask twice in each tick.
+
+        Raises:
+            VenueUnavailable: it cannot be reached, or has no such market.
+        """
+        while True:
+            async with self._call() as matching:
+                quote = self._market.quote(
+                    self._known(symbol).symbol, await self._advance(matching)
+                )
+            if not self.faults.deaf:
+                yield quote
+            await asyncio.sleep(TICK.total_seconds() / 2)
+
+    def _tell(self, booked: Booked) -> None:
+        """Its books say something new of an order."""
+        key = OrderKey(
+            client_order_id=booked.order.client_order_id,
+            symbol=booked.order.symbol,
+            venue_order_id=str(booked.id),
+        )
+        for untold in self._streams:
+            if not self.faults.deaf:
+                untold.put_nowait(key)
 
     def client_order_id(self, unique: bytes) -> str:
         """Sixteen bytes as 32 hexadecimal digits."""

@@ -12,6 +12,8 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from execution.errors import VenueUnavailable
@@ -38,8 +40,11 @@ class PublicMarket:
         clock: Callable[[], datetime],
         *,
         overrides: Mapping[str, Any] | None = None,
+        kept: Path | None = None,
     ) -> None:
         """Remember the settings; nothing is imported or asked before `open`.
+
+        The list of markets is kept in the file `kept` for the next start.
 
         Raises:
             ValueError: a setting cannot work; the text names it and the fix.
@@ -47,9 +52,15 @@ class PublicMarket:
         self.exchange = exchange
         self._clock = clock
         self._public = _Public(
-            exchange, exchange, Mode.PAPER, api_key="", secret="", clock=clock, overrides=overrides
+            exchange,
+            exchange,
+            Mode.PAPER,
+            api_key="",
+            secret="",
+            clock=clock,
+            overrides=overrides,
+            kept=kept,
         )
-        self._fee_rates: Mapping[str, Decimal] = {}
         self._quotes: dict[str, Quote] = {}
         self._books: dict[tuple[str, Side], tuple[datetime, Sequence[Level]]] = {}
         self._turns: defaultdict[object, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -63,7 +74,14 @@ class PublicMarket:
             VenueUnavailable: the exchange cannot be reached.
         """
         await self._ask(self._public.open())
-        self._fee_rates = await self._public.fee_rates()
+
+    async def refresh(self) -> None:
+        """Load them anew when that is due.
+
+        Raises:
+            VenueUnavailable: they could not be had; those known before stay.
+        """
+        await self._public.refresh()
 
     async def close(self) -> None:
         """Close every connection; what is closed may be opened again."""
@@ -75,7 +93,7 @@ class PublicMarket:
 
     def fee_rate(self, symbol: str) -> Decimal:
         """What the exchange's list has a taker pay."""
-        return self._fee_rates.get(symbol, FEE_RATE)
+        return self._public.fee_rates.get(symbol, FEE_RATE)
 
     async def see(self, symbols: Collection[str]) -> None:
         """Look at the best prices of these markets, unless that was done in this tick.
@@ -157,11 +175,12 @@ class PublicMarket:
 class _Public(ExchangeVenue):
     """The exchange without an account."""
 
-    async def fee_rates(self) -> Mapping[str, Decimal]:
-        """What a taker pays of each trade, by market, as far as the exchange's list says."""
+    fee_rates: Mapping[str, Decimal] = MappingProxyType({})
+    """What a taker pays of each trade, by market, as far as the exchange's list says."""
 
-        async def ask(reads: Any) -> Mapping[str, Decimal]:
-            listed = ((symbol, row["taker"]) for symbol, row in reads.markets.items())
-            return {symbol: answers.exact(rate) for symbol, rate in listed if rate is not None}
-
-        return await self._connections.read(ask, signed=False)
+    async def _know(self, ccxt: Any) -> None:
+        await super()._know(ccxt)
+        listed = ((symbol, ccxt.markets[symbol].get("taker")) for symbol in self.instruments())
+        self.fee_rates = {
+            symbol: answers.exact(rate) for symbol, rate in listed if rate is not None
+        }

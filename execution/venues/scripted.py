@@ -56,6 +56,12 @@ class ScriptedMarket(MadeUp):
         """Which orders the market takes from now on."""
         self._instruments[symbol] = self._instruments[symbol].evolve(offers=offers)
 
+    def set_steps(self, symbol: str, *, amount: Decimal, price: Decimal) -> None:
+        """Amounts (base asset) and prices (quote currency) go in these steps from now on."""
+        self._instruments[symbol] = self._instruments[symbol].evolve(
+            amount_step=amount, price_step=price
+        )
+
     def suspend(self, symbol: str) -> None:
         """Make the market inactive: orders are refused, those that rest are not filled."""
         self._instruments[symbol] = self._instruments[symbol].evolve(active=False)

@@ -5,14 +5,17 @@ Promises every venue keeps, and `tests/execution/venues/` checks for each:
    `VenueRefused` (a definite no), `NotSent` (certainly never arrived) or `OutcomeUnknown` (all else).
 2. Reads either answer completely or raise `VenueUnavailable`; an empty answer means empty.
 3. Every number is an exact `Decimal`, every time aware UTC, every symbol unified (`BTC/USDT`).
+4. What it tells unasked is only a bell: it says which order to look at. What an order is and was
+   filled at, the reads decide, so that a stream that loses, repeats or invents can do no harm.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from enum import StrEnum
 from typing import Protocol
 
 from execution.instruments import Instrument
@@ -105,6 +108,17 @@ class Balance(Record):
     locked: Decimal
 
 
+SIGN_OF_LIFE = timedelta(seconds=30)
+"""A stream that says nothing for longer is taken for dead, whatever its socket says."""
+
+
+class Stream(StrEnum):
+    """What a venue may tell without being asked."""
+
+    ORDERS = "orders"
+    QUOTES = "quotes"
+
+
 Held = Callable[[], bool]
 """Whether an order may not leave after all; asked right before the first byte, however long it waited."""
 
@@ -153,6 +167,13 @@ class Venue(Protocol):
             VenueUnavailable: the exchange cannot be reached, or refuses the key; try later.
         """
 
+    async def refresh(self) -> None:
+        """Ask for the markets anew when that is due; call it as often as you like.
+
+        Raises:
+            VenueUnavailable: they could not be had; those known before stay.
+        """
+
     async def rights(self) -> KeyRights:
         """What the key may do, as far as the venue tells."""
 
@@ -160,7 +181,7 @@ class Venue(Protocol):
         """Let go of connections and files."""
 
     def instruments(self) -> Mapping[str, Instrument]:
-        """Markets by unified symbol, as of the last `open`; empty before it."""
+        """Markets by unified symbol, as they were told last; empty before `open`."""
 
     async def quote(self, symbol: str) -> Quote:
         """Best bid and ask now."""
@@ -176,6 +197,28 @@ class Venue(Protocol):
 
     async def balances(self) -> Mapping[str, Balance]:
         """The account's assets."""
+
+    @property
+    def streams(self) -> Collection[Stream]:
+        """What it tells without being asked; empty where everything has to be asked for."""
+
+    def order_news(self) -> AsyncGenerator[Sequence[OrderKey]]:
+        """Which orders of the account, ours or not, something happened to, as the venue tells it.
+
+        The first item comes when the stream stands: nothing that happens from then on is left out.
+        An empty one is a sign of life, at least every `SIGN_OF_LIFE`. Closing it closes the stream.
+
+        Raises:
+            VenueUnavailable: the stream could not begin, broke or fell silent; what happened since
+                is not told again.
+        """
+
+    def quote_news(self, symbol: str) -> AsyncGenerator[Quote]:
+        """Best bid and ask whenever they change, a few times a second at most, the newest only.
+
+        Raises:
+            VenueUnavailable: the stream could not begin, broke or fell silent.
+        """
 
     def client_order_id(self, unique: bytes) -> str:
         """Sixteen bytes as this venue's client order id, without loss."""

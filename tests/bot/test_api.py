@@ -43,6 +43,7 @@ async def test_status_has_the_documented_shape(desk: FrontDesk, http: httpx.Asyn
         "connected": True,
         "reason": None,
         "stream": None,
+        "stream_heard": None,
         "open_orders": 1,
         "last_reconciled": None,
         "dead_man": "off",
@@ -55,6 +56,18 @@ async def test_status_has_the_documented_shape(desk: FrontDesk, http: httpx.Asyn
     assert len(status["positions"]) == 1
     assert (status["duplicates"], status["uptime_s"]) == (0, 1.5)
     assert status["undelivered"] > 0, "no notifier runs here"
+
+
+async def test_a_stream_is_up_or_down_once_it_was_tried(
+    desk: FrontDesk, http: httpx.AsyncClient
+) -> None:
+    told = desk.side.market.feed("main").told
+    told.heard_at = desk.clock()
+    (venue,) = (await answer(http, "status"))["venues"]
+    assert (venue["stream"], is_time(venue["stream_heard"])) == ("up", True)
+    told.heard_at, told.broken_at = None, desk.clock()
+    (venue,) = (await answer(http, "status"))["venues"]
+    assert (venue["stream"], venue["stream_heard"]) == ("down", None)
 
 
 async def test_what_was_read_of_the_accounts_stands_in_the_status(

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 from bot import parts, terminal
 from bot.alone import Alone
-from bot.certify import CCXT, certify
+from bot.certify import certify
 from bot.cli import app
 from bot.doctor import doctor
 from bot.parts import VERSION, Ids
@@ -29,7 +29,7 @@ from bot.settings import Settings, load_settings
 from bot.telegram import replies
 from bot.terminal import Report
 from execution import certificates, reports
-from execution.certificates import Certificate, Outcome
+from execution.certificates import CCXT, Certificate, Outcome
 from execution.certifying.run import CLEARED, LOOKS, TRIALS
 from execution.errors import NotPossible
 from tests.databases import new_database

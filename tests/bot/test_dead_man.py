@@ -19,7 +19,7 @@ from bot.telegram import dead_man
 from execution.events import EventKind
 from execution.reports import VenueView
 from execution.types import Mode
-from execution.venues.connections import known_exchanges
+from execution.venues.ccxt_classes import known_exchanges
 from execution.venues.quirks import dead_mans_switch
 from tests.clock import NOW
 from tests.desk import TOML, FrontDesk, settings_in

@@ -34,7 +34,7 @@ def of(samples: Samples, name: str, **labels: str) -> float:
 
 
 async def counting(desk: FrontDesk) -> Metrics:
-    metrics = Metrics(desk.side.store)
+    metrics = Metrics(desk.side.store, desk.side.market)
     await metrics.start()
     return metrics
 
@@ -150,3 +150,15 @@ async def test_the_last_reading_is_told_and_what_is_not_known_is_no_number(
     assert [of(samples, name) for name in names] == [-56.5, 90, 100, 0.1, 7]
     assert of(samples, "entries_stopped", rule="max_daily_loss") == 1
     assert of(samples, "entries_stopped", rule="max_drawdown") == 0
+
+
+async def test_streams_are_counted_by_venue(desk: FrontDesk) -> None:
+    metrics = await counting(desk)
+    told = desk.side.market.feed("main").told
+    assert of(await scraped(metrics), "stream_up", venue="main") == 0
+    told.heard_at, told.breaks = desk.clock(), 2
+    for breaks in (2, 2, 5):
+        told.breaks = breaks
+        samples = await scraped(metrics)
+        assert of(samples, "stream_up", venue="main") == 1
+        assert of(samples, "stream_breaks_total", venue="main") == breaks

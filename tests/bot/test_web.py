@@ -110,7 +110,7 @@ async def test_metrics_are_prometheus_text(desk: FrontDesk) -> None:
     async def ready() -> States:
         return READY
 
-    metrics = Metrics(desk.side.store)
+    metrics = Metrics(desk.side.store, desk.side.market)
     await metrics.start()
     app = web(version="1", ready=ready, metrics=metrics.text, routers=[])
     transport = httpx.ASGITransport(app)

@@ -30,7 +30,7 @@ async def demo(folder: Path) -> AsyncIterator[str]:
         )
     process, address = Process(child, log), f"http://127.0.0.1:{port}"
     try:
-        await until(lambda: process.ended or _answers(address), timeout_s=60)
+        await until(lambda: process.ended or _answers(address), timeout_s=60, every_s=0.2)
         assert not process.ended, process.output()
         yield address
         process.terminate()

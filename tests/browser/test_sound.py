@@ -38,7 +38,7 @@ async def listened_to(phone: Phone, played: list[str] | None = None) -> list[str
 
 async def rung(played: list[str], times: int) -> None:
     """Wait until it has rung so often."""
-    await until(lambda: len(played) >= times * NOTES)
+    await until(lambda: len(played) >= times * NOTES, timeout_s=15)
 
 
 async def shows(text: str, *phones: Phone) -> None:

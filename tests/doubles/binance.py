@@ -20,7 +20,9 @@ from aiohttp import web
 
 from tests.doubles.binance_account import Account, Market, Refused, shown
 from tests.doubles.binance_endpoints import PRIVATE, PUBLIC, Endpoints
+from tests.doubles.binance_stream import BinanceStreams
 from tests.doubles.loopback import Fault, Loopback, as_json
+from tests.doubles.streaming import Frame, Socket
 
 SECRET = "loopback-secret-fedcba9876543210"  # a double's own
 MARKETS = (
@@ -54,11 +56,16 @@ class BinanceServer(Loopback):
         self.account.set_book("BTCUSDT", bid="59990", ask="60000")
         self.account.set_book("ETHUSDT", bid="2999.5", ask="3000")
         self.endpoints = Endpoints(self.account, self.now)
+        self.streams = BinanceStreams(
+            self.streaming, self.account, self.endpoints.best, self.now, self._check_subscription
+        )
 
     def ccxt_overrides(self) -> dict[str, Any]:
         """What to put into a venue's `ccxt` setting to reach this server."""
         api, sapi = f"{self.url}/api/v3", f"{self.url}/sapi/v1"
-        return {"urls": {"api": {"public": api, "private": api, "sapi": sapi}}}
+        ws = self.url.replace("http://", "ws://")
+        streams = {"spot": f"{ws}/stream/ws", "ws-api": {"spot": f"{ws}/ws-api/v3"}}
+        return {"urls": {"api": {"public": api, "private": api, "sapi": sapi, "ws": streams}}}
 
     @property
     def blind(self) -> set[str]:
@@ -88,12 +95,24 @@ class BinanceServer(Loopback):
             return as_json({"code": no.code, "msg": no.message}, status=no.status)
         return web.Response(status=404, text="<html>404 Not found</html>", content_type="text/html")
 
+    def hear(self, socket: Socket, frame: Frame) -> None:
+        self.streams.hear(socket, frame)
+
     def _check_signature(self, key: str, params: Mapping[str, str], signed: str) -> None:
+        payload, _, signature = signed.rpartition("&signature=")
+        self._check(key, params, payload, signature)
+
+    def _check_subscription(self, params: Mapping[str, Any]) -> None:
+        """Over WebSocket the key is a parameter, and all but the signature is signed, in order of names."""
+        signed = {name: params[name] for name in sorted(params) if name != "signature"}
+        payload = "&".join(f"{name}={value}" for name, value in signed.items())
+        self._check(params.get("apiKey", ""), params, payload, params.get("signature", ""))
+
+    def _check(self, key: str, params: Mapping[str, Any], payload: str, signature: str) -> None:
         if not key:
             raise Refused(-2014, "API-key format invalid.", status=401)
         if key != self.api_key:
             raise Refused(-2015, "Invalid API-key, IP, or permissions for action.", status=401)
-        payload, _, signature = signed.rpartition("&signature=")
         expected = hmac.new(self.secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
         if not hmac.compare_digest(signature, expected):
             raise Refused(-1022, "Signature for this request is not valid.")

@@ -1,8 +1,7 @@
-"""A loopback server that speaks Coinbase Advanced's REST protocol, with faults on request.
+"""A loopback server that speaks Coinbase Advanced's protocols, REST and WebSocket, with faults on request.
 
-Tests use it through the real ccxt. Each private request's token is checked: its ES256 signature, the key
-it names, its times and the one method and address it is for. What was accepted is kept in
-`account.accepted`.
+Tests use it through the real ccxt. Each token is checked: its ES256 signature, the key it names, its times
+and, of a request, the one method and address it is for. What was accepted is kept in `account.accepted`.
 """
 
 from __future__ import annotations
@@ -23,8 +22,10 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.doubles.coinbase_account import Account, Product, Refused, at, order_id
+from tests.doubles.coinbase_stream import CoinbaseStreams
 from tests.doubles.loopback import Fault, Loopback, as_json
 from tests.doubles.spot_account import OPEN, Order
+from tests.doubles.streaming import Frame, Socket
 
 PRODUCTS = (
     Product(base="BTC", quote="USD", tick="0.01", step="0.00000001"),
@@ -70,10 +71,13 @@ class CoinbaseServer(Loopback):
         self.rights = {"can_view": True, "can_trade": True, "can_transfer": False}
         self.page = 100
         """Rows in a page at most."""
+        self.streams = CoinbaseStreams(
+            self.streaming, self.account, self.now, lambda token: self._claims(token) is not None
+        )
 
     def ccxt_overrides(self) -> dict[str, Any]:
         """What to put into a venue's `ccxt` setting to reach this server."""
-        return {"urls": {"api": {"rest": self.url}}}
+        return {"urls": {"api": {"rest": self.url, "ws": self.url.replace("http://", "ws://")}}}
 
     def answer(
         self, request: web.Request, path: str, params: Mapping[str, str], raw: str
@@ -86,7 +90,6 @@ class CoinbaseServer(Loopback):
         private: dict[str, Callable[[Mapping[str, str]], object]] = {
             "accounts": self._accounts,
             "key_permissions": lambda _: dict(self.rights),
-            "transaction_summary": lambda _: {"fee_tier": {"taker_fee_rate": "0.008"}},
             "orders/historical/batch": self._batch,
             "orders/historical/fills": self._fills,
         }
@@ -111,11 +114,19 @@ class CoinbaseServer(Loopback):
             told_as = {"error": "NOT_FOUND", "error_details": told, "message": told}
             return as_json(told_as, status=404)
 
+    def hear(self, socket: Socket, frame: Frame) -> None:
+        self.streams.hear(socket, frame)
+
     def _is_signed(self, request: web.Request) -> bool:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        claims = self._claims(token) if scheme == "Bearer" else None
+        return claims is not None and claims["uri"] == f"{request.method} {self.url}{request.path}"
+
+    def _claims(self, token: str) -> dict[str, Any] | None:
+        """What a token says, if this account's key signed it and it holds now."""
         parts = token.split(".")
-        if scheme != "Bearer" or len(parts) != 3:
-            return False
+        if len(parts) != 3:
+            return None
         head, claims, signature = (base64.urlsafe_b64decode(part + "==") for part in parts)
         r, s = (int.from_bytes(half, "big") for half in (signature[:32], signature[32:]))
         try:
@@ -125,13 +136,10 @@ class CoinbaseServer(Loopback):
                 ec.ECDSA(hashes.SHA256()),
             )
         except InvalidSignature:
-            return False
+            return None
         told, kept, now = json.loads(head), json.loads(claims), self.now() / 1000
-        return (
-            told["kid"] == kept["sub"] == self.api_key
-            and kept["nbf"] <= now + 1 < kept["exp"] + 1
-            and kept["uri"] == f"{request.method} {self.url}{request.path}"
-        )
+        known = told["kid"] == kept["sub"] == self.api_key
+        return kept if known and kept["nbf"] <= now + 1 < kept["exp"] + 1 else None
 
     def _time(self, _: Mapping[str, str]) -> object:
         now = self.now()

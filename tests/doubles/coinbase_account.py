@@ -56,6 +56,8 @@ class Product:
     tick: str
     step: str
     trading_disabled: bool = False
+    alias: str = ""
+    """The product whose book it shares."""
 
     @property
     def id(self) -> str:
@@ -84,7 +86,7 @@ class Product:
             "product_type": "SPOT",
             "quote_currency_id": self.quote,
             "base_currency_id": self.base,
-            "alias": "",
+            "alias": self.alias,
             "alias_to": [],
             "product_venue": "CBE",
         }

@@ -1,4 +1,4 @@
-"""A loopback server that speaks Kraken spot's REST protocol, with faults on request.
+"""A loopback server that speaks Kraken spot's protocols, REST and WebSocket, with faults on request.
 
 Tests use it through the real ccxt. Key, nonce and signature of every private request are checked; a
 nonce must be above all that arrived before it. What was accepted is kept in `account.accepted`.
@@ -18,7 +18,9 @@ from aiohttp import web
 
 from tests.doubles.kraken_account import Account, Pair, Refused
 from tests.doubles.kraken_endpoints import PRIVATE, PUBLIC, Endpoints
+from tests.doubles.kraken_stream import KrakenStreams
 from tests.doubles.loopback import Fault, Loopback, as_json
+from tests.doubles.streaming import Frame, Socket
 
 SECRET = base64.b64encode(b"loopback-secret-of-kraken" * 2).decode()  # a double's own
 PAIRS = (
@@ -50,11 +52,19 @@ class KrakenServer(Loopback):
         self.account.set_book("XXBTZUSD", bid="59990", ask="60000")
         self.account.set_book("XETHZUSD", bid="2999.5", ask="3000")
         self.account.set_book("SOLUSD", bid="149.95", ask="150")
-        self.endpoints = Endpoints(self.account, self.now)
+        self.streams = KrakenStreams(self.streaming, self.account, self.now)
+        self.endpoints = Endpoints(self.account, self.streams, self.now)
 
     def ccxt_overrides(self) -> dict[str, Any]:
         """What to put into a venue's `ccxt` setting to reach this server."""
-        return {"urls": {"api": {"public": self.url, "private": self.url}}}
+        public, private = (f"{self.url.replace('http', 'ws')}/{name}" for name in ("ws", "ws-auth"))
+        streams = {
+            "public": public,
+            "private": private,
+            "publicV2": f"{public}/v2",
+            "privateV2": f"{private}/v2",
+        }
+        return {"urls": {"api": {"public": self.url, "private": self.url, "ws": streams}}}
 
     @property
     def blind(self) -> set[str]:
@@ -75,6 +85,9 @@ class KrakenServer(Loopback):
         except Refused as no:
             return as_json({"error": [str(no)]})
         return as_json({"error": ["EGeneral:Unknown method"]})
+
+    def hear(self, socket: Socket, frame: Frame) -> None:
+        self.streams.hear(socket, frame)
 
     def _check_signature(self, request: web.Request, params: Mapping[str, str], raw: str) -> None:
         if request.headers.get("API-Key") != self.api_key:

@@ -50,7 +50,7 @@ class Pair:
 
     @property
     def id(self) -> str:
-        return self.base + self.quote if self.base[0] == "X" else self.name
+        return self.base + self.quote if self.base[0] in "XZ" else self.name
 
     def info(self) -> dict[str, Any]:
         """This pair's entry in `AssetPairs`."""

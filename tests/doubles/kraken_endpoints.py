@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from tests.doubles.kraken_account import Account, Refused, txid
+from tests.doubles.kraken_stream import KrakenStreams
 from tests.doubles.spot_account import OPEN, Order
 
 PAGE = 50
@@ -21,8 +22,8 @@ PAGE = 50
 class Endpoints:
     """One account's endpoints."""
 
-    def __init__(self, account: Account, now: Callable[[], int]) -> None:
-        self.account, self.now = account, now
+    def __init__(self, account: Account, streams: KrakenStreams, now: Callable[[], int]) -> None:
+        self.account, self.streams, self.now = account, streams, now
         self.blind: set[str] = set()
         self.rights = ["query-funds", "query-open-trades", "query-closed-trades"]
         self.rights += ["modify-trades", "close-trades"]
@@ -94,6 +95,9 @@ class Endpoints:
             "permissions": self.rights,
             "ipAllowlist": ["127.0.0.1"],
         }
+
+    def token(self, _: Mapping[str, str]) -> object:
+        return self.streams.token()
 
     def balance(self, _: Mapping[str, str]) -> object:
         free, locked = self.account.free, self.account.locked
@@ -168,6 +172,7 @@ PUBLIC: dict[str, _Endpoint] = {
 PRIVATE: dict[str, _Endpoint] = {
     "POST private/BalanceEx": Endpoints.balance,
     "POST private/GetApiKeyInfo": Endpoints.key_info,
+    "POST private/GetWebSocketsToken": Endpoints.token,
     "POST private/AddOrder": Endpoints.add_order,
     "POST private/CancelOrder": Endpoints.cancel_order,
     "POST private/OpenOrders": Endpoints.open_orders,

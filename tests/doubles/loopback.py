@@ -1,6 +1,6 @@
 """What every loopback exchange is: an HTTP server that notes each request, with faults on request.
 
-Each exchange's own module answers; what was accepted stays known whatever the client was answered.
+What it tells unasked, over WebSocket, is in `streaming.py`. Each exchange's own module answers; what was accepted stays known whatever the client was answered.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import Any, Self
 from urllib.parse import parse_qsl
 
 from aiohttp import web
+
+from tests.doubles.streaming import Frame, Socket, Streaming
 
 JSON = "application/json;charset=UTF-8"
 
@@ -43,6 +45,7 @@ class Request:
     """`time.monotonic()`, seconds."""
     raw: str = ""
     """The query and the body as they came."""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Loopback:
@@ -60,6 +63,7 @@ class Loopback:
         self.latency = 0.0
         """Seconds from a request to its answer, there and back."""
         self.url = ""
+        self.streaming = Streaming(self.hear)
         self._faults: list[tuple[str, Fault]] = []
         self._released = asyncio.Event()
         self.hanging = asyncio.Event()
@@ -70,6 +74,10 @@ class Loopback:
         self, request: web.Request, path: str, params: Mapping[str, str], raw: str
     ) -> web.Response:
         """What the exchange answers; `raw` is the query and the body as they came."""
+        raise NotImplementedError
+
+    def hear(self, socket: Socket, frame: Frame) -> None:
+        """Do what a frame of a WebSocket asks for, and answer it."""
         raise NotImplementedError
 
     def control(self, what: str, told: dict[str, Any]) -> object:
@@ -89,6 +97,7 @@ class Loopback:
     async def stop(self) -> None:
         """Stop listening and end what hangs. The account stays as it is."""
         self.release()
+        self.streaming.drop()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -137,11 +146,20 @@ class Loopback:
         params |= json.loads(raw) if _is_json(request, raw) else dict(parse_qsl(raw))
         at, sent = time.monotonic(), query + raw
         self.requests.append(
-            Request(method=request.method, path=path, params=params, at=at, raw=sent)
+            Request(
+                method=request.method,
+                path=path,
+                params=params,
+                at=at,
+                raw=sent,
+                headers=request.headers,
+            )
         )
         fault = self._next_fault(f"{request.method} {path}")
         if self.unreachable:
             fault = Fault(kind="drop")
+        if fault is None and request.headers.get("Upgrade", "").lower() == "websocket":
+            return await self.streaming.serve(request)
         answer = None
         if fault is None or fault.process:
             answer = self.answer(request, path, params, sent)

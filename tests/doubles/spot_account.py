@@ -101,6 +101,10 @@ class SpotAccount:
         self.locked: dict[str, Decimal] = {}
         self.accepted: list[Order] = []
         self.trades: list[dict[str, Any]] = []
+        self.on_order: list[Callable[[Order, str, dict[str, Any] | None], None]] = []
+        """Called with every change of an order: `NEW`, `TRADE` with its row, `CANCELED`, `EXPIRED`."""
+        self.on_book: list[Callable[[str], None]] = []
+        """Called with the market whose book was set."""
         self._now = now
 
     # What each exchange has its own words for
@@ -154,6 +158,8 @@ class SpotAccount:
                 self._match(order, maker=True)
             elif order.touched(last):
                 self._fire(order)
+        for tell in self.on_book:
+            tell(symbol)
 
     def expire(self) -> None:
         """End what is past its date."""
@@ -173,6 +179,7 @@ class SpotAccount:
             raise self.would_take()
         self._hold(asset, amount)
         self.accepted.append(order)
+        self._changed(order, "NEW")
         if order.waits:
             return []
         before = len(self.trades)
@@ -261,7 +268,9 @@ class SpotAccount:
         order.spent += cost
         order.status = "PARTIALLY_FILLED" if order.rest > ZERO else "FILLED"
         order.updated = self._now()
-        self.trades.append(self.trade_row(order, amount, price, (kept, kept_in), maker))
+        row = self.trade_row(order, amount, price, (kept, kept_in), maker)
+        self.trades.append(row)
+        self._changed(order, "TRADE", row)
 
     def _held_by(self, order: Order, amount: Decimal) -> tuple[str, Decimal]:
         """What this much of the order keeps locked: quote for a buy, base for a sell."""
@@ -277,3 +286,8 @@ class SpotAccount:
         asset, amount = self._held_by(order, order.rest)
         self._hold(asset, -amount)
         order.status, order.updated = status, self._now()
+        self._changed(order, status)
+
+    def _changed(self, order: Order, how: str, trade: dict[str, Any] | None = None) -> None:
+        for tell in self.on_order:
+            tell(order, how, trade)

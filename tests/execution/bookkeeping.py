@@ -38,9 +38,11 @@ class Desk:
 
         self.store.write_now(work)
 
-    def book(self, shown: Report, *trades: Trade) -> Order:
-        """What the venue showed."""
-        return self.store.write_now(lambda tx: booking.book(tx, "O1", shown, trades))
+    def book(self, shown: Report, *trades: Trade, streamed: bool = False) -> Order:
+        """What the venue showed, where a stream would ring for the order or not."""
+        return self.store.write_now(
+            lambda tx: booking.book(tx, "O1", shown, trades, streamed=streamed)
+        )
 
     def move(self, to: str, **changes: Any) -> Order:
         """Move the order as the executor would."""

@@ -12,6 +12,7 @@ from execution.events import EventKind
 from execution.store import Store, Transaction
 from execution.trading import Halt, Trading
 from execution.types import OrderState, TicketState, TradingState
+from execution.venues.venue import Report
 from tests.clock import Clock
 from tests.execution.bookkeeping import Desk
 from tests.execution.builders import NOW, terms
@@ -280,6 +281,32 @@ class TestAnOrder:
         desk.place(acknowledged_at=NOW - 9 * SECOND)
         self.crowd(desk, 50)
         assert desk.book(report("working")).next_look_at == NOW + SECOND
+
+    @pytest.mark.parametrize(
+        ("taken_for", "resting", "seconds"), [(9, 50, 2), (10, 1, 5), (10, 25, 5), (10, 50, 10)]
+    )
+    def test_one_that_a_stream_would_ring_for_is_looked_at_more_slowly(
+        self, desk: Desk, taken_for: int, resting: int, seconds: float
+    ) -> None:
+        desk.place(acknowledged_at=NOW - taken_for * SECOND)
+        self.crowd(desk, resting - 1)
+        booked = desk.book(report("working"), streamed=True)
+        assert booked.next_look_at == NOW + seconds * SECOND
+
+    @pytest.mark.parametrize(
+        ("shown", "changes"),
+        [
+            (report("working", "0.5"), {}),
+            (report("working"), {"state": "canceling", "cancel_requested_at": NOW}),
+            (report("working"), {"cancel_after": NOW + SECOND}),
+        ],
+        ids=["a fill no trade shows", "being canceled", "its time to rest is over"],
+    )
+    def test_no_stream_slows_down_what_is_waited_for(
+        self, desk: Desk, shown: Report, changes: dict[str, Any]
+    ) -> None:
+        desk.place(acknowledged_at=NOW - 60 * SECOND, **changes)
+        assert desk.book(shown, streamed=True).next_look_at == NOW + SECOND
 
     def test_one_that_claims_a_fill_no_trade_shows_is_looked_at_each_second_whatever_rests(
         self, desk: Desk

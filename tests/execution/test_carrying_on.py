@@ -66,7 +66,7 @@ async def soon(desk: FrontDesk, predicate: Callable[[], bool]) -> None:
         desk.clock.advance(0.1)
         return predicate()
 
-    await until(look)
+    await until(look, timeout_s=20)  # as many looks on a busy machine
 
 
 async def time_out(desk: FrontDesk, ticket: Ticket) -> None:

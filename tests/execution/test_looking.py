@@ -69,7 +69,8 @@ async def changed(desk: FrontDesk, order: Order, **changes: object) -> Order:
 
 
 async def look(desk: FrontDesk, order: Order, *, lasting: float = 0) -> Order:
-    """One look that takes so many seconds; the order after it."""
+    """One look, due now, that takes so many seconds; the order after it."""
+    order = await changed(desk, order, next_look_at=desk.clock())
     desk.paper.faults.hold_looks = answered = asyncio.Event()
     looking = asyncio.create_task(
         following.follow(order, desk.paper, desk.side.store, now=desk.clock(), silent=timedelta(0))
@@ -93,6 +94,23 @@ async def test_a_look_that_began_before_the_fence_proves_nothing_however_late_it
     order = await changed(desk, order, looks=20, fence_at=opens - desk.paper.visibility_grace)
     after = await look(desk, order, lasting=60)
     assert (after.state, after.looks) == (state, 21)
+
+
+@pytest.mark.parametrize("state", [OrderState.IN_DOUBT, OrderState.WORKING])
+async def test_a_look_for_a_bell_that_finds_nothing_proves_nothing(
+    desk: FrontDesk, state: OrderState
+) -> None:
+    """Bells come when they like: only looks that were due are rounds, with their pauses between them."""
+    order = await (lost(desk) if state is OrderState.IN_DOUBT else desk.resting_order())
+    await desk.stop("trading")
+    later = desk.clock() + timedelta(seconds=5)
+    order = await changed(desk, order, next_look_at=later, acknowledged_at=None, looks=20)
+    desk.paper.faults.hide_orders = True
+    for _ in range(20):
+        await following.follow(
+            order, desk.paper, desk.side.store, now=desk.clock(), silent=timedelta(0)
+        )
+    assert now(desk, order) == order
 
 
 async def test_what_is_absent_is_looked_for_ten_minutes_more_and_told_when_it_shows(

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from execution import stopping, trading
+from execution import protection, stopping, trading
 from execution.config import CLOSING
 from execution.store import Store, Transaction
 from execution.trading import Halt
@@ -91,7 +91,7 @@ class TestSweeping:
             return tx.orders.get("S-1")
 
         assert halted.read_now(left).cancel_requested_at is None
-        assert [one.id for one in halted.read_now(stopping.protecting)] == ["S-1"]
+        assert [one.id for one in halted.read_now(protection.protecting)] == ["S-1"]
 
     @pytest.mark.parametrize(
         "changes",

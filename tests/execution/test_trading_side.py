@@ -437,7 +437,7 @@ async def test_an_approved_ticket_of_a_removed_venue_ends_and_is_told(tmp_path: 
     async with worker(tmp_path, clock, config(), paper(tmp_path, clock)) as two:
         two.run()
         await two.ready()
-        await until(lambda: two.now(ticket).state is not TicketState.APPROVED, timeout_s=2)
+        await until(lambda: two.now(ticket).state is not TicketState.APPROVED)
 
 
 async def test_an_approved_ticket_without_a_price_ends_when_its_approval_is_old(

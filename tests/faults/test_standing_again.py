@@ -1,10 +1,14 @@
-"""S1 to S8: a stop gives way to a closing of the position behind it, and stands again for what was not sold."""
+"""S1 to S13: a stop gives way to a closing of the position behind it, and stands again for what was not sold; or
+people are told that a position is held without it."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
+from execution import booking
+from execution.events import EventKind
 from execution.types import Order, OrderState, OrderType, Ticket, TicketState
+from execution.venues.venue import Report
 from tests.faults.positions import (
     BOUGHT,
     LEFT,
@@ -152,3 +156,94 @@ async def test_a_stop_that_gave_way_can_be_canceled_for_good(scene: Scene) -> No
     await scene.passes(60)
     assert len(legs(scene, stop)) == 1
     assert scene.latest(stop).state is TicketState.CANCELED
+
+
+@case
+async def test_a_stop_that_stands_again_and_is_refused_leaves_a_bare_position_that_is_told(
+    scene: Scene,
+) -> None:
+    await scene.start()
+    await bought(scene)
+    stop = await a_stop(scene)
+    closing = await close(scene, "0.5")
+    await scene.until(lambda: scene.latest(closing).state is TicketState.DONE)
+    scene.before_an_order(lambda asked: scene.exchange.move(BTC, D(58_000)))
+    await scene.until(lambda: scene.latest(stop).state is not TicketState.WORKING)
+    assert legs(scene, stop)[-1].state is OrderState.REJECTED
+    assert held(scene) == BOUGHT - D("0.00499")
+    await scene.hears("is held without this stop")
+    assert "The exchange refused it." in scene.said
+
+
+@case
+async def test_a_stop_that_somebody_cancels_at_the_exchange_leaves_a_bare_position_that_is_told(
+    scene: Scene,
+) -> None:
+    await scene.start()
+    await bought(scene)
+    stop = await a_stop(scene)
+    scene.exchange.cancel("", scene.order(stop).client_order_id)
+    await scene.ends(stop, "canceled")
+    await scene.hears("is held without this stop")
+    assert "It was canceled at the exchange, not here." in scene.said
+
+
+@case
+async def test_a_stop_that_people_cancel_or_that_another_one_stands_beside_is_not_missed(
+    scene: Scene,
+) -> None:
+    await scene.start()
+    await bought(scene)
+    first = await a_stop(scene, amount=D("0.004"))
+    second = await a_stop(scene, amount=D("0.005"))
+    scene.exchange.cancel("", scene.order(first).client_order_id)
+    await scene.ends(first, "canceled")
+    await scene.cancel(second)
+    await scene.ends(second, "canceled")
+    await scene.passes(60)
+    assert "is held without this stop" not in scene.said
+
+
+@case
+async def test_a_stop_that_was_there_after_all_and_is_gone_for_good_is_told_again(
+    scene: Scene,
+) -> None:
+    await scene.start()
+    await bought(scene)
+    stop = await a_stop(scene)
+    ended = scene.order(stop)
+    scene.exchange.cancel("", ended.client_order_id)
+    await scene.ends(stop, "canceled")
+    await scene.passes(60)  # a look right after its end could be an old one
+    assert ended.venue_order_id is not None
+    told = Report(
+        venue_order_id=ended.venue_order_id,
+        client_order_id=ended.client_order_id,
+        symbol=BTC,
+        side=ended.side,
+        state=OrderState.WORKING,
+        amount=ended.amount,
+        filled=D(0),
+    )
+    assert scene.process is not None
+    await scene.process.store.write(lambda tx: booking.book(tx, ended.id, told, ()))
+    assert scene.happened(EventKind.ORDER_RISEN) == 1
+    await scene.until(lambda: scene.happened(EventKind.STOP_GONE) == 2)
+
+
+@case
+async def test_a_stop_that_the_exchange_calls_expired_when_it_gives_way_stands_again(
+    scene: Scene,
+) -> None:
+    await scene.start()
+    await bought(scene)
+    stop = await a_stop(scene)
+    scene.meets("cancel", "no answer")
+    closing = await close(scene, "0.5")
+    await scene.passes_until(lambda: scene.order(stop).cancel_requested_at is not None)
+    (resting,) = [order for order in scene.exchange.orders if order.stop is not None]
+    scene.exchange.take_away(resting, "expired")
+    await scene.ends(closing, "done")
+    again = await stands_again(scene, stop)
+    assert legs(scene, stop)[0].state is OrderState.EXPIRED
+    assert again.amount == held(scene)

@@ -12,12 +12,12 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 from standardwebhooks import Webhook
@@ -79,6 +79,7 @@ SOON = 20.0
 """Seconds in which whatever is waited for happens, on a machine that has other things to do."""
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 
 def said(message: Message) -> str:
@@ -92,6 +93,12 @@ def free_port() -> int:
         taken.bind(("127.0.0.1", 0))
         port: int = taken.getsockname()[1]
         return port
+
+
+async def soon(look: Callable[[], T | Awaitable[T]], *, timeout_s: float = SOON) -> T:
+    """What a look at the desk says as soon as that is truthy; with pauses, as each look is a request
+    that the desk has to answer."""
+    return await until(look, timeout_s=timeout_s, every_s=0.05)
 
 
 class House:
@@ -154,7 +161,7 @@ class House:
         running = asyncio.create_task(app.run())
         try:
             path = "/readyz" if ready else "/healthz"
-            await until(lambda: running.done() or self.answers(path), timeout_s=30)
+            await soon(lambda: running.done() or self.answers(path), timeout_s=30)
             assert not running.done(), running.exception()
             yield
         finally:
@@ -170,7 +177,7 @@ class House:
         process = await self.command("run", changes=changes)
         try:
             path = "/readyz" if ready else "/healthz"
-            await until(lambda: process.ended or self.answers(path), timeout_s=30)
+            await soon(lambda: process.ended or self.answers(path), timeout_s=30)
             assert not process.ended, process.output()
             yield process
         finally:
@@ -245,7 +252,7 @@ class House:
 
         seen: dict[str, Json | None] = {}
         try:
-            return await until(look, timeout_s=SOON)  # type: ignore[return-value]
+            return await soon(look)  # type: ignore[return-value]
         except TimeoutError:
             raise TimeoutError(f"no ticket in state {state}: {seen['ticket']}") from None
 
@@ -257,7 +264,7 @@ class House:
             assert len(found) <= 1, found
             return found[0] if found and found[0]["state"] == state else None
 
-        return await until(look, timeout_s=SOON)  # type: ignore[return-value]
+        return await soon(look)  # type: ignore[return-value]
 
     async def halted_for_good(self) -> Json:
         """The halt, once it is proved."""
@@ -266,7 +273,7 @@ class House:
             halt = (await self.get("status"))["halt"]
             return halt if halt and halt["verified"] else None
 
-        return await until(look, timeout_s=SOON)  # type: ignore[return-value]
+        return await soon(look)  # type: ignore[return-value]
 
     # The chat
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 
 from tests.doubles.binance import Fault
-from tests.flows.setup import APPROVER, SOON, House, Process, free_port, said
+from tests.flows.setup import APPROVER, SOON, House, Process, free_port, said, soon
 from tests.waiting import until
 
 HELD = Fault(kind="hang", process=True)
@@ -41,7 +41,7 @@ async def test_killed_between_the_tap_and_the_order(house: House) -> None:
         signal = await house.send(symbol="BTCUSDT", side="buy")
         await house.ticket_in("pending", signal)
         house.exchange.unreachable = True
-        await until(lambda: _is_down(house), timeout_s=SOON)
+        await soon(lambda: _is_down(house))
         await house.approve(signal)
         await process.kill()
     assert house.exchange.account.accepted == []
@@ -101,7 +101,7 @@ async def test_killed_after_kill_was_answered(house: House) -> None:
         first = await house.hears("NOT DONE: 1 order may still be open")
         await house.exchange.hanging.wait()
         # Else the next process does not know of that message, and tells it anew.
-        await until(lambda: _is_all_told(house), timeout_s=SOON)
+        await soon(lambda: _is_all_told(house))
         await process.kill()
     house.exchange.forget_faults()
     house.exchange.release()
@@ -126,7 +126,7 @@ async def test_sigterm_while_an_order_is_sent_stores_its_outcome(house: House) -
         signal = await house.send("auto", symbol="BTCUSDT", side="buy")
         await house.exchange.hanging.wait()
         process.terminate()
-        await until(lambda: "stopping" in process.output())
+        await until(lambda: "stopping" in process.output(), timeout_s=SOON)
         house.exchange.release()
         assert await process.exit_code(within_s=10) == 0
     stored = await house.command("status", "--json")

@@ -9,7 +9,7 @@ import pytest
 
 from bot.playground import Message
 from tests.doubles.binance import BinanceServer, Fault, refusal
-from tests.flows.setup import APPROVER, OWNER, SOON, House, said
+from tests.flows.setup import APPROVER, OWNER, SOON, House, said, soon
 from tests.waiting import until
 
 TAKEN = {
@@ -102,7 +102,7 @@ async def _parts(house: House) -> dict[str, str]:
         parts: dict[str, str] = answer.json()["parts"]
         return parts if "not connected yet" not in parts.values() else None
 
-    found = await until(look)
+    found = await soon(look)
     assert found is not None
     return found
 
@@ -114,7 +114,7 @@ async def test_what_is_approved_while_the_exchange_is_away_is_sent_when_it_is_ba
         signal = await house.send(symbol="BTCUSDT", side="buy")
         await house.ticket_in("pending", signal)
         house.exchange.unreachable = True
-        await until(lambda: _is_down(house), timeout_s=SOON)
+        await soon(lambda: _is_down(house))
         assert (await house.http.get("/healthz")).status_code == 200
         await house.hears("binance main does not answer")
         await house.approve(signal)
@@ -146,7 +146,7 @@ async def test_while_telegram_is_away_orders_go_on_and_messages_come_later_in_or
         await house.ticket_in("pending", asked)
         assert _news(house) == [found]
         assert (await house.get("status"))["undelivered"] > 0
-        await until(lambda: _is_down(house), timeout_s=SOON)
+        await soon(lambda: _is_down(house))
 
         house.chat.faults.clear()
         await house.approve(asked)
@@ -156,7 +156,7 @@ async def test_while_telegram_is_away_orders_go_on_and_messages_come_later_in_or
         assert "Filled: bought 0.00996 BTC/USDT" in said(filled)
         assert "Refused: BUY 1 BTC/USDT" in said(refusal_)
         assert "ETH/USDT" in said(card)
-        await until(lambda: house.answers("/readyz"))
+        await soon(lambda: house.answers("/readyz"))
 
 
 def _news(house: House) -> list[Message]:
@@ -170,7 +170,7 @@ async def test_an_answer_of_telegrams_that_is_lost_makes_no_second_order(house: 
         await house.hears("was there before Countersign")
         house.chat.faults.lose_answer("sendMessage", times=1)
         signal = await house.send(symbol="BTCUSDT", side="buy")
-        cards = await until(lambda: _cards(house, 2))
+        cards = await until(lambda: _cards(house, 2), timeout_s=SOON)
         popups = [await house.tap(card, "Approve") for card in cards]
         assert popups[0].text == "Approved. Checked once more, then sent."
         assert str(popups[1].text).startswith("Ana approved this at ")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.flows.setup import House, free_port, said
-from tests.waiting import until
+from tests.flows.setup import House, free_port, said, soon
 
 NEVER_HERE = "sqlite:///{}/another.db"
 
@@ -53,7 +52,7 @@ async def test_an_old_database_meets_an_order_it_does_not_know_and_stops_until_a
         assert order.status == "NEW"
         house.exchange.account.cancel(order)
         looked = await last_reconciled(house)
-        await until(lambda: is_later(house, looked))
+        await soon(lambda: is_later(house, looked))
         answer = await house.http.post("/api/resume")
         assert answer.status_code == 200, answer.text
         status = await house.get("status")

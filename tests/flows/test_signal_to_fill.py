@@ -8,7 +8,17 @@ from decimal import Decimal
 
 import pytest
 
-from tests.flows.setup import APPROVER, OWNER, PAPER, PATH_SECRET, STRANGER, VIEWER, House, said
+from tests.flows.setup import (
+    APPROVER,
+    OWNER,
+    PAPER,
+    PATH_SECRET,
+    SOON,
+    STRANGER,
+    VIEWER,
+    House,
+    said,
+)
 from tests.waiting import until
 
 D = Decimal
@@ -161,7 +171,9 @@ async def _market_moves(house: House, ask: str) -> None:
     house.set_price(ask)
     asked = len(house.exchange.asked("GET ticker/bookTicker"))
     # Two: the first may have been answered with the old price.
-    await until(lambda: len(house.exchange.asked("GET ticker/bookTicker")) >= asked + 2)
+    await until(
+        lambda: len(house.exchange.asked("GET ticker/bookTicker")) >= asked + 2, timeout_s=SOON
+    )
 
 
 async def test_a_refusal_is_told_with_its_code_and_sends_nothing(house: House) -> None:

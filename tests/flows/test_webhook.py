@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 
 from tests.doubles.telegram_webhook import couriered
-from tests.flows.setup import APPROVER, OWNER, House
+from tests.flows.setup import APPROVER, OWNER, SOON, House
 from tests.waiting import until
 
 SECRET = "a-secret-that-only-Telegram_shows"
@@ -52,6 +52,6 @@ async def test_desk_is_run_by_webhook_over_a_restart_and_then_by_polling(house: 
     async with house.start():
         house.chat.say("/status", by=OWNER)
         await house.hears("HALTED")
-        await until(lambda: not house.chat.chat.webhook)
+        await until(lambda: not house.chat.chat.webhook, timeout_s=SOON)
         gone = await house.http.post("/telegram", json={})
         assert gone.status_code == 404

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from random import Random
 from typing import Any, Protocol
 
-from execution.types import Mode
+from execution.types import Mode, Quote
 from execution.venues.connections import Connections
 from execution.venues.exchange import ExchangeVenue
+from execution.venues.prices import Prices
+from execution.venues.venue import OrderKey, Stream
 from tests.simulation.exchange import (
     BOOK,
     STEP,
@@ -36,6 +38,7 @@ from tests.simulation.faults import (
     Fault,
     ccxt_error,
 )
+from tests.simulation.streams import Streams
 
 LOOK_UP, PRICES = ("look", "ask"), ("ask",)
 KINDS = {
@@ -120,6 +123,8 @@ class Line:
     clock: Callable[[], datetime]
     tell: Callable[[str], None]
     violated: Callable[[str], None]
+    streams: Streams | None = None
+    """What the exchange tells unasked, if anything."""
     comes_to: Callable[[Row, str], None] = lambda asked, step: None
     """An order comes to this step of its life."""
     silent_until: datetime | None = None
@@ -350,11 +355,18 @@ class _Connected(Connections):
             self._orders, self._reads = self._new(Client), self._new(Client)
         return await super().open()
 
+    async def _know_anew(self) -> None:
+        """In this loop: the product asks in one of its own, on a thread."""
+        await self._reads.load_markets(True)
+        self._know(self._reads)
+        self.listed_at = self._clock()
+
 
 class SimVenue(ExchangeVenue):
     """The product's venue at the simulated exchange."""
 
     def __init__(self, line: Line) -> None:
+        self._line = line
         super().__init__(
             "main", "binance", Mode.LIVE, api_key="key", secret="secret", clock=line.clock
         )
@@ -367,6 +379,19 @@ class SimVenue(ExchangeVenue):
             quirks=self._quirks,
             clock=line.clock,
         )
+        self._prices = Prices(self._connections, self._quirks, line.clock)
+
+    @property
+    def streams(self) -> Collection[Stream]:
+        return () if self._line.streams is None else frozenset(Stream)
+
+    def order_news(self) -> AsyncGenerator[Sequence[OrderKey]]:
+        assert self._line.streams is not None, "there is one"
+        return self._line.streams.orders()
+
+    def quote_news(self, symbol: str) -> AsyncGenerator[Quote]:
+        assert self._line.streams is not None, "there is one"
+        return self._line.streams.quotes(symbol)
 
 
 def _page(rows: list[Row], since: int | None, limit: int | None) -> list[Row]:

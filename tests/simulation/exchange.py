@@ -152,6 +152,8 @@ class Exchange:
     """How often something shows as late as it may."""
     on_change: Callable[[Accepted], None] = lambda order: None
     """Called when an order has traded or ended."""
+    on_news: Callable[[Accepted], None] = lambda order: None
+    """Called then too, and when it was taken."""
     _last: datetime | None = None
 
     # What orders and prices do
@@ -181,6 +183,7 @@ class Exchange:
         self.orders.append(order)
         self._hold(asset, held)
         self.tell(f"accepted {_in_words(order)}")
+        self.on_news(order)
         kind = asked["timeInForce"]
         share = D(1) if kind == "FOK" else self._share()
         if crosses:
@@ -359,6 +362,7 @@ class Exchange:
         self.trades.append(Trade(str(number), order, amount, price, at, shows_at))
         self.tell(f"filled {order.id} by {amount} at {price}")
         self.on_change(order)
+        self.on_news(order)
 
     def _end(self, order: Accepted, status: str) -> None:
         asset, held = _held(order, order.rest)
@@ -369,6 +373,7 @@ class Exchange:
         )
         self.tell(f"{status} {order.id}")
         self.on_change(order)
+        self.on_news(order)
 
     def _hold(self, asset: str, amount: Decimal) -> None:
         self.free[asset] = self.free.get(asset, ZERO) - amount

@@ -29,8 +29,9 @@ from tests.virtual_time import passes
 
 TOLD_AGAIN = timedelta(seconds=31)
 """A halt that is not done says so at least this often: every 30 s, in steps of one."""
-PROVED_IN = timedelta(seconds=5)
-"""Unless it is being proved just then: so long two looks take, three seconds apart."""
+PROVED_IN = timedelta(seconds=17)
+"""Unless it is being proved just then: so long two looks take, three seconds apart, when the way to the
+exchange and the way back take three seconds each."""
 NOTICED = 1.5
 """Seconds in which a process notices a halt that another one stored, or the file."""
 PATIENCE = 60

@@ -257,6 +257,7 @@ class Process:
             "expire": partial(_every_second, self.side.deadlines.expire),
             "take the HALT file": partial(_every_second, self.side.halting.take_file),
         }
+        forever |= {f"streams {name}": one.run for name, one in self.side.streams.items()}
         if not self.around.chat:
             del forever["notifier"]
         self._run(forever)

@@ -30,6 +30,7 @@ from tests.simulation.exchange import BOOK, BY_HAND, STEP
 from tests.simulation.process import Process
 from tests.simulation.profiles import PROFILES
 from tests.simulation.senders import Senders
+from tests.simulation.streams import KINDS
 from tests.simulation.themes import FOR_LOOKS, FOR_ORDERS, THEMES, THROTTLED, Theme
 from tests.simulation.world import World
 from tests.virtual_time import passes
@@ -413,8 +414,9 @@ class Story:
 def begun(seed: int, venue: type[SimVenue] = SimVenue, *, chat: bool = True) -> Story:
     """The story of a seed, in a world in which nothing has happened yet."""
     theme, profile = (list(names)[seed % len(names)] for names in (THEMES, PROFILES))
-    world = World(seed, PROFILES[profile], venue=venue, chat=chat)
-    world.tell(f"{theme}; {profile}")
+    streams = KINDS[seed // len(THEMES) % len(KINDS)]
+    world = World(seed, PROFILES[profile], venue=venue, streams=streams, chat=chat)
+    world.tell(f"{theme}; {profile}; {streams or 'no streams'}")
     return Story(world, THEMES[theme])
 
 

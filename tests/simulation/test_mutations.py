@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from execution import approval, booking, closing, orders, proving, risk, stopping
+from execution import approval, booking, closing, orders, protection, proving, risk, stopping
 from execution.errors import OutcomeUnknown
 from execution.executor import carrying_on, following, sending, slicing
 from execution.halt_file import HaltFile
@@ -152,7 +152,7 @@ FACTS = Moment.facts
 
 def far_from(best: Decimal, *_: object) -> Decimal:
     """A tenth under the best price."""
-    return best * Decimal("0.9")
+    return (best * Decimal("0.9")).quantize(Decimal("0.01"))
 
 
 @dataclass(frozen=True)
@@ -229,7 +229,7 @@ BROKEN_HALTS = {
         0, "not proved", [(closing, "go_on", lambda *_: None)]
     ),
     "a halt cancels the stops behind positions": BrokenHalt(
-        20, "is held behind it", [(stopping, "protecting", lambda _: [])]
+        20, "is held behind it", [(protection, "protecting", lambda _: [])]
     ),
     "the file HALT is not read": BrokenHalt(
         0, "I4|not proved", [(HaltFile, "read", lambda _: None)]
@@ -237,7 +237,9 @@ BROKEN_HALTS = {
 }
 
 MUTATIONS = {
-    "an unanswered order is sent again": Mutation("answers are lost", "I1", venue=SendsAgain),
+    "an unanswered order is sent again": Mutation(
+        "answers are lost", "I1|does already", venue=SendsAgain
+    ),
     "the fence is forgotten": Mutation("answers are lost", "guessed|I2", venue=NoFence),
     "the time until an order shows is forgotten": Mutation(
         "answers are lost",
@@ -314,7 +316,7 @@ MUTATIONS = {
     "a halt keeps every stop": Mutation(
         "people stop it",
         "called proved",
-        replaced=[(stopping, "protecting", every_stop)],
+        replaced=[(protection, "protecting", every_stop)],
         passing=3,
     ),
     "the rest is all of it again": Mutation(

@@ -33,6 +33,7 @@ from tests.simulation.exchange import Accepted, Exchange, Row
 from tests.simulation.lives import Lives
 from tests.simulation.process import CONFIG, JOURNAL_KEY, Process, Room, SimCrash
 from tests.simulation.profiles import Profile
+from tests.simulation.streams import Kind, Streams
 from tests.virtual_time import VirtualLoop, passes
 
 T = TypeVar("T")
@@ -40,6 +41,18 @@ START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 MEMORY = Path("/dev/shm")
 DOZES = 4.0
 """Seconds that are skipped again and again while all there is to do is wait: a seed takes half as long."""
+
+
+class OneThread(VirtualLoop):
+    """What any thread may do is done at once: there is no other one."""
+
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
+        """Do it, or have it done by the one it is for."""
+        if executor is not None:
+            return super().run_in_executor(executor, func, *args)
+        done: asyncio.Future[Any] = self.create_future()
+        done.set_result(func(*args))
+        return done
 
 
 class Violation(AssertionError):
@@ -67,10 +80,12 @@ class World:
         config: Config = CONFIG,
         dies_at: Collection[int] = (),
         venue: type[SimVenue] = SimVenue,
+        streams: Kind | None = None,
         chat: bool = True,
     ) -> None:
         """`dies_at`: a process dies at each of these points, counted from one; `venue`: the product's,
-        or a mutation of it; `chat`: whether people are told anything."""
+        or a mutation of it; `streams`: how well the exchange tells, if it does; `chat`: whether people
+        are told anything."""
         self.seed = seed
         self.config = config
         """The house rules that the next process starts with."""
@@ -86,6 +101,9 @@ class World:
         self.lives = Lives(ends=orders.ENDED)
         self.exchange = Exchange(profile, Random(seed + 2), self.clock, self.tell)
         self.exchange.on_change = self._changed
+        self.streams = (
+            None if streams is None else Streams(streams, Random(seed + 5), self.exchange)
+        )
         self.room = Room(self.tell, Random(seed + 3))
         self.violations: list[str] = []
         self.process: Process | None = None
@@ -228,7 +246,7 @@ class World:
         Raises:
             Violation: an invariant did not hold; it carries seed and trace.
         """
-        with _listening(self), asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        with _listening(self), asyncio.Runner(loop_factory=OneThread) as runner:
             self._runner = runner
             runner.get_loop().set_exception_handler(self._unexpected)
             try:
@@ -278,6 +296,7 @@ class World:
             self.clock,
             self.tell,
             self.violated,
+            self.streams,
             self._comes_to,
         )
         process.build(self._venue(line))

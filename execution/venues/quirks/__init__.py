@@ -28,6 +28,7 @@ from execution.venues.quirks.ways import (
     OlderThan,
     OnePage,
     Quirks,
+    Streams,
 )
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "OlderThan",
     "OnePage",
     "Quirks",
+    "Streams",
     "dead_mans_switch",
     "quirks_of",
 ]

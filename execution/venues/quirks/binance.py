@@ -9,7 +9,16 @@ from typing import Any
 
 from execution.instruments import Offers, Shares
 from execution.types import OrderType, TimeInForce
-from execution.venues.quirks.ways import Kind, Protection, Quirks
+from execution.venues.quirks.ways import (
+    Frame,
+    Kind,
+    Protection,
+    Quirks,
+    Said,
+    Streams,
+    ToldOrder,
+    ToldQuote,
+)
 
 # By the exchange's own names: ccxt makes the same of its own, but for a trailing stop by two detours.
 KINDS = {
@@ -52,6 +61,28 @@ def _shares(delta: Mapping[str, Any]) -> Shares:
     return Shares(least=least * _BASIS_POINT, most=most * _BASIS_POINT, step=_BASIS_POINT)
 
 
+def binance_frame(frame: Frame) -> Said | None:
+    """A frame of the WebSocket API, which tells of the account, or of the market streams."""
+    event = frame.get("event")
+    if event is not None:
+        kind = event["e"]
+        if kind == "executionReport":
+            # A cancel has an id of its own in `c`; the order's is in `C` then, else that is empty.
+            client_order_id = event["C"] or event["c"]
+            told = ToldOrder(
+                venue_order_id=str(event["i"]),
+                client_order_id=client_order_id,
+                market_id=event["s"],
+            )
+            return Said(orders=[told])
+        return Said(ends=kind == "eventStreamTerminated")
+    if "b" in frame and "a" in frame:
+        return Said(quotes=[ToldQuote(market_id=frame["s"], bid=frame["b"], ask=frame["a"])])
+    if "error" in frame:
+        return Said(refusal=frame["error"], status=frame.get("status", 400))
+    return Said(stands=True) if "subscriptionId" in (frame.get("result") or {}) else None
+
+
 BINANCE = Quirks(
     offers=Offers(
         types=frozenset(OrderType),
@@ -81,6 +112,20 @@ BINANCE = Quirks(
             "-1134",  # strategyType
             "-1135",  # malformed JSON
         }
+    ),
+    streams=Streams(
+        read=binance_frame,
+        orders_by="watch_orders",  # `userDataStream.subscribe.signature` of the WebSocket API
+        quotes_by="watch_bids_asks",  # `<symbol>@bookTicker`
+        quotes_end_by="un_watch_bids_asks",
+        config={
+            "rateLimiterAlgorithm": "leakyBucket",  # five messages a second, or the socket is closed
+            "options": {
+                "streamLimits": {"spot": 1},  # ccxt opens a socket for each symbol otherwise
+                # and counts each list of symbols that was ever asked for
+                "subscriptionLimitByStream": {"spot": 1_000_000},
+            },
+        },
     ),
     key_codes=frozenset(
         {

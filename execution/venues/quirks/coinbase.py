@@ -8,7 +8,18 @@ from typing import Any
 
 from execution.instruments import Offers
 from execution.types import OrderType, Side, TimeInForce
-from execution.venues.quirks.ways import ByCursor, Kind, Protection, Quirks, dashed
+from execution.venues.quirks.ways import (
+    ByCursor,
+    Frame,
+    Kind,
+    Protection,
+    Quirks,
+    Said,
+    Streams,
+    ToldOrder,
+    ToldQuote,
+    dashed,
+)
 
 
 def coinbase_row(row: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -30,6 +41,42 @@ def coinbase_row(row: Mapping[str, Any]) -> Mapping[str, Any]:
         "amount": amount or row["amount"],
         "price": price or row["price"],
     }
+
+
+def coinbase_frame(frame: Frame) -> Said | None:
+    """A frame of Advanced Trade's WebSocket, each with its number on the connection."""
+    if frame.get("type") == "error":
+        status = 401 if "authentication" in frame["message"] else 400
+        return Said(refusal=frame, status=status)
+    channel, events = frame.get("channel"), frame.get("events", ())
+    number = frame.get("sequence_num")
+    if channel == "user":
+        told = [
+            ToldOrder(
+                venue_order_id=row["order_id"],
+                client_order_id=row["client_order_id"],
+                market_id=row["product_id"],
+            )
+            for event in events
+            for row in event.get("orders") or ()
+        ]
+        return Said(orders=told, number=number)
+    if channel == "ticker":
+        best = [
+            ToldQuote(market_id=row["product_id"], bid=row["best_bid"], ask=row["best_ask"])
+            for event in events
+            for row in event["tickers"]
+            if row.get("best_bid") and row.get("best_ask")  # it sends empty rows now and then
+        ]
+        return Said(quotes=best, number=number)
+    subscribed = any("user" in event.get("subscriptions", ()) for event in events)
+    return Said(stands=subscribed, number=number)
+
+
+def coinbase_product(market: Mapping[str, Any]) -> str:
+    """A market's name in frames about prices: one in USDC has the book, and the name, of that in USD."""
+    alias: str | None = market["info"].get("alias")
+    return alias or market["id"]
 
 
 _PAST = "the market is past the stop price already"
@@ -141,4 +188,13 @@ COINBASE = Quirks(
             "fetchTime": "v3PublicGetBrokerageTime",
         },
     },
+    streams=Streams(
+        read=coinbase_frame,
+        orders_by="watch_orders",  # `user`, by a token like those of requests
+        quotes_by="watch_ticker",  # `ticker`, with each match
+        quotes_of_many=False,
+        quoted_as=coinbase_product,
+        # Most channels are closed after a minute or so without news.
+        kept_open_by=lambda ccxt: ccxt.subscribe("heartbeats", False),
+    ),
 )

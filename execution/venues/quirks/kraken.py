@@ -10,16 +10,24 @@ from typing import Any
 from execution.instruments import Offers, Shares
 from execution.types import OrderType, TimeInForce
 from execution.venues.quirks.ways import (
+    Frame,
     Kind,
     NewestFirst,
     Protection,
     Quirks,
+    Said,
+    Streams,
+    ToldOrder,
+    ToldQuote,
     dashed,
     unix_seconds,
 )
 
 _LAST = {"trigger": "last"}
 """The last trade's price touches a stop, not that of an index: said, so that it stays so."""
+_IN_FRAMES = {"XBT": "BTC", "XDG": "DOGE"}
+"""Coins that its WebSocket interface calls otherwise than its list of markets."""
+_UNKNOWN_PAIR = "Currency pair not supported"
 
 
 def kraken_row(row: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -36,6 +44,41 @@ def kraken_row(row: Mapping[str, Any]) -> Mapping[str, Any]:
 def _some(price: str | None) -> str | None:
     """A price, or None: Kraken writes 0 for none."""
     return price if price is not None and Decimal(price) else None
+
+
+def kraken_pair(market: Mapping[str, Any]) -> str:
+    """A market's name in frames. ccxt calls some coins otherwise: its `LUNA/USD` is `LUNA2/USD` there,
+    and asks for the prices of another coin by it. Those are told under a name that is not this one."""
+    name = market["info"].get("wsname") or market["symbol"]
+    return "/".join(_IN_FRAMES.get(coin, coin) for coin in name.split("/"))
+
+
+def kraken_frame(frame: Frame) -> Said | None:
+    """A frame of its WebSocket interface, version 2: of an order, each tells only what has changed."""
+    channel, rows = frame.get("channel"), frame.get("data", ())
+    if channel == "executions":
+        told = [
+            ToldOrder(
+                venue_order_id=row["order_id"],
+                client_order_id=row.get("cl_ord_id"),
+                market_id=row.get("symbol"),
+            )
+            for row in rows
+        ]
+        return Said(orders=told, number=frame["sequence"])
+    if channel == "ticker":
+        best = [
+            ToldQuote(market_id=row["symbol"], bid=str(row["bid"]), ask=str(row["ask"]))
+            for row in rows
+            if row["bid"] and row["ask"]  # a market may have one side alone
+        ]
+        return Said(quotes=best)
+    if frame.get("success") is False:
+        if frame["error"].startswith(_UNKNOWN_PAIR):
+            return Said()  # it is asked for; the others go on
+        return Said(refusal={"error": [frame["error"]]})
+    subscribed = frame.get("method") == "subscribe" and frame["result"]["channel"] == "executions"
+    return Said(stands=True) if subscribed else None
 
 
 KRAKEN = Quirks(
@@ -135,7 +178,7 @@ KRAKEN = Quirks(
         "EAPI:Invalid nonce": "something else uses this key, or has used it: give this desk a key of its own",
         "EAPI:Invalid signature": "the secret does not belong to the key",
         "EGeneral:Permission denied": "the key lacks a right: it must query funds, query, create, modify "
-        "and cancel orders, and query closed orders and trades",
+        "and cancel orders, and query closed orders and trades; to be told of orders, use the WebSocket interface",
         "EGeneral:Temporary lockout": "too many refused requests, for about 15 minutes",
     },
     # An account of the lowest tier may ask 15 times at once, and once more every three seconds; each
@@ -143,4 +186,10 @@ KRAKEN = Quirks(
     most_at_once=45,
     prices_together=True,
     config={"rateLimit": 1000},
+    streams=Streams(
+        read=kraken_frame,
+        orders_by="watch_orders",  # `executions`, by a token that the key asks for by REST
+        quotes_by="watch_bids_asks",  # `ticker`, whenever the best prices change
+        quoted_as=kraken_pair,
+    ),
 )

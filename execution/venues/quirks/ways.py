@@ -6,7 +6,7 @@ slower to prove absence, fewer short cuts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -129,6 +129,74 @@ class Protection(Record):
     """Where that is said."""
 
 
+def as_its_id(market: Mapping[str, Any]) -> str:
+    """A market by the exchange's own id."""
+    return str(market["id"])
+
+
+Frame = Mapping[str, Any]
+"""One message of an exchange's stream, its numbers as text."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ToldOrder(Record):
+    """An order of the account that a frame says something happened to."""
+
+    venue_order_id: str
+    client_order_id: str | None = None
+    market_id: str | None = None
+    """The market by the exchange's own id, where the frame names it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ToldQuote(Record):
+    """The best prices of a market that a frame tells, as the exchange writes them."""
+
+    market_id: str
+    bid: str
+    ask: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Said(Record):
+    """What one frame says to us. Events are ours alone; what answers a request goes on to ccxt."""
+
+    orders: Sequence[ToldOrder] = ()
+    quotes: Sequence[ToldQuote] = ()
+    stands: bool = False
+    """The subscription to the account's orders is acknowledged; this goes on to ccxt."""
+    refusal: Mapping[str, Any] | None = None
+    """What was asked for is refused: the answer, its code and words where an answer by REST has them."""
+    status: int = 400
+    """The refusal's status, where the exchange tells one; else that of any refusal."""
+    number: int | None = None
+    """Its number in the stream, one above that of the frame before; None where it bears none."""
+    ends: bool = False
+    """Nothing more will come, though the socket may stay open."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Streams(Record):
+    """What an exchange tells without being asked, through ccxt.pro, and how its frames are read."""
+
+    read: Callable[[Frame], Said | None]
+    """What a frame says; None: it is ccxt's alone, as an acknowledgement or a pong is."""
+    orders_by: str | None = None
+    """ccxt's call that subscribes to the account's orders; None: not told, or nobody has tried."""
+    quotes_by: str | None = None
+    """ccxt's call that subscribes to the best prices of a market; None: the same."""
+    quotes_of_many: bool = True
+    """Whether that call takes a list of symbols, not one."""
+    quotes_end_by: str | None = None
+    """ccxt's call that ends such a subscription; None: it goes on, unheard, as long as the connection."""
+    quoted_as: Callable[[Mapping[str, Any]], str] = as_its_id
+    """What frames about prices call a market, by ccxt's row of it."""
+    kept_open_by: Callable[[Any], Awaitable[object]] | None = None
+    """What is asked of ccxt besides where a quiet connection would be closed: the exchange's heartbeats."""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """Merged into the ccxt constructor's config for listening, before the user's own."""
+
+
 def unix_seconds(at: datetime) -> str:
     """A time in whole seconds since 1970, never later than it is."""
     return str(int(at.timestamp()))
@@ -238,6 +306,8 @@ class Quirks(Record):
     """Prices of many markets cost one request: those that are asked for at one moment share it."""
     price_in_book: bool = False
     """The ticker tells no best bid and ask: they are read from the book."""
+    streams: Streams | None = None
+    """What it tells without being asked; None: nothing, or nobody has tried: it is asked for everything."""
     open_orders_need_symbol: bool = False
     sandbox_by_header: bool = False
     """ccxt's sandbox of it is at the same address: a header says that a request is not meant in earnest."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -306,7 +307,7 @@ def test_a_closest_command_is_never_one_the_person_may_not_use() -> None:
 @given(st.text(max_size=4096))
 def test_whatever_others_wrote_the_text_is_valid_and_fits(words: str) -> None:
     shown = STATUS.evolve(
-        venues=[LOST.evolve(reason=words, exchange=words, stream=words)] * 30,
+        venues=[LOST.evolve(reason=words, exchange=words)] * 30,
         positions=[HOLDING.evolve(symbol=words)] * 30,
         working=[WORKING.evolve(exchange=words)] * 30,
     )
@@ -359,3 +360,22 @@ def test_answer_of_two_hundred_characters_is_not_cut() -> None:
     words = ("MAX_ORDER_NOTIONAL: " + "54 000 is over 1 000, " * 8)[:170] + " Nothing was sent."
 
     assert words in seen(replies.told(Mode.LIVE, words).text).replace(figures.THIN, " ")
+
+
+@pytest.mark.parametrize(
+    ("stream", "row"),
+    [
+        ({"stream_heard": at(70)}, "stream heard 2 s ago"),
+        (
+            {"stream_broken": at(30)},
+            "stream broken since 14:30:40, asked every second instead",
+        ),
+        ({"stream_broken": at(30), "connected": False}, ""),
+        ({}, ""),
+    ],
+)
+def test_an_order_stream_says_when_it_was_heard_or_since_when_it_is_broken(
+    stream: dict[str, Any], row: str
+) -> None:
+    told = status(STATUS.evolve(venues=[VENUE.evolve(**stream)])).text
+    assert (row in told) if row else ("stream" not in told)

@@ -9,7 +9,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execution.venues.connections import known_exchanges
+from execution.venues.ccxt_classes import known_exchanges
 from execution.venues.quirks import quirks_of
 
 

@@ -59,7 +59,6 @@ class TestOnTheWire:
         assert asked == {
             "GET time",
             "GET market/products",
-            "GET transaction_summary",
             "GET accounts",
         }
 

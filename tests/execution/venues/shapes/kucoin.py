@@ -137,8 +137,6 @@ KUCOIN = Exchange(
     answers={
         "GET /api/v1/timestamp": _told(NOW),
         "GET /api/v2/symbols": _told([_MARKET]),
-        "GET /api/v3/margin/symbols": _told({"timestamp": NOW, "items": []}),
-        "GET /api/v1/isolated/symbols": _told([]),
         "GET /api/v1/accounts": _told(
             [
                 {
@@ -183,9 +181,6 @@ KUCOIN = Exchange(
     opening=[
         Asked(method="GET", path="/api/v1/timestamp"),
         Asked(method="GET", path="/api/v2/symbols"),
-        # Of margin trading, which ccxt asks of whoever has a key.
-        Asked(method="GET", path="/api/v3/margin/symbols"),
-        Asked(method="GET", path="/api/v1/isolated/symbols"),
         Asked(method="GET", path="/api/v1/accounts", query={"type": "trade_hf"}),
     ],
     sent={
