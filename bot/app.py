@@ -209,7 +209,7 @@ class App:
             side.store,
             side.venues,
             alone.claim,
-            lambda venue: side.keys[venue].other_keys(),
+            lambda venue: _hear_of_other_keys(side, venue),
         )
 
     async def _halt_when_signaled(self, side: Trading) -> None:
@@ -322,6 +322,12 @@ def forever(settings: Settings, side: Trading, chat: Chat) -> dict[str, Work]:
     work |= {f"key {name}": one.run for name, one in side.keys.items()}
     work |= {f"dead man {name}": one.run for name, one in side.switches.items()}
     return work
+
+
+def _hear_of_other_keys(side: Trading, venue: str) -> None:
+    """Whoever asked the venue something with its keys asks again with these."""
+    side.keys[venue].other_keys()
+    side.streams[venue].other_keys()
 
 
 async def _end(

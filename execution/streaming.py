@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Sequence, Set
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -131,14 +131,19 @@ class Streaming:
         self._bells = bells
         self._clock = clock
         self._jitter = jitter
-        self._said: dict[str, float] = {}
-        """When each thing was logged last."""
+        self._said: dict[tuple[str, type[VenueError]], float] = {}
+        """When each was logged last: of which stream, and which kind of trouble."""
         self._rung: set[OrderKey] = set()
         """What the stream rang for, and whose orders these are is not known yet."""
         self._all = False
         """Every order of ours there is to be looked at: the stream began or broke."""
         self._news = asyncio.Event()
         self._heard = _Heard(began=0.0, last=0.0)
+        self._other = asyncio.Event()
+
+    def other_keys(self) -> None:
+        """The venue signs with other keys: what was refused with those before is tried at once."""
+        self._other.set()
 
     async def run(self) -> None:
         """Hear its streams until canceled; nothing is left to do where it has none."""
@@ -166,22 +171,25 @@ class Streaming:
             try:
                 await hear()
             except VenueError as error:
-                self._say(f"the stream of {self._name} for {what} broke: {error}")
+                self._say(what, error)
                 asked = (
                     NOT_ALLOWED_FOR if isinstance(error, KeyRefused) else error.retry_after or asked
                 )
             self._told.breaks += 1
             breaks = 0 if clock() - began >= STOOD else breaks
             pause = BACKOFF[min(breaks, len(BACKOFF) - 1)] * (1 + self._jitter.random() / 4)
-            await asyncio.sleep(max(asked.total_seconds(), pause))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(asked.total_seconds(), pause)):
+                    await self._other.wait()
+            self._other.clear()
             breaks += 1
 
-    def _say(self, text: str) -> None:
-        """Log it, unless that was done within the hour."""
-        now = asyncio.get_running_loop().time()
-        if now - self._said.get(text, -SAID_AGAIN) >= SAID_AGAIN:
-            self._said[text] = now
-            log.warning("%s", text)
+    def _say(self, what: str, error: VenueError) -> None:
+        """Log that a stream broke, unless one of its kind was logged within the hour."""
+        now, kind = asyncio.get_running_loop().time(), (what, type(error))
+        if now - self._said.get(kind, -SAID_AGAIN) >= SAID_AGAIN:
+            self._said[kind] = now
+            log.warning("the stream of %s for %s broke: %s", self._name, what, error)
 
     # Orders
 

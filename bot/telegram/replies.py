@@ -253,7 +253,7 @@ def _stream(venue: VenueView, look: Look, now: datetime) -> str:
     if venue.stream_broken is None or not venue.connected:
         return ""
     since = figures.moment(venue.stream_broken, look.zone, seen=now)
-    return f"stream broken since {since}, asked every second instead"
+    return f"stream broken since {since}, orders are asked about instead"
 
 
 def working_row(view: TicketView, short: Callable[[str], str]) -> str:

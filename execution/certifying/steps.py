@@ -76,6 +76,7 @@ class Steps:
     async def reach(self) -> str:
         """It answers, takes our key and our time."""
         await self._venue.open()
+        await self._venue.refresh()  # a list of markets that was kept is not what it tells today
         began = self._clock()
         await self._venue.balances()
         took = (self._clock() - began) / timedelta(milliseconds=1)

@@ -227,6 +227,15 @@ class TestStanding:
         loop.leap(10)
         await until(lambda: len(living.venue.begun) == begun + 1)
 
+    async def test_another_key_is_tried_at_once(self, living: StreamedDesk) -> None:
+        living.venue.broken = KeyRefused("no right to listen")
+        await until(lambda: not living.told.stands)
+        living.venue.broken = None
+        begun = len(living.venue.begun)
+        living.side.streams["main"].other_keys()
+        await until(lambda: living.told.stands)
+        assert len(living.venue.begun) == begun + 1
+
     async def test_one_that_falls_silent_begins_again(self, living: StreamedDesk) -> None:
         living.venue.mute = True
         await passes(30)

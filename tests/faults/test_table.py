@@ -13,7 +13,7 @@ CASES = {
     "F": [f"F{number:02}" for number in range(1, 91)],
     "W": [f"W{number}" for number in range(1, 10)],
     "C": [f"C{number}" for number in range(1, 14)],
-    "S": [f"S{number}" for number in range(1, 9)],
+    "S": [f"S{number}" for number in range(1, 14)],
 }
 """On the way from an approval to a fill, while an order waits for a price, on the way out of a position,
 where a stop gives way."""

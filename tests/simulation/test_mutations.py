@@ -214,7 +214,7 @@ BROKEN_HALTS = {
         0, "not proved", [(stopping, "sweep", sweep_without_what_is_planned)]
     ),
     "one look proves a halt": BrokenHalt(
-        24, "called proved by looks", [(proving, "BETWEEN_LOOKS", timedelta(0))]
+        9, "called proved by looks", [(proving, "BETWEEN_LOOKS", timedelta(0))]
     ),
     "nothing proves a halt": BrokenHalt(
         0, "called proved", [(proving.Prover, "_left_at", nothing_left)]

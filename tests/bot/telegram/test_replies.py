@@ -368,7 +368,7 @@ def test_answer_of_two_hundred_characters_is_not_cut() -> None:
         ({"stream_heard": at(70)}, "stream heard 2 s ago"),
         (
             {"stream_broken": at(30)},
-            "stream broken since 14:30:40, asked every second instead",
+            "stream broken since 14:30:40, orders are asked about instead",
         ),
         ({"stream_broken": at(30), "connected": False}, ""),
         ({}, ""),
