@@ -25,7 +25,7 @@ test: $(INSTALLED_DEV) ## every check and test, as CI runs them
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not benchmark"
+	$(BIN)/python -m pytest -n 4 --dist worksteal -m "not benchmark"
 
 simulate: $(INSTALLED_DEV) ## long runs of faults and crashes (SEEDS=20000, KILLS=300, PAIRS=1 or STORIES=5000)
 	$(BIN)/python -m tests.simulation --seeds $(or $(KILLS),$(SEEDS),1000) \
