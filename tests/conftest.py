@@ -37,11 +37,6 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The simulation first: single tests of it take a minute, which at the end only one worker would have."""
-    items.sort(key=lambda item: "tests/simulation/" not in item.nodeid)
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the measures, then what was skipped and why, whichever worker did it."""
     ended = [one for kind in ("passed", "failed") for one in terminalreporter.getreports(kind)]
