@@ -20,7 +20,8 @@ from execution.alarms import STOOD_STILL_FOR
 from execution.breaker import BreakerState
 from execution.errors import Corrupt, StoreUnavailable
 from execution.events import EventKind
-from execution.market import Feed, Market
+from execution.feed import Feed
+from execution.market import Market
 from execution.store import Store, Transaction
 
 log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from execution.alarms import why_nothing_is_stored
 from execution.errors import Corrupt, StoreUnavailable, VenueError
 from execution.events import EventKind
-from execution.market import Feed
+from execution.feed import Feed
 from execution.store import Store
 
 log = logging.getLogger(__name__)

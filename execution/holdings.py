@@ -12,9 +12,10 @@ from decimal import Decimal
 from execution import orders
 from execution.errors import NotPossible
 from execution.events import EventKind
+from execution.feed import Feed
 from execution.figures import figure
 from execution.instruments import Instrument
-from execution.market import BALANCES_HOLD, Feed
+from execution.market import BALANCES_HOLD
 from execution.positions import Position
 from execution.rounding import exactly
 from execution.store import Transaction

@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from execution.errors import StoreUnavailable, VenueError
 from execution.events import EventKind
-from execution.market import Feed
+from execution.feed import Feed
 from execution.store import Store
 from execution.types import Mode
 from execution.venues.rights import KeyRights

@@ -10,17 +10,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 
-from execution.breaker import SILENCE, BreakerState
+from execution.breaker import SILENCE
 from execution.equity import Price
 from execution.errors import KeyRefused, VenueError, VenueMisconfigured, VenueUnavailable
+from execution.feed import Feed
 from execution.instruments import Instrument
 from execution.rounding import exactly
-from execution.told import Told
 from execution.types import Candle, Quote
 from execution.venues.venue import Balance, Venue
 
@@ -39,72 +38,6 @@ _SIGN_OF_LIFE = timedelta(seconds=5)
 """A venue that has said nothing for this long is asked for its balances, whatever is watched."""
 BACKOFF = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Seconds until the next try to connect; the last one repeats."""
-
-
-@dataclass
-class Feed:
-    """Everything held about one venue."""
-
-    venue: Venue
-    loaded: bool = False
-    """Whether its markets are known: it was connected once since we started."""
-    connected: bool = False
-    """Whether it answers: it was heard since we started, and not silent for `SILENCE` since."""
-    compared: bool = False
-    """Whether our rows were compared with what it shows since it connected: orders may go there."""
-    reconciled_at: datetime | None = None
-    """When that was done last (`reconcile.py` says so)."""
-    compare_due: bool = False
-    """Somebody wants it done at once."""
-    external: int = 0
-    """Open orders there that are not ours, at the last comparison."""
-    strangers: int = 0
-    """Those of them that a Countersign made and this database does not know."""
-    breaker: BreakerState = BreakerState.CLOSED
-    """As stored (`reconcile.py` says so)."""
-    reason: str | None = "not connected yet"
-    """Why it is not connected."""
-    clock_told: timedelta = timedelta(0)
-    """How far our clock was ahead of its own when that was told last (`reconcile.py` says so)."""
-    clock_stopped: bool = False
-    """Whether it was told that no order goes there for its clock and ours (`reconcile.py` says so)."""
-    dead_man: timedelta | None = None
-    """How long it waits for us before it cancels every order there; None where that is off."""
-    armed_at: datetime | None = None
-    """When it was asked to wait so long, the last time it said yes (`dead_man.py` says so)."""
-    missed: str | None = None
-    """What the last call that failed came to."""
-    key_refused: bool = False
-    """It took nothing that we signed, the last time: public answers are no sign of life then."""
-    key_known: bool = True
-    """Whether it has said what the key may do (`key_rights.py` says so)."""
-    forbidden: str | None = None
-    """Why no order may go there with this key (`key_rights.py` says so)."""
-    silent: timedelta = timedelta(0)
-    """How long nothing was heard, in seconds of ours: a loop that stood still hears nothing either."""
-    watched: frozenset[str] = frozenset()
-    quotes: dict[str, Quote] = field(default_factory=dict)
-    told: Told = field(default_factory=Told)
-    balances: Mapping[str, Balance] = field(default_factory=dict)
-    balances_at: datetime | None = None
-    balances_due: bool = False
-    """Something was sent or filled since: they are asked for again at the next turn."""
-    candles: dict[str, tuple[datetime, Sequence[Candle]]] = field(default_factory=dict)
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def trouble(self) -> str | None:
-        """Why it cannot be used, as it says so itself; None while it can."""
-        if not self.connected:
-            return self.reason
-        return self.forbidden if self.key_known else "what its key may do is not known yet"
-
-    @property
-    def ready(self) -> bool:
-        """Whether orders may go there."""
-        fit = self.key_known and self.forbidden is None and not self.venue.clock_refused
-        known = self.connected and self.compared and fit
-        return known and self.breaker is BreakerState.CLOSED
 
 
 class Market:

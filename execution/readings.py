@@ -28,7 +28,8 @@ from execution.equity import (
 )
 from execution.errors import NotPossible
 from execution.events import EventKind
-from execution.market import Feed, Market
+from execution.feed import Feed
+from execution.market import Market
 from execution.record import Record
 from execution.risk import Limits
 from execution.rounding import exactly

@@ -17,8 +17,9 @@ from execution.breaker import BreakerState, next_state
 from execution.config import Config
 from execution.errors import StoreUnavailable, VenueUnavailable
 from execution.events import EventKind
+from execution.feed import Feed
 from execution.holdings import tell_found
-from execution.market import Feed, Market
+from execution.market import Market
 from execution.record import Record
 from execution.store import Store, Transaction
 from execution.store.comparisons import Comparison

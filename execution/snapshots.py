@@ -15,8 +15,9 @@ from functools import cached_property
 from execution import limits, orders, risk, rules
 from execution.config import Config
 from execution.equity import Standing, Stop, StopKind
+from execution.feed import Feed
 from execution.instruments import Instrument
-from execution.market import Feed, Market
+from execution.market import Market
 from execution.positions import Position, is_dust, losing_exits
 from execution.record import Record
 from execution.rounding import exactly

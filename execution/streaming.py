@@ -21,7 +21,8 @@ from typing import TypeVar
 from execution import orders
 from execution.errors import KeyRefused, StoreUnavailable, VenueError, VenueUnavailable
 from execution.executor.bells import Bells
-from execution.market import BACKOFF, Feed
+from execution.feed import Feed
+from execution.market import BACKOFF
 from execution.store import Store, Transaction
 from execution.types import Order, OrderState, Quote
 from execution.venues.venue import SIGN_OF_LIFE, OrderKey, Stream
