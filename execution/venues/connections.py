@@ -328,6 +328,7 @@ class Connections:
         except Exception as error:  # noqa: BLE001  # whatever it breaks in ccxt, the exchange has another
             log.info("kept markets of %s do not read any more: %s", self._exchange, type(error))
             return False
+        self.listed_at = None
         return True
 
     async def _know_anew(self) -> None:

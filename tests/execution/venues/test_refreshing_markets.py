@@ -104,6 +104,17 @@ class TestTheNextStart:
         assert place.listed() == 2
         assert (await again.send(order)).state is OrderState.WORKING
 
+    async def test_of_a_venue_that_was_closed_sends_nothing_by_the_file_either(
+        self, there: Place
+    ) -> None:
+        venue = await there.started()
+        await venue.close()
+        await venue.open()
+        with pytest.raises(NotSent, match="has not listed its markets"):
+            await venue.send(an_order(venue))
+        await venue.refresh()
+        assert (await venue.send(an_order(venue))).state is OrderState.WORKING
+
     async def test_asks_once_it_runs_for_what_has_changed_meanwhile(self, there: Place) -> None:
         await there.started()
         new_tick(there.server, "0.10000000")
