@@ -194,20 +194,18 @@ def _paper(
 def _account(
     settings: Settings, name: str, venue: VenueSettings, clock: Callable[[], datetime]
 ) -> Venue:
-    secrets = {
-        key: value.get_secret_value() if value is not None else ""
-        for key, value in (
-            ("api_key", venue.api_key),
-            ("secret", venue.secret),
-            ("password", venue.password),
-        )
-    }
+    api_key, secret, password = (
+        "" if value is None else value.get_secret_value()
+        for value in (venue.api_key, venue.secret, venue.password)
+    )
     try:
         return ExchangeVenue(
             name,
             venue.exchange,
             venue.mode,
-            **secrets,
+            api_key=api_key,
+            secret=secret,
+            password=password,
             overrides=venue.ccxt,
             clock=clock,
             kept=_market_list(settings, name),

@@ -32,7 +32,6 @@ from execution.types import (
     Asked,
     OnTimeout,
     OrderType,
-    Side,
     Signal,
     Size,
     SizeKind,
@@ -244,12 +243,7 @@ def left(tx: Transaction, ticket: Ticket) -> Decimal:
 def _price(market: Market, position: Position) -> Decimal:
     """What a unit is worth in quote currency: by the last price known, else as it was paid."""
     quote = market.quote(position.venue, position.symbol, max_age=None)
-    return position.average if quote is None else quote.reference(_side(position))
-
-
-def _side(position: Position) -> Side:
-    """The side that ends it."""
-    return Side.SELL if position.amount > 0 else Side.BUY
+    return position.average if quote is None else quote.reference(position.exit_side)
 
 
 def _ask(
@@ -323,7 +317,7 @@ def _terms(market: Market, position: Position, share: Decimal) -> Terms:
         venue=venue,
         mode=feed.venue.mode,
         symbol=symbol,
-        side=_side(position),
+        side=position.exit_side,
         type=OrderType.MARKET,
         amount=amount,
         price=None,

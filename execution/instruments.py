@@ -7,9 +7,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 
 from execution.record import Record
 from execution.types import OrderType, TimeInForce
+
+
+class MarketKind(StrEnum):
+    """What a venue trades: all of its markets are of one kind."""
+
+    SPOT = "spot"
+    """Assets change hands; nothing is borrowed, so a position is never negative."""
+    SWAP = "swap"
+    """Perpetual contracts that are settled in their quote currency; a sale may open a short."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -41,6 +41,11 @@ class Position(Record):
     updated_at: datetime
 
     @property
+    def exit_side(self) -> Side:
+        """The side that makes it smaller."""
+        return Side.SELL if self.amount > 0 else Side.BUY
+
+    @property
     @exactly
     def average(self) -> Decimal:
         """Average price paid, in quote currency, fees apart."""

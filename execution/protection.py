@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from execution import kinds, orders
 from execution.events import EventKind
 from execution.store import Transaction
-from execution.types import Order, OrderState, Side, Ticket
+from execution.types import Order, OrderState, Ticket
 
 
 def protecting(tx: Transaction) -> Sequence[Order]:
@@ -19,8 +19,7 @@ def protecting(tx: Transaction) -> Sequence[Order]:
     Those too that were sized like the entry, fees and all, and so sell a little out of holdings.
     """
     ends = {
-        (position.venue, position.symbol, Side.SELL if position.amount > 0 else Side.BUY)
-        for position in tx.positions.open()
+        (position.venue, position.symbol, position.exit_side) for position in tx.positions.open()
     }
     return [
         order
@@ -44,7 +43,7 @@ def tell_of_gone(
     if last.cancel_reason not in (None, orders.GIVES_WAY):
         return
     position = tx.positions.of(last.venue, last.symbol)
-    if position is None or (position.amount > 0) is not (last.side is Side.SELL):
+    if position is None or position.exit_side is not last.side:
         return
     if any((one.venue, one.symbol) == (last.venue, last.symbol) for one in protecting(tx)):
         return

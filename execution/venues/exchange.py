@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from execution.errors import NotSent, OrderUnknown, VenueRefused, VenueUnavailable
-from execution.instruments import Instrument
+from execution.instruments import Instrument, MarketKind
 from execution.types import Candle, Level, Mode, Quote, Side
 from execution.venues import answers
 from execution.venues.connections import TIMEOUT, Connections
@@ -31,7 +31,17 @@ from execution.venues.quirks import (
 from execution.venues.quirks.ways import rfc3339
 from execution.venues.rights import ASKED, UNTOLD, KeyRights
 from execution.venues.streams import News
-from execution.venues.venue import Balance, Held, NewOrder, OrderKey, Report, Stream, Trade, go
+from execution.venues.venue import (
+    Balance,
+    Contracts,
+    Held,
+    NewOrder,
+    OrderKey,
+    Report,
+    Stream,
+    Trade,
+    go,
+)
 from execution.venues.wording import in_ccxts_words, refuse_changed_terms
 
 LISTS_HOLD = timedelta(minutes=30)
@@ -55,7 +65,7 @@ class ExchangeVenue:
         secret: str,
         clock: Callable[[], datetime],
         password: str = "",
-        market: str = "spot",
+        kind: MarketKind = MarketKind.SPOT,
         overrides: Mapping[str, Any] | None = None,
         kept: Path | None = None,
     ) -> None:
@@ -66,14 +76,14 @@ class ExchangeVenue:
         Raises:
             ValueError: a setting cannot work; the text names it and the fix.
         """
-        self.name, self.exchange, self.mode = name, exchange, mode
+        self.name, self.exchange, self.mode, self.kind = name, exchange, mode, kind
         self._overrides = overrides or {}
         self._quirks = quirks_of(exchange)
         self._clock = clock
         self._instruments: Mapping[str, Instrument] = {}
         self._refresh_at = clock()
-        if market != "spot":
-            raise ValueError(f'market = "{market}": only "spot" can be traded')
+        if kind is not MarketKind.SPOT:
+            raise ValueError(f'market = "{kind}": only "spot" can be traded')
         self._connections = Connections(
             exchange,
             mode,
@@ -204,6 +214,14 @@ class ExchangeVenue:
             return answers.balances(await reads.fetch_balance())
 
         return await self._connections.read(ask)
+
+    async def contracts(self) -> Contracts:
+        """How the account is set and what it holds.
+
+        Raises:
+            VenueUnavailable: it has no contracts.
+        """
+        raise VenueUnavailable(f"{self.exchange} has no contracts here")
 
     async def send(self, order: NewOrder, held: Held = go) -> Report:
         """Send one order, once; the exchange's answer with what was filled at once.

@@ -26,7 +26,7 @@ from execution.errors import (
     VenueRefused,
     VenueUnavailable,
 )
-from execution.instruments import Instrument
+from execution.instruments import Instrument, MarketKind
 from execution.types import Candle, Level, Mode, OrderState, Quote, Side
 from execution.venues.books import Booked, Books
 from execution.venues.market_data import TICK, MadeUp, MarketData
@@ -35,6 +35,7 @@ from execution.venues.rights import UNTOLD, KeyRights
 from execution.venues.synthetic import SyntheticMarket
 from execution.venues.venue import (
     Balance,
+    Contracts,
     Held,
     NewOrder,
     OrderKey,
@@ -84,6 +85,7 @@ class PaperVenue:
     """
 
     mode = Mode.PAPER
+    kind = MarketKind.SPOT
     fence = timedelta(seconds=5)
     visibility_grace: timedelta | None = timedelta(seconds=2)
     clock_ahead = timedelta(0)
@@ -252,6 +254,14 @@ class PaperVenue:
         async with self._call() as matching:
             await self._advance(matching)
             return matching.books.balances()
+
+    async def contracts(self) -> Contracts:
+        """How the account is set and what it holds.
+
+        Raises:
+            VenueUnavailable: it has no contracts.
+        """
+        raise VenueUnavailable(f"{self.name} has no contracts")
 
     async def send(self, order: NewOrder, held: Held = go) -> Report:
         """Take one order: fill what the book offers within its price, let the rest rest or expire.

@@ -18,7 +18,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
-from execution.instruments import Instrument
+from execution.instruments import Instrument, MarketKind
 from execution.record import Record
 from execution.types import (
     Candle,
@@ -108,6 +108,18 @@ class Balance(Record):
     locked: Decimal
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Contracts(Record):
+    """How an account of perpetual contracts is set, and what it holds. We only ever read it."""
+
+    one_way: bool
+    """Whether a market has one position; in hedge mode it has a long and a short one side by side."""
+    leverage: Mapping[str, Decimal]
+    """What each market is set to, by symbol; not known of one that is not there."""
+    positions: Mapping[str, Decimal]
+    """Base amount by symbol, negative when short; one that is not there is flat."""
+
+
 SIGN_OF_LIFE = timedelta(seconds=30)
 """A stream that says nothing for longer is taken for dead, whatever its socket says."""
 
@@ -142,6 +154,10 @@ class Venue(Protocol):
     @property
     def mode(self) -> Mode:
         """What is at stake."""
+
+    @property
+    def kind(self) -> MarketKind:
+        """What it trades."""
 
     @property
     def fence(self) -> timedelta:
@@ -196,7 +212,21 @@ class Venue(Protocol):
         """The newest `count` bars of `interval` (`1m`, `5m`, `15m`, `1h`), oldest first."""
 
     async def balances(self) -> Mapping[str, Balance]:
-        """The account's assets."""
+        """The account's assets.
+
+        Of contracts what would be held had each been bought on spot: a position as so much of its base
+        asset, negative when short, and what it cost gone from its quote currency. Then the whole comes to
+        the margin balance with unrealised results at any price, and `free` is what new orders may use.
+        """
+
+    async def contracts(self) -> Contracts:
+        """How an account of contracts is set and what it holds, in one answer of now.
+
+        Only where `kind` is SWAP.
+
+        Raises:
+            VenueUnavailable: it does not answer, or does not tell all of it.
+        """
 
     @property
     def streams(self) -> Collection[Stream]:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from execution.instruments import MarketKind
 from execution.types import Mode
 from execution.venues.exchange import ExchangeVenue
 from execution.venues.quirks import quirks_of
@@ -86,6 +87,6 @@ def test_futures_are_known_and_not_traded(exchange: str) -> None:
             api_key="k",
             secret="s",
             clock=lambda: datetime.now(UTC),
-            market="swap",
+            kind=MarketKind.SWAP,
         )
     assert quirks_of(exchange).offers is None
