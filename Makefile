@@ -27,9 +27,9 @@ test: $(INSTALLED_DEV) ## every check and test, as CI runs them
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n 4 --dist worksteal -m "not benchmark"
 
-simulate: $(INSTALLED_DEV) ## long runs of faults and crashes (SEEDS=20000, KILLS=300, PAIRS=1 or STORIES=5000)
+simulate: $(INSTALLED_DEV) ## long runs of faults and crashes (SEEDS=20000, KILLS=300, PAIRS=1, SWAPS=1 or STORIES=5000)
 	$(BIN)/python -m tests.simulation --seeds $(or $(KILLS),$(SEEDS),1000) \
-		$(if $(KILLS),--kills) $(if $(PAIRS),--pairs) $(if $(STORIES),--stories $(STORIES))
+		$(if $(KILLS),--kills) $(if $(PAIRS),--pairs) $(if $(SWAPS),--swaps) $(if $(STORIES),--stories $(STORIES))
 
 bench: $(INSTALLED_DEV) ## the long measurements
 	$(BIN)/python -m pytest -s -m benchmark tests/benchmarks

@@ -31,6 +31,7 @@ from execution.certifying.placed import Clock, Token
 from execution.certifying.plan import RESTING, TAKING, Plan
 from execution.certifying.run import Run, untried
 from execution.errors import NotPossible
+from execution.instruments import MarketKind
 from execution.types import Mode
 from execution.venues.connections import has_sandbox
 from execution.venues.venue import Venue
@@ -95,6 +96,10 @@ def _in_sandbox(settings: Settings, name: str) -> Settings:
         raise SettingsError(f"venues.{name}: there is no such venue; there is: {known}")
     if venue.mode is Mode.PAPER:
         raise NotPossible(f"{name} is paper: its books are our own, there is nothing to certify")
+    if venue.market is MarketKind.SWAP:
+        raise NotPossible(
+            f"{name} trades contracts, and the steps are made for spot: it stays uncertified"
+        )
     if not has_sandbox(venue.exchange):
         raise NotPossible(
             f"{venue.exchange} has no sandbox that ccxt knows, and nothing is tried with real money:"

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from bot.message import Message, once
 from bot.telegram import (
+    contracts,
     daily,
     dead_man,
     figures,
@@ -157,6 +158,19 @@ class DeskNews:
         tell = dead_man.due if event.kind is EventKind.DEAD_MAN_DUE else dead_man.not_armed
         return once(event, tell(view, seconds, event.data.get("reason")))
 
+    def of_contracts(self, tx: Transaction, event: Event) -> Message | None:
+        """How an account of contracts is set, and a position there that is not ours."""
+        view = self._venue(tx, event)
+        if view is None:
+            return None
+        if event.kind is EventKind.VENUE_HEDGED:
+            return once(event, contracts.hedged(view))
+        if event.kind is EventKind.VENUE_ONE_WAY:
+            return once(event, contracts.one_way(view))
+        if event.kind is EventKind.POSITION_APART:
+            return once(event, contracts.apart(view, event.data))
+        return once(event, contracts.together(view, event.data["symbol"]))
+
     def _venue(self, tx: Transaction, event: Event) -> VenueView | None:
         """The venue an event is about; None where it is not in the settings any more."""
         views = reports.venue_views(tx, self._market)
@@ -194,6 +208,10 @@ _KINDS: Mapping[EventKind, Callable[[DeskNews, Transaction, Event], Message | No
     EventKind.VENUE_CLOCK_OVER: DeskNews.of_a_venue,
     EventKind.VENUE_KEY_STOP: DeskNews.of_a_venue,
     EventKind.VENUE_KEY_OVER: DeskNews.of_a_venue,
+    EventKind.VENUE_HEDGED: DeskNews.of_contracts,
+    EventKind.VENUE_ONE_WAY: DeskNews.of_contracts,
+    EventKind.POSITION_APART: DeskNews.of_contracts,
+    EventKind.POSITION_TOGETHER: DeskNews.of_contracts,
     EventKind.DEAD_MAN_ARMED: DeskNews.dead_man,
     EventKind.DEAD_MAN_NOT_ARMED: DeskNews.dead_man,
     EventKind.DEAD_MAN_DUE: DeskNews.dead_man,

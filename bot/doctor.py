@@ -9,6 +9,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from functools import partial
 
@@ -22,16 +23,19 @@ from bot.terminal import Report
 from execution import certificates
 from execution.breaker import BreakerState
 from execution.errors import CountersignError, VenueError
+from execution.instruments import MarketKind
 from execution.key_rights import refused
 from execution.record import Record
 from execution.types import Mode
 from execution.venues.rights import KeyRights
-from execution.venues.venue import Venue
+from execution.venues.venue import Contracts, Venue
 
 PATIENCE = 20.0
 """Seconds a venue, or Telegram, is given for all that it is asked."""
 _ROOM = 500 * 1024 * 1024
 """Bytes on the disk of the database below which it is named."""
+_NAMED = 3
+"""Markets that are named where many are set to too much leverage."""
 _CLOCKS = 1.0
 """Seconds by which two clocks may differ unmentioned."""
 
@@ -113,7 +117,8 @@ async def _checks(settings: Settings) -> AsyncIterator[Check]:
                 yield _failed(f"venue {name}", f"{missing}.")
                 continue
             certified = await side.store.read(partial(certificates.told_of, venue=venue))
-            yield await _venue(name, venue, certified)
+            most = settings.venues[name].max_leverage
+            yield await _venue(name, venue, certified, most)
             state = (await side.store.read(lambda tx, name=name: tx.breakers.of(name))).state  # type: ignore[misc]
             if state is not BreakerState.CLOSED:
                 yield _warning(f"venue {name}", f"its circuit breaker is {state}; run closes it")
@@ -185,7 +190,7 @@ async def _telegram(settings: Settings) -> Check:
     return _ok("telegram", who)
 
 
-async def _venue(name: str, venue: Venue, certified: str | None) -> Check:
+async def _venue(name: str, venue: Venue, certified: str | None, most: Decimal) -> Check:
     part = f"venue {name}"
     if venue.exchange == PAPER:
         return _ok(part, "paper, a market of our own")
@@ -195,6 +200,7 @@ async def _venue(name: str, venue: Venue, certified: str | None) -> Check:
             await venue.open()
             rights = await venue.rights()
             await venue.open_orders([])
+            account = await venue.contracts() if venue.kind is MarketKind.SWAP else None
     except VenueError as error:
         fix = "Check the network." if on_paper else "Check the key, the network and the mode."
         return _failed(part, f"{str(error).rstrip('.')}.", fix)
@@ -204,12 +210,32 @@ async def _venue(name: str, venue: Venue, certified: str | None) -> Check:
         await venue.close()
     if certified is None:
         return _ok(part, f"{venue.exchange}, PAPER, our own books on its public prices")
-    return _judged(part, venue, rights, certified)
+    judged = _judged(part, venue, rights, certified)
+    if account is None or judged.result is Result.FAILED:
+        return judged
+    return _with_contracts(judged, account, most)
+
+
+def _with_contracts(judged: Check, account: Contracts, most: Decimal) -> Check:
+    """The same of an account of contracts, with how it is set."""
+    told, end = judged.text.rstrip("."), "." if judged.text.endswith(".") else ""
+    if not account.one_way:
+        text = f"{told}; in hedge mode: no order goes there."
+        return _failed(judged.part, text, "Set it to one-way mode at the exchange.")
+    above = sorted(symbol for symbol, found in account.leverage.items() if found > most)
+    if not above:
+        return judged.evolve(text=f"{told}; one-way mode{end}")
+    named = [f"{symbol} {figures.figure(account.leverage[symbol])}x" for symbol in above[:_NAMED]]
+    more = [f"{len(above) - _NAMED} more"] if len(above) > _NAMED else []
+    text = f"{told}; one-way mode; set to more than {figures.figure(most)}x: "
+    text += f"{figures.listed([*named, *more])}. What adds exposure there is refused."
+    return _warning(judged.part, text, "Set less at the exchange, or raise max_leverage.")
 
 
 def _judged(part: str, venue: Venue, rights: KeyRights, certified: str) -> Check:
     """A venue that answers: its key and its clock."""
-    what = f"{venue.exchange}, {venue.mode.value.upper()}"
+    kind = "" if venue.kind is MarketKind.SPOT else f" {venue.kind}"
+    what = f"{venue.exchange}{kind}, {venue.mode.value.upper()}"
     why = refused(rights, venue.mode)
     if why is not None:
         return _failed(part, f"{what}: no order goes there, {why}.")

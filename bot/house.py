@@ -18,9 +18,10 @@ from bot.sources.mapping import FieldMap
 from bot.sources.source import Source, SourceKind
 from execution import limits
 from execution.approval import Policy, Rule, When
+from execution.checks import Limits
 from execution.config import Config, SourceTerms
+from execution.instruments import MarketKind
 from execution.pricing import PriceTerms
-from execution.risk import Limits
 from execution.types import Mode, OnTimeout, OrderType
 from execution.venues.exchange import ExchangeVenue
 from execution.venues.market_data import MarketData
@@ -54,6 +55,11 @@ def config(settings: Settings) -> Config:
         max_retries=execution.max_retries,
         retry_delay=execution.retry_delay,
         reconcile_every=execution.reconcile_every,
+        max_leverage={
+            name: venue.max_leverage
+            for name, venue in settings.venues.items()
+            if venue.market is MarketKind.SWAP
+        },
     )
 
 
@@ -180,15 +186,19 @@ def _paper(
     """Books of our own, on the paper exchange's prices or on the public ones of a real exchange."""
     books = settings.path.parent / (venue.books or f"paper-{name}.db")
     if venue.exchange == PAPER:
-        return PaperVenue(name, books, clock, market=prices)
+        return PaperVenue(name, books, clock, market=prices, kind=venue.market)
     try:
         market = PublicMarket(
-            venue.exchange, clock, overrides=venue.ccxt, kept=_market_list(settings, name)
+            venue.exchange,
+            clock,
+            kind=venue.market,
+            overrides=venue.ccxt,
+            kept=_market_list(settings, name),
         )
     except ValueError as error:
         raise SettingsError(f"venues.{name}.{error}") from None
     opening = {settings.general.currency: OPENED_WITH}
-    return PaperVenue(name, books, clock, market=market, opening=opening)
+    return PaperVenue(name, books, clock, market=market, kind=venue.market, opening=opening)
 
 
 def _account(
@@ -203,6 +213,7 @@ def _account(
             name,
             venue.exchange,
             venue.mode,
+            kind=venue.market,
             api_key=api_key,
             secret=secret,
             password=password,

@@ -29,7 +29,8 @@ from execution.pairs import told
 from execution.reports import TicketView
 from execution.stopping import HALTED
 from execution.store import Transaction
-from execution.types import Mode, OrderState, Side, Terms, TicketState, VoteKind
+from execution.symbols import is_spot
+from execution.types import ZERO, Mode, OrderState, Side, Terms, Ticket, TicketState, VoteKind
 
 AUDIENCE = "chat"
 
@@ -206,9 +207,20 @@ class News:
         )
 
     def _card(self, tx: Transaction, view: TicketView) -> Face:
-        venue = view.ticket.venue
-        equity = self._market.equity(venue) if venue in self._market.feeds() else None
-        return cards.card(view, self._look, short=_short(tx, view), equity=equity)
+        account = self._account(tx, view.ticket)
+        return cards.card(view, self._look, short=_short(tx, view), account=account)
+
+    def _account(self, tx: Transaction, ticket: Ticket) -> cards.Account:
+        """What is known now of the account a ticket is for."""
+        venue, symbol = ticket.venue, ticket.asked.symbol
+        if venue not in self._market.feeds():
+            return cards.Account()
+        position, contracts = tx.positions.of(venue, symbol), self._market.feed(venue).contracts
+        return cards.Account(
+            equity=self._market.equity(venue),
+            position=ZERO if position is None else position.amount,
+            leverage=None if contracts is None else contracts.leverage.get(symbol),
+        )
 
     def _view(self, tx: Transaction, ticket_id: str) -> TicketView:
         ticket = tx.tickets.get(ticket_id)
@@ -224,7 +236,7 @@ class News:
         if not candles:
             return None
         quote = self._market.quote(ticket.venue, terms.symbol, max_age=None)
-        entry, stop, targets = _levels(terms)
+        entry, stop, targets = levels(terms)
         return CandlePicture(
             mode=ticket.mode,
             ticket=short,
@@ -242,12 +254,13 @@ class News:
         )
 
 
-def _levels(terms: Terms) -> tuple[Decimal | None, Decimal | None, tuple[Decimal, ...]]:
-    """Where it enters, where its stop and its targets lie: a sell that waits is a stop or a target itself."""
+def levels(terms: Terms) -> tuple[Decimal | None, Decimal | None, tuple[Decimal, ...]]:
+    """Where it enters, where its stop and its targets lie: what waits to leave is a stop or a target itself."""
     targets = tuple(target.price for target in terms.take_profit)
     if terms.stop_price is None:
         return terms.price, terms.stop_loss, targets
-    if terms.side is Side.BUY:
+    enters = terms.side is Side.BUY if is_spot(terms.symbol) else not terms.reduces
+    if enters:
         return terms.counted_at, terms.stop_loss, targets
     if terms.type in STOPS:
         return terms.price, terms.stop_price, targets
@@ -305,8 +318,8 @@ def _conflict(view: TicketView, event: Event, look: Look, short: str) -> Face:
 
 
 def _stop_gone(view: TicketView, event: Event, look: Look, short: str) -> Face:
-    amount, ended_as, reason = (event.data.get(key) for key in ("amount", "ended_as", "reason"))
-    return messages.stop_gone(view, str(amount), ended_as, reason, short=short)
+    amount, ended_as = Decimal(event.data["amount"]), event.data.get("ended_as")
+    return messages.stop_gone(view, amount, ended_as, event.data.get("reason"), short=short)
 
 
 def _pair_blocked(view: TicketView, event: Event, look: Look, short: str) -> Face:

@@ -50,6 +50,7 @@ from execution.executor import Executor
 from execution.executor.bells import Bells
 from execution.halt_file import HaltFile
 from execution.halting import Halting
+from execution.instruments import MarketKind
 from execution.key_rights import KeyWatch
 from execution.market import Market
 from execution.migrations import upgrade
@@ -253,7 +254,7 @@ def assemble(
         venues=venues,
         executor=executor,
         reconciler=reconciler,
-        prover=Prover(store=store, market=market, venues=venues, look=reconciler.look),
+        prover=Prover(store=store, market=market, venues=venues, look=reconciler.look_at_orders),
         accounts=Accounts(store=store, market=market, config=config),
         brake=brake,
         alarms=Alarms(store=store, halt=halting.alarm),
@@ -325,6 +326,8 @@ def _demand_same_accounts(venues: Mapping[str, Venue], store: Store) -> None:
     """
     for name, venue in venues.items():
         is_now = f"{venue.exchange} {venue.mode}"
+        if venue.kind is not MarketKind.SPOT:  # databases of spot know no third word
+            is_now += f" {venue.kind}"
         was = store.write_now(partial(Transaction.account_of, venue=name, is_now=is_now))
         if was != is_now:
             store.close()

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from bot.telegram import dead_man
+from execution.contracts import Apart
 from execution.equity import Standing
 from execution.halt_file import AskedHalt
 from execution.reports import PositionView, StatusView, TicketView
@@ -119,6 +120,8 @@ def ticket_json(view: TicketView) -> Json:
         "expires_at": moment(ticket.expires_at),
         "goes_ahead_at": moment(ticket.goes_ahead_at),
         "proposer": ticket.proposer,
+        "then": number(ticket.then),
+        "after": ticket.after,
         "created_at": moment(ticket.created_at),
         "reason": ticket.reason,
         "note": ticket.note,
@@ -140,6 +143,12 @@ def position_json(view: PositionView) -> Json:
         "stop": number(view.stop),
         "currency": view.currency,
     }
+
+
+def apart_json(symbol: str, one: Apart) -> Json:
+    """A market whose position at the exchange is not what our fills come to: its entries wait."""
+    ours, theirs = number(one.ours), number(one.theirs)
+    return {"symbol": symbol, "ours": ours, "theirs": theirs, "since": moment(one.since)}
 
 
 def standing_json(standing: Standing | None) -> Json:
@@ -205,6 +214,7 @@ def status_json(view: StatusView) -> Json:
                 "name": venue.name,
                 "exchange": venue.exchange,
                 "mode": venue.mode,
+                "market": venue.kind,
                 "connected": venue.connected,
                 "reason": venue.reason,
                 "stream": None if venue.stream is None else "up" if venue.stream else "down",
@@ -214,6 +224,7 @@ def status_json(view: StatusView) -> Json:
                 "dead_man": dead_man.setting(venue),
                 "dead_man_renewed": moment(venue.armed_at),
                 "certified": venue.certified,
+                "positions_apart": [apart_json(symbol, one) for symbol, one in venue.apart.items()],
             }
             for venue in view.venues
         ],

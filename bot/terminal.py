@@ -19,7 +19,7 @@ from bot.alone import Alone
 from bot.notifier import undelivered
 from bot.parts import VERSION, Ids, Trading, now
 from bot.settings import Settings
-from bot.telegram import dead_man, figures, pausing
+from bot.telegram import dead_man, directions, figures, pausing
 from bot.telegram.silence import silence
 from bot.telegram.trail import sentence, told
 from execution import checklist, reports
@@ -28,6 +28,7 @@ from execution.desk import Person
 from execution.errors import CountersignError, NotPossible, StoreUnavailable
 from execution.events import EventKind
 from execution.halt_file import AskedHalt, HaltFile
+from execution.instruments import MarketKind
 from execution.reports import ResumeView, StatusView, Trail, VenueView
 from execution.store import Transaction
 from execution.types import TradingState
@@ -64,7 +65,7 @@ def status(settings: Settings) -> Report:
         f"waiting {view.pending} · open {view.open} · unknown {view.unknown}",
         *map(_venue_line, view.venues),
         *(
-            f"{p.venue} {p.symbol}: {figures.figure(p.amount)} at {figures.price(p.average)}"
+            f"{p.venue} {p.symbol}: {directions.held(p.symbol, p.amount)} at {figures.price(p.average)}"
             for p in view.positions
         ),
     ]
@@ -338,9 +339,10 @@ def _plan(side: Trading, settings: Settings, tx: Transaction) -> ResumeView:
 
 
 def _venue_line(view: VenueView) -> str:
+    kind = "" if view.kind is MarketKind.SPOT else f" {view.kind}"
     told = f"{view.open_orders} open orders, dead man's switch {dead_man.setting(view)}"
     certified = "" if view.certified is None else f", {view.certified}"
-    return f"{view.exchange} {view.name}: {told}{certified}"
+    return f"{view.exchange} {view.name}{kind}: {told}{certified}"
 
 
 def _halt_line(view: StatusView) -> str:

@@ -15,7 +15,7 @@ from decimal import Decimal
 from enum import Enum, auto
 from functools import partial
 
-from execution import equity, limits
+from execution import equity, funding, limits
 from execution.config import Config
 from execution.equity import APART
 from execution.errors import StoreUnavailable
@@ -104,6 +104,9 @@ class Accounts:
         self._asked_at = day.at
         units = {(venue, assets(symbol)[1]) for venue, symbol in day.markets}
         await self._ask(day.markets, units | day.realized.keys(), balances=balances)
+        # After the balances: what these show is explained by then.
+        feeds = self._market.feeds().values()
+        await asyncio.gather(*(funding.look(feed, self._store) for feed in feeds))
         opened = await self._opened(day, unopened)
         take = partial(self._reader.take, seen=self._seen, day=day, opened=opened)
         self._seen = await self._store.write(take)

@@ -11,12 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 
-from execution import approval, orders, pairs, protection, rules, trading
+from execution import approval, flips, orders, pairs, protection, rules, trading
 from execution.approval import Policy
 from execution.events import EventKind
 from execution.figures import figure
 from execution.polling import POLL, next_poll
 from execution.store import Transaction
+from execution.symbols import is_spot
 from execution.types import ZERO, Fill, Order, OrderState, Refusal, Terms, Ticket, TicketState
 from execution.venues.venue import Report, Trade
 
@@ -103,6 +104,7 @@ def book(
         doubt_halt(tx)
     if booked > earlier:
         _tell_overfill(tx, after, earlier=earlier, booked=booked)
+        let_go(tx, after.venue, after.symbol)
     if after.state in orders.ENDED and after.next_look_at is None:
         _add_up(tx, after, claimed=max(report.filled, after.reported))
     if after.state in orders.ENDED:
@@ -122,6 +124,19 @@ def _tell_overfill(tx: Transaction, order: Order, *, earlier: Decimal, booked: D
         )
         filled, ordered = figure(booked + others), figure(whole)
         pairs.block(tx, order, f"{filled} was filled where {ordered} was ordered.")
+
+
+def let_go(tx: Transaction, venue: str, symbol: str) -> None:
+    """Have canceled what was to make a position in contracts smaller, once there is none.
+
+    The next position is not theirs to end. On spot such an order sells of what was held before us, as its
+    card said.
+    """
+    if is_spot(symbol) or tx.positions.of(venue, symbol) is not None:
+        return
+    for order in tx.orders.in_state(OrderState.PLANNED, *orders.LIVE):
+        if (order.venue, order.symbol) == (venue, symbol) and order.reduces:
+            request_cancel(tx, order, actor="desk", reason=orders.NO_POSITION)
 
 
 def _add_up(tx: Transaction, order: Order, *, claimed: Decimal) -> None:
@@ -190,6 +205,7 @@ def move_ticket(
     kind = EventKind(f"ticket_{to}")
     actor = None if rule is None else f"rule:{rule}"
     tx.journal.add(kind, tx.now, ticket=ticket.id, actor=actor, reason=reason)
+    flips.go_on(tx, after, ticket.state)
     return after
 
 

@@ -14,6 +14,7 @@ from importlib.metadata import version
 
 from pydantic import TypeAdapter
 
+from execution.instruments import MarketKind
 from execution.record import Record
 from execution.store import Transaction
 from execution.types import Mode
@@ -84,5 +85,10 @@ def standing(certificate: Certificate | None) -> str:
 
 
 def told_of(tx: Transaction, venue: Venue) -> str | None:
-    """The same of a venue; None for one on paper, whose books are our own."""
-    return None if venue.mode is Mode.PAPER else standing(last(tx, venue.exchange))
+    """The same of a venue; None for one on paper, whose books are our own.
+
+    What an exchange has shown on spot says nothing of its contracts, and nobody asks it for those yet.
+    """
+    if venue.mode is Mode.PAPER:
+        return None
+    return standing(last(tx, venue.exchange) if venue.kind is MarketKind.SPOT else None)

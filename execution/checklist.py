@@ -17,7 +17,7 @@ from execution.rounding import exactly
 from execution.store import Transaction
 from execution.symbols import assets
 from execution.trading import Halt
-from execution.types import ZERO, Fill, Order, OrderState
+from execution.types import ZERO, Fill, Order, OrderState, Side
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +53,8 @@ class ExitView(Record):
     """What is held at its last price, in `general.currency`; None where that is not known."""
     reason: str | None
     """Why what is left was not closed."""
+    short: bool = False
+    """Whether what is held, or was, is a short position."""
 
 
 def exits(tx: Transaction, market: Market, halt: Halt) -> list[ExitView]:
@@ -63,6 +65,7 @@ def exits(tx: Transaction, market: Market, halt: Halt) -> list[ExitView]:
         closings.setdefault((view.ticket.venue, view.ticket.asked.symbol), []).append(view)
     positions = tx.positions.open()
     held = {(one.venue, one.symbol): abs(one.amount) for one in positions}
+    short = {(one.venue, one.symbol) for one in positions if one.amount < 0}
     stuck = {(one.venue, one.symbol): closing.unsellable(market, one) for one in positions}
     going = {
         (one.venue, one.asked.symbol): closing.left(tx, one) for one in closing.open_closings(tx)
@@ -86,6 +89,7 @@ def exits(tx: Transaction, market: Market, halt: Halt) -> list[ExitView]:
                 unsellable=stuck.get(key),
                 value=_value(market, venue, symbol, amount),
                 reason=views[0].ticket.reason if views else None,
+                short=key in short or any(one.ticket.asked.side is Side.BUY for one in views),
             )
         )
     return found

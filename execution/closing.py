@@ -6,7 +6,7 @@ A closing is a ticket whose approval is the word of whoever asked. It goes out i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_CEILING, Decimal
@@ -25,7 +25,7 @@ from execution.receiving import SignalKey
 from execution.record import Record
 from execution.rounding import amount_down, exactly, to_step
 from execution.store import Transaction
-from execution.symbols import assets, resolve
+from execution.symbols import assets, is_spot, resolve
 from execution.trading import Flatten, Halt
 from execution.types import (
     ZERO,
@@ -78,7 +78,7 @@ def close(
     if key is not None and tx.signals.known(CLOSING, key.value, tx.now) is not None:
         return Closings()
     open_now = [one for one in tx.positions.open() if venue in {None, one.venue}]
-    symbol = resolve(sent, {position.symbol for position in open_now})
+    symbol = _resolved(sent, {position.symbol for position in open_now})
     meant = [position for position in open_now if position.symbol == symbol]
     if not meant:
         raise NotPossible(f"There is no position in {sent}.")
@@ -96,6 +96,21 @@ def close(
     if trading.standing_halt(tx.trading()) is not None:
         booking.doubt_halt(tx)  # something of ours is at an exchange again
     return Closings(tickets=asked, left_out=left_out)
+
+
+def _resolved(sent: str, symbols: Collection[str]) -> str | None:
+    """The market that is meant, of both kinds.
+
+    Raises:
+        NotPossible: it could be a pair or a contract.
+    """
+    if sent in symbols:
+        return sent
+    found = {resolve(sent, symbols), resolve(sent, symbols, swap=True)} - {None}
+    if len(found) > 1:
+        which = " or ".join(sorted(one for one in found if one is not None))
+        raise NotPossible(f"{sent} could be two markets: say {which}.")
+    return next(iter(found), None)
 
 
 def flatten(tx: Transaction, *, by: str, name: str) -> None:
@@ -175,8 +190,11 @@ def of_halt(tx: Transaction, halt: Halt) -> Sequence[Ticket]:
 
 @exactly
 def least(instrument: Instrument, price: Decimal) -> Decimal:
-    """The smallest amount (base) that the venue lets us sell at this price, in whole steps."""
-    by_value = (instrument.min_notional or ZERO) / price
+    """The smallest amount (base) of a position that the venue lets us end at this price, in whole steps.
+
+    Contracts are ended by orders bound to reduce, which may be worth less than others.
+    """
+    by_value = (instrument.min_notional or ZERO) / price if is_spot(instrument.symbol) else ZERO
     amount = max(instrument.min_amount or ZERO, by_value, instrument.amount_step)
     return to_step(amount, instrument.amount_step, ROUND_CEILING)
 
@@ -186,7 +204,7 @@ def dust(instrument: Instrument, venue: str, amount: Decimal, price: Decimal) ->
     smallest, base = least(instrument, price), instrument.base
     if amount >= smallest:
         return None
-    return f"{figure(amount)} {base} is left: {venue} sells no less than {figure(smallest)}"
+    return f"{figure(amount)} {base} is left: {venue} trades no less than {figure(smallest)}"
 
 
 def unsellable(market: Market, position: Position) -> str | None:
@@ -202,7 +220,7 @@ def unsellable(market: Market, position: Position) -> str | None:
         listed = bool(market.feed(venue).venue.instruments())
         return f"{venue} has no market {symbol} any more" if listed else None
     small = dust(instrument, venue, abs(position.amount), _price(market, position))
-    return None if small is None else "too little to be sold"
+    return None if small is None else "too little to be closed"
 
 
 def _why_not(tx: Transaction, market: Market, position: Position, share: Decimal) -> str | None:

@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from execution.approval import Policy
+from execution.checks import Limits
 from execution.pricing import PriceTerms
 from execution.record import Record
-from execution.risk import Limits
 from execution.types import Size
 
 BY_HAND = "chat"
@@ -47,3 +48,5 @@ class Config(Record):
     max_retries: int
     retry_delay: timedelta
     reconcile_every: timedelta
+    max_leverage: Mapping[str, Decimal] = field(default_factory=dict)
+    """By venue of contracts: what a market there may be set to at most for orders that add exposure."""

@@ -227,19 +227,24 @@ class Desk:
 
     async def adopt(
         self, symbol: str, *, amount: Decimal, average: Decimal, person: Person
-    ) -> Position:
-        """Make a part of what the default venue's account holds a position.
+    ) -> Position | None:
+        """Make a part of what an account holds a position: the default venue's, or the one with that market.
+
+        Returns what is held then; None: nothing, as where a position was liquidated there.
 
         Raises:
             NotAllowed: this person may not.
             NotPossible: not so much is held, or it is not known now.
         """
         self._demand(person, Role.OWNER)
-        feed = self._market.feeds().get(self._config.default_venue or "")
+        feed = holdings.venue_with(self._market, self._config.default_venue, symbol)
         adopt = partial(holdings.adopt, sent=symbol, amount=amount, average=average)
-        return await self._store.write(
+        held = await self._store.write(
             lambda tx: adopt(tx, feed, actor=person.id, name=person.name)
         )
+        if feed is not None:
+            feed.compare_due = True  # what it shows may be what our fills come to by now
+        return held
 
     async def close(
         self,
@@ -250,7 +255,7 @@ class Desk:
         venue: str | None = None,
         key: SignalKey | None = None,
     ) -> Closings:
-        """Sell a share (0-1] of the position in a symbol, at this venue or all; also while halted.
+        """End a share (0-1] of the position in a symbol, at this venue or all; also while halted.
 
         Asked for again under the same `key` it does nothing.
 

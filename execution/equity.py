@@ -245,10 +245,12 @@ def confirmed(account: Account, earlier: Sequence[Account]) -> tuple[Account, Sh
 
 
 def _agree(one: Account, other: Account, asset: str) -> bool:
-    """Whether two readings show the same of an asset, and no fill of ours was booked between them."""
-    return one.held.get(asset) == other.held.get(asset) and (
-        one.moved.get(asset) == other.moved.get(asset)
-    )
+    """Whether two readings show the same of an asset, but for an exchange's rounding, and no fill of ours
+    was booked between them.
+    """
+    apart = one.held.get(asset, ZERO) - other.held.get(asset, ZERO)
+    same = abs(apart) * one.prices[asset].value < LEAST
+    return same and one.moved.get(asset) == other.moved.get(asset)
 
 
 @exactly
@@ -295,12 +297,16 @@ def held_of(positions: Iterable[Position]) -> list[Holding]:
 
 
 @exactly
-def taken_over(fills: Iterable[Fill]) -> list[Holding]:
-    """What an owner took over by these fills: the account held it before, so it counts all day."""
-    return [
-        Holding(venue=f.venue, symbol=f.symbol, amount=f.amount, cost=f.amount * f.price)
-        for f in fills
-    ]
+def taken_over(fill: Fill, held: Decimal) -> Holding:
+    """What an owner took over by this fill, with so much (base, signed) held before it.
+
+    The account held it before, so it counts all day. What it ended of a position instead has a result.
+    """
+    amount = fill.amount if fill.side is Side.BUY else -fill.amount
+    if held * amount < 0:
+        ended = min(abs(held), fill.amount)
+        amount -= ended if amount > 0 else -ended
+    return Holding(venue=fill.venue, symbol=fill.symbol, amount=amount, cost=amount * fill.price)
 
 
 class Came(NamedTuple):

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from execution.breaker import BreakerState
+from execution.contracts import Apart
 from execution.told import Told
 from execution.types import Candle, Quote
-from execution.venues.venue import Balance, Venue
+from execution.venues.venue import Balance, Contracts, Venue
 
 
 @dataclass
@@ -55,6 +56,14 @@ class Feed:
     """Whether it has said what the key may do (`key_rights.py` says so)."""
     forbidden: str | None = None
     """Why no order may go there with this key (`key_rights.py` says so)."""
+    contracts: Contracts | None = None
+    """How an account of contracts is set and what it holds (`reconcile.py` says so)."""
+    contracts_at: datetime | None = None
+    """When it was asked for that."""
+    apart: Mapping[str, Apart] = field(default_factory=dict)
+    """The markets whose position there is not what our fills come to (`reconcile.py` says so)."""
+    funding_told_at: datetime | None = None
+    """When it told last what positions in contracts were paid (`funding.py` says so)."""
     silent: timedelta = timedelta(0)
     """How long nothing was heard, in seconds of ours: a loop that stood still hears nothing either."""
     watched: frozenset[str] = frozenset()
@@ -72,11 +81,19 @@ class Feed:
         """Why it cannot be used, as it says so itself; None while it can."""
         if not self.connected:
             return self.reason
-        return self.forbidden if self.key_known else "what its key may do is not known yet"
+        if not self.key_known:
+            return "what its key may do is not known yet"
+        return self.forbidden or self.hedged
+
+    @property
+    def hedged(self) -> str | None:
+        """What is wrong with an account in hedge mode: an order of ours could open a second position."""
+        if self.contracts is None or self.contracts.one_way:
+            return None
+        return "its account is in hedge mode: set it to one-way"
 
     @property
     def ready(self) -> bool:
         """Whether orders may go there."""
-        fit = self.key_known and self.forbidden is None and not self.venue.clock_refused
-        known = self.connected and self.compared and fit
-        return known and self.breaker is BreakerState.CLOSED
+        fit = self.connected and self.trouble is None and not self.venue.clock_refused
+        return self.compared and fit and self.breaker is BreakerState.CLOSED

@@ -6,38 +6,44 @@ over what is a position already, so it wants balances that are newer than the la
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 
-from execution import orders
+from execution import booking, contracts, orders
 from execution.errors import NotPossible
 from execution.events import EventKind
 from execution.feed import Feed
 from execution.figures import figure
-from execution.instruments import Instrument
-from execution.market import BALANCES_HOLD
+from execution.instruments import Instrument, MarketKind
+from execution.market import BALANCES_HOLD, Market
 from execution.positions import Position
 from execution.rounding import exactly
 from execution.store import Transaction
-from execution.symbols import assets, resolve
+from execution.symbols import assets, is_spot, resolve
 from execution.types import ZERO, Fill, Mode, OrderState, Side
 
 _BALANCES_KNOWN = BALANCES_HOLD + timedelta(seconds=5)
 """Balances this young are as fresh as a venue that answers is asked for them."""
 
 
-def tell_found(tx: Transaction, feed: Feed, *, resting: int) -> None:
+_POSITIONS_KNOWN = timedelta(seconds=40)
+"""Positions in contracts are asked for with each comparison; a refusal for their age asks for one."""
+
+
+def tell_found(tx: Transaction, feed: Feed, held: Mapping[str, Decimal], *, resting: int) -> None:
     """Say, once for each account, what it held before our first order, and how many orders rested there.
 
-    The paper venue's books are our own: nothing is found in them.
+    `held` is by asset, of contracts the positions by symbol. The paper venue's books are our own: nothing
+    is found in them.
     """
     venue = feed.venue
-    if venue.mode is Mode.PAPER or feed.balances_at is None:
+    if venue.mode is Mode.PAPER:
         return
 
     def told() -> bytes:
-        held = {asset: b.free + b.locked for asset, b in sorted(feed.balances.items())}
-        holdings = " ".join(f"{asset}={amount:f}" for asset, amount in held.items() if amount)
+        amounts = sorted(held.items())
+        holdings = " ".join(f"{name}={amount:f}" for name, amount in amounts if amount)
         first = not tx.orders.symbols(venue.name)
         if first and (holdings or resting):
             tx.journal.add(
@@ -52,6 +58,14 @@ def tell_found(tx: Transaction, feed: Feed, *, resting: int) -> None:
     tx.fact(f"found:{venue.name}:{venue.exchange}:{venue.mode}", told)
 
 
+def venue_with(market: Market, default: str | None, sent: str) -> Feed | None:
+    """Whose account is meant by a market: the default venue's, or that of the only one that has it."""
+    feeds = market.feeds()
+    having = [one for one in feeds.values() if _symbol(one, sent) is not None]
+    first = feeds.get(default or "")
+    return first if first in having or len(having) != 1 else having[0]
+
+
 def adopt(
     tx: Transaction,
     feed: Feed | None,
@@ -61,10 +75,14 @@ def adopt(
     average: Decimal,
     actor: str,
     name: str,
-) -> Position:
-    """Take over an amount (base asset) of what is held there, bought at this average (quote currency).
+) -> Position | None:
+    """Take over an amount (base asset) of what is held there, made at this average (quote currency).
 
-    `feed` is the default venue's; `sent` is the market in anybody's spelling. The same amount and average are taken over once.
+    `feed` is the venue's; `sent` is the market in anybody's spelling. Of contracts that is a part of what
+    the exchange shows and our fills do not come to, negative where less is held: so a position that was
+    liquidated leaves our books. The same amount and average are taken over once.
+
+    Returns what is held then; None: nothing.
 
     Raises:
         NotPossible: there is no such market, not so much is held, or it is not known now.
@@ -73,7 +91,9 @@ def adopt(
         raise NotPossible("No venue is the default one: mark one with default = true.")
     instrument = _instrument(feed, sent)
     venue, symbol = feed.venue.name, instrument.symbol
-    _demand_room(tx, feed, instrument.base, amount)
+    _demand_rest(tx, venue, instrument)
+    demand = _demand_room if is_spot(symbol) else _demand_difference
+    demand(tx, feed, instrument, amount)
     trade_id = f"adopted:{amount.normalize():f}@{average.normalize():f}"
     if tx.fills.known(venue, symbol, [trade_id]):
         what = f"{figure(amount)} {instrument.base} at {figure(average)}"
@@ -84,9 +104,9 @@ def adopt(
         ticket=None,
         venue=venue,
         symbol=symbol,
-        side=Side.BUY,
+        side=Side.BUY if amount > 0 else Side.SELL,
         trade_id=trade_id,
-        amount=amount,
+        amount=abs(amount),
         price=average,
         fee=ZERO,
         fee_currency=None,
@@ -104,30 +124,38 @@ def adopt(
         amount=amount,
         average=average,
     )
-    position = tx.positions.of(venue, symbol)
-    assert position is not None, "something was just added to it"
-    return position
+    booking.let_go(tx, venue, symbol)
+    return tx.positions.of(venue, symbol)
+
+
+def _symbol(feed: Feed, sent: str) -> str | None:
+    swap = feed.venue.kind is MarketKind.SWAP
+    return resolve(sent, feed.venue.instruments(), swap=swap)
 
 
 def _instrument(feed: Feed, sent: str) -> Instrument:
     """The market that is meant."""
     if not feed.loaded:
         raise NotPossible(f"The venue {feed.venue.name} is not connected: {feed.reason}.")
-    known = feed.venue.instruments()
-    symbol = resolve(sent, known)
+    symbol = _symbol(feed, sent)
     if symbol is None:
         raise NotPossible(f"There is no market {sent} at {feed.venue.name}.")
-    return known[symbol]
+    return feed.venue.instruments()[symbol]
+
+
+def _demand_rest(tx: Transaction, venue: str, instrument: Instrument) -> None:
+    """Nothing of ours changes what is held there just now."""
+    for order in tx.orders.in_state(*orders.LIVE, OrderState.PLANNED, OrderState.STUCK):
+        if order.venue == venue and assets(order.symbol)[0] == instrument.base:
+            raise NotPossible(f"An order in {order.symbol} is on its way: adopt when it has ended.")
 
 
 @exactly
-def _demand_room(tx: Transaction, feed: Feed, base: str, amount: Decimal) -> None:
+def _demand_room(tx: Transaction, feed: Feed, instrument: Instrument, amount: Decimal) -> None:
     """So much is held there that is no position yet, as far as can be known now."""
-    venue = feed.venue.name
-    for order in tx.orders.in_state(*orders.LIVE, OrderState.PLANNED, OrderState.STUCK):
-        if order.venue == venue and assets(order.symbol)[0] == base:
-            raise NotPossible(f"An order in {order.symbol} is on its way: adopt when it has ended.")
-    asked_at = feed.balances_at
+    venue, base, asked_at = feed.venue.name, instrument.base, feed.balances_at
+    if amount <= 0:
+        raise NotPossible("On spot what is adopted was bought: the amount is more than zero.")
     if asked_at is None or feed.balances_due or tx.now - asked_at > _BALANCES_KNOWN:
         raise NotPossible(f"What {venue} holds just now is not known; try again in a moment.")
     balance = feed.balances.get(base)
@@ -141,3 +169,24 @@ def _demand_room(tx: Transaction, feed: Feed, base: str, amount: Decimal) -> Non
         if ours:
             known += f", {figure(ours)} of it in positions"
         raise NotPossible(f"{known}: {figure(max(held - ours, ZERO))} can be adopted.")
+
+
+@exactly
+def _demand_difference(
+    tx: Transaction, feed: Feed, instrument: Instrument, amount: Decimal
+) -> None:
+    """The exchange shows so much more, or less, of a position than our fills come to."""
+    venue, symbol = feed.venue.name, instrument.symbol
+    position, asked_at = tx.positions.of(venue, symbol), feed.contracts_at
+    young = asked_at is not None and tx.now - asked_at <= _POSITIONS_KNOWN
+    if feed.contracts is None or not young or symbol in contracts.busy(tx, venue, tx.now):
+        feed.compare_due = True
+        raise NotPossible(f"What {venue} holds just now is not known; try again in a moment.")
+    ours = ZERO if position is None else position.amount
+    theirs = feed.contracts.positions.get(symbol, ZERO)
+    gap = theirs - ours
+    if not amount or amount * gap < 0 or abs(amount) > abs(gap):
+        shown = f"{venue} shows a position of {figure(theirs)} {instrument.base}"
+        raise NotPossible(
+            f"{shown}, our fills come to {figure(ours)}: {figure(gap)} can be adopted."
+        )

@@ -41,6 +41,8 @@ class Offers(Record):
     times_of_triggered: frozenset[TimeInForce] = frozenset({TimeInForce.GTC})
     """The same of one that waits for its stop price."""
     post_only: bool = True
+    post_only_times: frozenset[TimeInForce] = frozenset({TimeInForce.GTC, TimeInForce.GTD})
+    """How long such an order may rest, of `times`."""
     trails_by_share: Shares | None = None
     """None: a trailing stop cannot keep a share of the price there."""
     trails_by_distance: bool = False

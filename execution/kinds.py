@@ -50,6 +50,8 @@ def unfit(signal: Signal, kind: OrderType, offers: Offers, venue: str) -> list[R
         found.append(f"{venue} takes no post-only order for {signal.symbol}.")
     if signal.post_only and (signal.price is None or kind is not OrderType.LIMIT):
         found.append("Post-only needs a limit order with a price: any other may match.")
+    if signal.post_only and (lasts or TimeInForce.GTC) not in offers.post_only_times:
+        found.append(f"{venue} does not take a post-only order as {lasts}.")
     if kind is OrderType.TRAILING_STOP and signal.price is not None:
         found.append("A trailing stop takes the market: it has no limit price.")
     if kind is OrderType.TRAILING_STOP and kind in offers.types:

@@ -15,11 +15,11 @@ from typing import Any, get_type_hints
 from pydantic import TypeAdapter
 from pydantic_core import from_json, to_json
 
+from execution.checks import Limits
 from execution.errors import NotPossible
 from execution.events import EventKind
 from execution.hours import Hours, parse_hours
 from execution.record import Record
-from execution.risk import Limits
 from execution.store import Transaction
 from execution.store.limits import ChangedLimit
 

@@ -197,7 +197,7 @@ class Market:
         asks = [self.fresh_quote(venue, one) for one in sorted(wanted)]
         await asyncio.gather(self.fresh_balances(venue), self.load_candles(venue, symbol), *asks)
         if equity:
-            held = [asset for asset, b in feed.balances.items() if b.free + b.locked > 0]
+            held = [asset for asset, b in feed.balances.items() if b.free + b.locked]
             priced = set().union(*(self._rate_symbol(venue, asset) for asset in held))
             await asyncio.gather(*(self.fresh_quote(venue, one) for one in sorted(priced)))
         feed.watched |= wanted
@@ -365,6 +365,7 @@ class Market:
         ordered = [self._currency, *sorted(money - {self._currency})]
         found = [(f"{asset}/{unit}", False) for unit in ordered]
         found += [(f"{unit}/{asset}", True) for unit in ordered]
+        found += [(f"{asset}/{unit}:{unit}", False) for unit in ordered]
         return [(symbol, flipped) for symbol, flipped in found if symbol in known]
 
     def _rate_symbol(self, venue: str, asset: str) -> set[str]:

@@ -63,6 +63,8 @@ AGAIN = "stop"
 """A stop that gave way to a closing stands again as `stop-2` and so on."""
 GIVES_WAY = "its position is being closed"
 """Why an order of ours is canceled that locks what is to be sold."""
+NO_POSITION = "there is no position any more"
+"""Why an order is canceled that was to make a position in contracts smaller."""
 TIMED_OUT = "its time to rest was over"
 """Why the desk itself cancels an order; any other cancel goes before it."""
 REPRICINGS = 3

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from execution.record import Record
 from execution.rounding import exactly, price_never_worse
+from execution.symbols import is_spot
 from execution.types import ZERO, OnTimeout, OrderType, Quote, Side, Terms
 
 
@@ -33,6 +34,16 @@ class PriceTerms(Record):
 def against(side: Side) -> int:
     """The sign of a price move that is worse for this side: up for a buy, down for a sell."""
     return 1 if side is Side.BUY else -1
+
+
+def worth_at(terms: Terms, quote: Quote) -> Decimal:
+    """The price an order's value is reckoned by, in quote currency: the most it can come to now.
+
+    That is its bound, but for what opens a short: it may sell better than that.
+    """
+    if terms.side is Side.BUY or terms.reduces or is_spot(terms.symbol):
+        return terms.counted_at
+    return max(terms.counted_at, terms.stop_price or quote.bid)
 
 
 @exactly

@@ -55,5 +55,6 @@ def _again(tx: Transaction, ticket: Ticket, value: Decimal | None) -> Signal:
         bar_time=None,
         expires_in=None,
         again=ticket.id,
+        after=None,
         size=size,
     )

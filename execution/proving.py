@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -30,6 +30,8 @@ BETWEEN_LOOKS = timedelta(seconds=3)
 TELL_AGAIN = timedelta(seconds=30)
 """How often an unfinished halt is told anew."""
 _STEP = 1.0
+_MEANWHILE = 10.0
+"""Seconds between looks at a venue while our own rows say that something is left."""
 _NOBODY_ANSWERED = ("no venue has answered yet",)
 
 Look = Callable[[str], Awaitable[Differences]]
@@ -62,6 +64,8 @@ class Prover:
         self._market = market
         self._venues = venues
         self._look = look
+        self._said: dict[str, tuple[float, str | None]] = {}
+        """When each venue was looked at last, and what came of it."""
 
     async def run(self) -> None:
         """Prove every halt there is, for ever."""
@@ -78,7 +82,9 @@ class Prover:
         lines = await self._store.read(
             lambda tx: [*self._out_of_sight(tx), *closing.unfinished(tx, self._market)]
         )
-        found = await asyncio.gather(*(self._left_at(venue) for venue in self._venues))
+        # Looks have their price: while our own rows say that something is left, they decide nothing.
+        pause = _MEANWHILE if lines else 0.0
+        found = await asyncio.gather(*(self._left_at(one, pause=pause) for one in self._venues))
         return lines + [line for line in found if line is not None]
 
     async def _prove(self, progress: _Progress) -> None:
@@ -97,12 +103,14 @@ class Prover:
             self._market.compare_soon()  # a resume wants every venue looked at, ours or not
             await self._store.write(_taken)
         await self._store.write(self._carry_out)
+        if progress.clean_at is not None and now - progress.clean_at < BETWEEN_LOOKS:
+            return
         if await self._look_and_tell(progress, now - progress.told_at):
             progress.clean_at = None
         elif progress.clean_at is None:
             answered_at = await self._store.read(lambda tx: tx.now)
             progress.clean_at, progress.clean_seq = answered_at, seq
-        elif now - progress.clean_at >= BETWEEN_LOOKS:
+        else:
             await self._store.write(partial(self._verify, since=progress.clean_seq))
             progress.clean_at = None  # what turns up after it needs two looks of its own
 
@@ -141,7 +149,9 @@ class Prover:
             for venue in sorted(set(lost))
         ]
 
-    async def _left_at(self, venue: str) -> str | None:
+    async def _left_at(self, venue: str, *, pause: float) -> str | None:
+        """What may be open there; what it said last where that is not longer ago than `pause` (seconds)."""
+
         def read(tx: Transaction) -> tuple[int, int, bool, set[str]]:
             kept = {o.id for o in protection.protecting(tx) if o.state is OrderState.WORKING}
             ours = [
@@ -161,14 +171,21 @@ class Prover:
             trouble = self._market.feed(venue)
             silent = "" if trouble.connected else "; it is not answering"
             return f"{count} {noun} may still be open at {venue}{unclear}{silent}"
+        now = asyncio.get_running_loop().time()
+        asked_at, said = self._said.get(venue, (now - pause, None))
+        if now - asked_at >= pause:
+            said = await self._ask(venue, kept)
+            self._said[venue] = now, said
+        return said
+
+    async def _ask(self, venue: str, kept: Set[str]) -> str | None:
+        """What a look at a venue finds of ours, other than what is kept."""
         try:
             found = await self._look(venue)
         except VenueUnavailable:
             return f"{venue} is not answering, so nothing is proved there"
         still = [order for order in found.open if order.id not in kept]
-        if still:
-            return f"{len(still)} of ours still open at {venue}"
-        return None
+        return f"{len(still)} of ours still open at {venue}" if still else None
 
     def _verify(self, tx: Transaction, *, since: int) -> None:
         """Call the halt done, unless something was heard of an order of ours since the first clean look,

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from execution import equity, limits, orders
+from execution.checks import Limits
 from execution.config import Config
 from execution.equity import (
     READINGS,
@@ -31,7 +32,6 @@ from execution.events import EventKind
 from execution.feed import Feed
 from execution.market import Market
 from execution.record import Record
-from execution.risk import Limits
 from execution.rounding import exactly
 from execution.store import Transaction
 from execution.types import ZERO, OrderState, Side
@@ -72,6 +72,11 @@ class Day(Record):
         """Every market that is to have a price."""
         return frozenset((h.venue, h.symbol) for h in (*self.then, *self.now))
 
+    def is_short(self, market: equity.Market) -> bool:
+        """Whether less than nothing is held of it, or was when the day began and nothing is since."""
+        found = (h.amount for h in (*self.now, *self.then) if (h.venue, h.symbol) == market)
+        return next(found, ZERO) < 0
+
 
 def day_of(tx: Transaction, market: Market, config: Config) -> Day:
     """This accounting day; a venue that is not set up any more has no prices, and is in none of it."""
@@ -79,16 +84,29 @@ def day_of(tx: Transaction, market: Market, config: Config) -> Day:
     came, held = list(tx.positions.came_since(began)), tx.positions.open()
     markets = {(p.venue, p.symbol) for p in held} | {(one.venue, one.symbol) for one in came}
     then = equity.held_of(tx.positions.before(began, sorted(markets)))
-    then += equity.taken_over(tx.fills.taken_over(began))
+    then += _taken_over(tx, began)
+    realized = equity.gained(came)
+    for venue, payment in tx.payments.since(began):
+        unit = venue, payment.currency
+        realized[unit] = realized.get(unit, ZERO) + payment.amount
     known = market.feeds()
     return Day(
         at=tx.now,
         day=began.date(),
         began=began,
-        realized={unit: n for unit, n in equity.gained(came).items() if unit[0] in known},
+        realized={unit: n for unit, n in realized.items() if unit[0] in known},
         then=[one for one in then if one.venue in known],
         now=[one for one in equity.held_of(held) if one.venue in known],
     )
+
+
+def _taken_over(tx: Transaction, began: datetime) -> list[Holding]:
+    """What an owner took over since then."""
+    found = []
+    for fill in tx.fills.taken_over(began):
+        before = tx.positions.before(fill.at, [(fill.venue, fill.symbol)])
+        found.append(equity.taken_over(fill, before[0].amount if before else ZERO))
+    return [one for one in found if one.amount]
 
 
 class Reader:
@@ -139,7 +157,7 @@ class Reader:
         opened: Mapping[equity.Market, Decimal],
     ) -> Standing:
         """What the day came to; where nothing says what a market opened at, its first price does."""
-        prices = {m: price for m in day.markets if (price := self._price(*m)) is not None}
+        prices = {m: price for m in day.markets if (price := self._price(day, m)) is not None}
         stored = tx.accounts.day_prices(day.day)
         fresh = {(h.venue, h.symbol) for h in day.then} - stored.keys()
         opening = {m: opened.get(m) or prices[m].value for m in fresh if m in prices or m in opened}
@@ -158,10 +176,11 @@ class Reader:
             day_before=_day_before(before, day.day),
         )
 
-    def _price(self, venue: str, symbol: str) -> Price | None:
-        """What a sale of it would meet, by the last quote known."""
-        quote = self._market.quote(venue, symbol, max_age=None)
-        return None if quote is None else Price(value=quote.reference(Side.SELL), at=quote.at)
+    def _price(self, day: Day, market: equity.Market) -> Price | None:
+        """What leaving it would meet, by the last quote known."""
+        quote = self._market.quote(*market, max_age=None)
+        side = Side.BUY if day.is_short(market) else Side.SELL
+        return None if quote is None else Price(value=quote.reference(side), at=quote.at)
 
     # Equity
 

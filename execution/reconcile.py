@@ -12,13 +12,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from execution import booking, orders, stopping
+from execution import booking, contracts, orders, stopping
 from execution.breaker import BreakerState, next_state
 from execution.config import Config
+from execution.contracts import Apart
 from execution.errors import StoreUnavailable, VenueUnavailable
 from execution.events import EventKind
 from execution.feed import Feed
 from execution.holdings import tell_found
+from execution.instruments import MarketKind
 from execution.market import Market
 from execution.record import Record
 from execution.store import Store, Transaction
@@ -172,35 +174,73 @@ class Reconciler:
                 tx.orders.change(order, order.evolve(next_look_at=tx.now))
 
     async def look(self, venue: str) -> Differences:
-        """One comparison and its corrections.
+        """One comparison and its corrections, positions in contracts included.
 
         Raises:
-            VenueUnavailable: the list could not be read; nothing is concluded from that.
+            VenueUnavailable: the list of orders could not be read; nothing is concluded from that.
         """
-        self._market.feed(venue).compare_due = False
+        feed = self._market.feed(venue)
+        feed.compare_due = False
+        found = await self.look_at_orders(venue)
+        if feed.venue.kind is MarketKind.SWAP:
+            await self._look_at_contracts(feed)
+        return found
+
+    async def look_at_orders(self, venue: str) -> Differences:
+        """The same of orders alone: what the proof of a halt wants, and can have often.
+
+        Raises:
+            VenueUnavailable: as `look`.
+        """
         symbols = await self._store.read(lambda tx: tx.orders.symbols(venue))
         asked_at = await self._store.read(lambda tx: tx.now)
         shown = await self._venues[venue].open_orders(symbols)
         self._market.heard(venue)
+        feed = self._market.feed(venue)
 
         def work(tx: Transaction) -> Differences:
             ids = [r.client_order_id for r in shown if r.client_order_id]
             live = [o for o in tx.orders.in_state(*orders.LIVE) if o.venue == venue]
             found = compare(tx.orders.by_client_ids(venue, ids), live, shown, asked_at)
             self._correct(tx, venue, found)
-            tell_found(tx, self._market.feed(venue), resting=len(found.external))
+            if feed.venue.kind is MarketKind.SPOT and feed.balances_at is not None:
+                held = {asset: b.free + b.locked for asset, b in feed.balances.items()}
+                tell_found(tx, feed, held, resting=len(found.external))
             seen = Comparison(venue=venue, at=asked_at, strangers=len(found.strangers))
             tx.comparisons.put(seen)
             return found
 
         found = await self._store.write(work)
-        feed = self._market.feed(venue)
-        feed.reconciled_at, feed.compared = asked_at, True
+        feed.reconciled_at = asked_at
+        feed.compared = feed.venue.kind is MarketKind.SPOT or feed.contracts is not None
         strangers = len(found.strangers)
         if strangers > feed.strangers:
             log.critical("%s shows %d orders of a Countersign unknown here", venue, strangers)
         feed.external, feed.strangers = len(found.external), strangers
         return found
+
+    async def _look_at_contracts(self, feed: Feed) -> None:
+        """How its account is set and what it holds; where it does not say, what it said last stands."""
+        asked_at = await self._store.read(lambda tx: tx.now)
+        try:
+            shown = await feed.venue.contracts()
+        except VenueUnavailable as error:
+            log.warning("%s does not say how its account is set: %s", feed.venue.name, error)
+            return
+
+        def work(tx: Transaction) -> Mapping[str, Apart]:
+            tell_found(tx, feed, shown.positions, resting=feed.external)
+            return contracts.compare(
+                tx,
+                feed.venue.name,
+                shown,
+                asked_at=asked_at,
+                before=feed.contracts,
+                apart=feed.apart,
+            )
+
+        feed.apart = await self._store.write(work)
+        feed.contracts, feed.contracts_at, feed.compared = shown, asked_at, True
 
     def _correct(self, tx: Transaction, venue: str, found: Differences) -> None:
         by_id = {r.client_order_id: r for r in found.risen}

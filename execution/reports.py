@@ -6,14 +6,16 @@ The chat, the HTTP API and the command line all show these views; nothing here c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 
 from execution import certificates, orders, protection, stopping
 from execution.breaker import BreakerState
+from execution.contracts import Apart
 from execution.equity import Standing, Stop, day_start
 from execution.events import Event, EventKind
+from execution.instruments import MarketKind
 from execution.market import Market
 from execution.record import Record
 from execution.store import Transaction
@@ -26,13 +28,13 @@ from execution.types import (
     Mode,
     Order,
     OrderState,
-    Side,
     Signal,
     Ticket,
     TicketState,
     Vote,
 )
 from execution.venues.quirks import dead_mans_switch
+from execution.venues.venue import Venue
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,6 +90,9 @@ class VenueView(Record):
     """When it said yes to that last, as far as this process knows."""
     certified: str | None = None
     """Whether its exchange has shown in a sandbox what this desk relies on, and when; None on paper."""
+    kind: MarketKind = MarketKind.SPOT
+    apart: Mapping[str, Apart] = field(default_factory=dict)
+    """The markets of contracts whose position there is not what our fills come to."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -200,6 +205,9 @@ def positions(tx: Transaction, market: Market, since: datetime) -> list[Position
     for realized in tx.positions.realized_since(since):
         key = (realized.fill.venue, realized.fill.symbol)
         today[key] = today.get(key, ZERO) + realized.net(market.price)
+    for venue, payment in tx.payments.since(since):
+        key = (venue, payment.symbol)
+        today[key] = today.get(key, ZERO) + payment.amount
     stops: dict[tuple[str, str], list[Decimal]] = {}
     for order in protection.protecting(tx):
         stops.setdefault((order.venue, order.symbol), []).append(
@@ -209,7 +217,8 @@ def positions(tx: Transaction, market: Market, since: datetime) -> list[Position
     for held in tx.positions.open():
         venue, symbol = held.venue, held.symbol
         quote = market.quote(venue, symbol, max_age=None) if venue in market.feeds() else None
-        mark = None if quote is None else quote.reference(Side.SELL)
+        mark = None if quote is None else quote.reference(held.exit_side)
+        first = max if held.amount > 0 else min
         views.append(
             PositionView(
                 venue=venue,
@@ -221,10 +230,14 @@ def positions(tx: Transaction, market: Market, since: datetime) -> list[Position
                 unrealized=None if mark is None else (mark - held.average) * held.amount,
                 realized_today=today.get((venue, symbol), ZERO),
                 currency=assets(symbol)[1],
-                stop=max(stops.get((venue, symbol), ()), default=None),
+                stop=first(stops.get((venue, symbol), ()), default=None),
             )
         )
     return views
+
+
+def _has_dead_man(venue: Venue) -> bool:
+    return venue.kind is MarketKind.SPOT and dead_mans_switch(venue.exchange) is not None
 
 
 def venue_views(tx: Transaction, market: Market) -> list[VenueView]:
@@ -243,10 +256,12 @@ def venue_views(tx: Transaction, market: Market) -> list[VenueView]:
             open_orders=sum(1 for order in live if order.venue == name),
             last_reconciled=feed.reconciled_at,
             strangers=feed.strangers,
-            has_dead_man=dead_mans_switch(feed.venue.exchange) is not None,
+            has_dead_man=_has_dead_man(feed.venue),
             dead_man=feed.dead_man,
             armed_at=feed.armed_at,
             certified=certificates.told_of(tx, feed.venue),
+            kind=feed.venue.kind,
+            apart={symbol: one for symbol, one in feed.apart.items() if one.settled},
         )
         for name, feed in market.feeds().items()
     ]
@@ -356,6 +371,9 @@ def day(tx: Transaction, market: Market, zone: tzinfo) -> DayView:
     for realized in tx.positions.realized_since(before):
         totals, currency = results[realized.fill.at >= start], assets(realized.fill.symbol)[1]
         totals[currency] = totals.get(currency, ZERO) + realized.net(market.price)
+    for _, payment in tx.payments.since(before):
+        totals, currency = results[payment.at >= start], payment.currency
+        totals[currency] = totals.get(currency, ZERO) + payment.amount
     return DayView(
         mode=gravest(market),
         trading=tx.trading(),

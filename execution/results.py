@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from decimal import Decimal
 
 from execution.positions import Rate, Realized
@@ -15,11 +15,12 @@ from execution.record import Record
 from execution.rounding import exactly
 from execution.symbols import assets
 from execution.types import ZERO
+from execution.venues.venue import Payment
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Results(Record):
-    """Realised net of fees; a fee of an asset without a rate is left out of it."""
+    """Realised net of fees, funding included; a fee of an asset without a rate is left out of it."""
 
     currency: str
     days: Sequence[tuple[date, Decimal]]
@@ -46,6 +47,7 @@ class Results(Record):
 @exactly
 def results(
     realized: Iterable[Realized],
+    paid: Iterable[Payment] = (),
     *,
     first: date,
     last: date,
@@ -53,25 +55,32 @@ def results(
     rate: Rate,
     currency: str,
 ) -> Results:
-    """What these fills came to on each day from `first` to `last` in `zone`; others are left out."""
+    """What these fills came to on each day from `first` to `last` in `zone`, and what was `paid` for holding
+    positions then; others are left out.
+    """
     count = (last - first).days + 1
     days = {first + timedelta(days=n): ZERO for n in range(count)}
     symbols: dict[str, Decimal] = {}
     apart: dict[str, Decimal] = {}
     exits: dict[str | None, Decimal] = {}
+
+    def add(at: datetime, symbol: str, net: Decimal, unit: str) -> None:
+        worth = Decimal(1) if unit == currency else rate(unit, currency)
+        if worth is None:
+            apart[unit] = apart.get(unit, ZERO) + net
+            return
+        days[at.astimezone(zone).date()] += net * worth
+        symbols[symbol] = symbols.get(symbol, ZERO) + net * worth
+
     for one in realized:
-        day, quote = one.fill.at.astimezone(zone).date(), assets(one.fill.symbol)[1]
-        if day not in days:
+        if one.fill.at.astimezone(zone).date() not in days:
             continue
         if one.closed:
             exits[one.fill.order] = exits.get(one.fill.order, ZERO) + one.round_trip(rate)
-        net = one.net(rate)
-        worth = Decimal(1) if quote == currency else rate(quote, currency)
-        if worth is None:
-            apart[quote] = apart.get(quote, ZERO) + net
-            continue
-        days[day] += net * worth
-        symbols[one.fill.symbol] = symbols.get(one.fill.symbol, ZERO) + net * worth
+        add(one.fill.at, one.fill.symbol, one.net(rate), assets(one.fill.symbol)[1])
+    for payment in paid:
+        if payment.at.astimezone(zone).date() in days:
+            add(payment.at, payment.symbol, payment.amount, payment.currency)
     return Results(
         currency=currency,
         days=tuple(days.items()),

@@ -6,118 +6,17 @@ stands in the way of an order that only makes a position smaller, but those of t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, tzinfo
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from execution.equity import Standing, Stop, StopKind
+from execution.checks import Checked, Limits, Rule, Snapshot
+from execution.equity import StopKind
 from execution.figures import beside, duration, figure, percent
-from execution.hours import DAYS, Hours
-from execution.instruments import Instrument
-from execution.record import Record
+from execution.hours import DAYS
 from execution.rounding import exactly
 from execution.sizing import venue_limits
 from execution.trading import Trading, lets_through
-from execution.types import ZERO, Quote, Refusal, Side, Terms
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Limits(Record):
-    """The desk's own limits (`[risk]`). None, or False, is off. Money is in `general.currency`."""
-
-    max_order_notional: Decimal = Decimal(1000)
-    max_signal_age: timedelta = timedelta(minutes=2)
-    max_position_notional: Decimal | None = None
-    max_open_orders: int | None = None
-    max_open_positions: int | None = None
-    max_orders_per_minute: int | None = None
-    max_daily_loss: Decimal | None = None
-    max_drawdown: Decimal | None = None
-    max_price_deviation: Decimal | None = None
-    max_spread: Decimal | None = None
-    min_quote_reserve: Decimal | None = None
-    """In the order's own quote currency."""
-    symbols: frozenset[str] | None = None
-    sides: frozenset[Side] | None = None
-    trading_hours: Hours | None = None
-    cooldown_after_loss: timedelta | None = None
-    duplicate_window: timedelta | None = None
-    stop_loss_required: bool = False
-    zone: tzinfo = UTC
-    """`general.timezone`, in which trading hours are read."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Arrival(Record):
-    """What only a ticket that is being made is asked."""
-
-    fired_at: datetime
-    """When its alert fired, by its sender's clock; else when it was received."""
-    last_like_it: datetime | None = None
-    """The last ticket of the same source, symbol and side that was not refused."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Snapshot(Record):
-    """The world as one order meets it. The order asked about is itself in none of the figures."""
-
-    now: datetime
-    trading: Trading
-    instrument: Instrument | None
-    """None: the venue does not know the symbol."""
-    quote: Quote | None
-    """None: there is no price that is fresh enough."""
-    rate: Decimal | None
-    """What one unit of the quote currency is worth in `general.currency`."""
-    venue_down: str | None = None
-    """Why the venue cannot be used, as people are told; None: it can."""
-    symbol_in_doubt: bool = False
-    """An order of ours in this symbol at this venue is in doubt or stuck."""
-    pair_blocked: str | None = None
-    """Why entries in this symbol wait for an owner at this venue; None: they do not."""
-    position_value: Decimal = ZERO
-    """|position| of this base asset over all venues, in `general.currency`."""
-    entries_value: Decimal = ZERO
-    """Unfilled part of approved and resting entries of this base asset, in `general.currency`."""
-    open_entries: int = 0
-    """Approved and resting entries, whole desk."""
-    open_positions: frozenset[tuple[str, str]] = frozenset()
-    """Venue and symbol of each position that is open, or that an approved entry will open."""
-    entries_last_minute: int = 0
-    """Entries approved in the last 60 s, whole desk."""
-    free_quote: Decimal | None = None
-    """Quote currency the venue calls free; None: not known."""
-    reserved_quote: Decimal = ZERO
-    """Quote currency of our approved buys that `free_quote` still counts as free."""
-    standing: Standing | None = None
-    """The last reading of the accounts, its day only if that is today; None: there is none."""
-    stops: Mapping[StopKind, Stop] = field(default_factory=dict)
-    """What stopped entries and was not lifted."""
-    last_loss_at: datetime | None = None
-    """When an order last reduced or closed a position at a loss, whole desk."""
-    arrival: Arrival | None = None
-    """Only while the ticket is made; None at the tap and before sending."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Checked(Record):
-    """What all rules said."""
-
-    refusals: tuple[Refusal, ...]
-    passed: tuple[str, ...]
-    """Keys of the rules that were asked and had nothing against it."""
-
-    @property
-    def largest(self) -> Decimal | None:
-        """The largest value in `general.currency` that would pass; None if size is not all."""
-        sizes = [refusal.largest for refusal in self.refusals if refusal.largest is not None]
-        only_size = len(sizes) == len(self.refusals)
-        return min(sizes) if sizes and only_size and min(sizes) > 0 else None
-
-
-Rule = Callable[[Terms, Snapshot, Limits], Refusal | None]
-"""What one rule has against an order; None when nothing, or when it is off."""
+from execution.types import ZERO, Refusal, Terms
 
 
 @exactly
@@ -132,6 +31,7 @@ def check(terms: Terms, snapshot: Snapshot, limits: Limits) -> Checked:
         rules |= ARRIVAL
     if not terms.reduces:
         rules |= ENTRIES
+        rules |= CONTRACTS if snapshot.max_leverage is not None else {}
     said = {
         key: rule(terms, snapshot, limits) for key, rule in rules.items() if _is_on(key, limits)
     }
@@ -187,12 +87,16 @@ def known_symbol(terms: Terms, snapshot: Snapshot, _: Limits) -> Refusal | None:
 
 
 def unknown_outcome(terms: Terms, snapshot: Snapshot, _: Limits) -> Refusal | None:
-    """No order of ours in that symbol is in doubt at that account; entries also need certain fills."""
-    blocked = None if terms.reduces else snapshot.pair_blocked
-    if not snapshot.symbol_in_doubt and blocked is None:
+    """No order of ours in that symbol is in doubt at that account; entries also need certain fills,
+    and of contracts the position there to be ours."""
+    if snapshot.symbol_in_doubt:
+        why = "waits for an order in doubt."
+    elif terms.reduces or snapshot.pair_blocked is snapshot.position_apart is None:
         return None
-    lifted = f"takes no entry until an owner lifts it: {blocked}"
-    why = "waits for an order in doubt." if snapshot.symbol_in_doubt else lifted
+    elif snapshot.pair_blocked is not None:
+        why = f"takes no entry until an owner lifts it: {snapshot.pair_blocked}"
+    else:
+        why = f"takes no entry: {snapshot.position_apart}"
     return Refusal(code="UNKNOWN_OUTCOME", text=f"{terms.symbol} at {terms.venue} {why}")
 
 
@@ -238,6 +142,20 @@ def rate(_: Terms, snapshot: Snapshot, __: Limits) -> Refusal | None:
         return None
     quote = "its quote currency" if snapshot.instrument is None else snapshot.instrument.quote
     return Refusal(code="NO_RATE", text=f"There is no rate for {quote} now.")
+
+
+def leverage(terms: Terms, snapshot: Snapshot, _: Limits) -> Refusal | None:
+    """A market of contracts is set to no more leverage than its venue allows; we never set it."""
+    limit, found = snapshot.max_leverage, snapshot.leverage
+    where = f"{terms.symbol} at {terms.venue}"
+    assert limit is not None, "it is asked of contracts alone"
+    if found is not None and found <= limit:
+        return None
+    if found is None:
+        text = f"What leverage {where} is set to is not known now."
+    else:
+        text = f"{where} is set to {figure(found)}x there; {figure(limit)}x is the limit."
+    return Refusal(code="LEVERAGE", text=text)
 
 
 def _value(terms: Terms) -> Decimal:
@@ -364,15 +282,15 @@ def max_spread(_: Terms, snapshot: Snapshot, limits: Limits) -> Refusal | None:
     return Refusal(code="MAX_SPREAD", text=text)
 
 
-def min_quote_reserve(terms: Terms, snapshot: Snapshot, limits: Limits) -> Refusal | None:
-    """A buy leaves enough quote currency free at its venue."""
+def min_quote_reserve(_: Terms, snapshot: Snapshot, limits: Limits) -> Refusal | None:
+    """Enough quote currency stays free at its venue."""
     reserve = limits.min_quote_reserve
-    if reserve is None or terms.side is Side.SELL:
+    if reserve is None or not snapshot.takes_quote:
         return None
     if snapshot.free_quote is None:
         text = "What is free at the venue is not known now."
         return Refusal(code="MIN_QUOTE_RESERVE", text=text)
-    left = snapshot.free_quote - snapshot.reserved_quote - terms.notional
+    left = snapshot.free_quote - snapshot.reserved_quote - snapshot.takes_quote
     if left >= reserve:
         return None
     text = f"It would leave {figure(beside(left, reserve))} free, under {figure(reserve)}."
@@ -448,3 +366,7 @@ ENTRIES: Mapping[str, Rule] = {
     "cooldown_after_loss": cooldown_after_loss,
     "stop_loss_required": stop_loss_required,
 }
+CONTRACTS: Mapping[str, Rule] = {
+    "leverage": leverage,
+}
+"""Entries in markets of contracts."""

@@ -6,15 +6,14 @@ steps; what does not fit is refused with the numbers, never cut to fit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
-from execution import kinds
+from execution import exposure, kinds
+from execution.exposure import SizingFacts
 from execution.figures import beside, figure
 from execution.instruments import Instrument
-from execution.pricing import PriceTerms, against, worst_price
-from execution.record import Record
+from execution.pricing import PriceTerms, against, worst_price, worth_at
 from execution.rounding import amount_down, exactly, price_never_worse, stop_never_later
 from execution.types import (
     ZERO,
@@ -22,7 +21,6 @@ from execution.types import (
     Mode,
     OnTimeout,
     OrderType,
-    Quote,
     Refusal,
     Side,
     Signal,
@@ -31,28 +29,6 @@ from execution.types import (
     Terms,
     TimeInForce,
 )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SizingFacts(Record):
-    """What is known of a spot account and its market while an order is sized."""
-
-    instrument: Instrument
-    quote: Quote
-    rate: Decimal | None
-    """What one unit of the quote currency is worth in `general.currency`; None: not known."""
-    position: Decimal
-    """What our own fills bought and have not sold of this symbol at this venue, base asset."""
-    base_fees: Decimal = ZERO
-    """Fees taken in the base asset while that position was built."""
-    free_base: Decimal | None = None
-    """Base asset the venue calls free; None: not known, then the venue has the last word."""
-    reserved_base: Decimal = ZERO
-    """Base amount of our approved sells that `free_base` still counts as free."""
-    resting_base: Decimal = ZERO
-    """Base amount of our sells that the venue has taken out of `free_base` already."""
-    equity: Decimal | None = None
-    """The account's equity in `general.currency`; None: not known."""
 
 
 @exactly
@@ -69,8 +45,9 @@ def make_terms(
 
     `default` is the size of its source, else of the desk; it is for entries only.
     """
-    kind, side = _kind(signal, prices), _side(signal)
-    unfit = _unfit(signal, kind, side, facts.instrument, venue)
+    kind, side = _kind(signal, prices), exposure.side_of(signal, facts)
+    unfit = kinds.unfit(signal, kind, facts.instrument.offers, venue)
+    unfit += exposure.unfit(signal, side, facts)
     if unfit:
         return unfit
     step, reference = facts.instrument.price_step, facts.quote.reference(side)
@@ -97,7 +74,8 @@ def make_terms(
         trail=kinds.rounded_trail(signal, kind, step),
         good_till=signal.good_till,
         post_only=signal.post_only,
-        reduce_only=signal.reduce_only or _closes(signal, side),
+        reduce_only=signal.reduce_only or exposure.closes(signal, side, facts),
+        reduces=bool(facts.position) and side is facts.exit_side,
         stop_loss=None
         if signal.stop_loss is None
         else stop_never_later(signal.stop_loss, step, exit_side),
@@ -109,7 +87,7 @@ def make_terms(
     )
     if (fires := kinds.fires_at_once(unsized, facts.quote)) is not None:
         return [fires]
-    amount = _amount(signal, side, facts, default, unsized.counted_at)
+    amount = _amount(signal, side, facts, default, worth_at(unsized, facts.quote))
     if isinstance(amount, Refusal):
         return [amount]
     return _wrong_levels(unsized) or resized(unsized, amount, facts)
@@ -122,27 +100,19 @@ def resized(terms: Terms, amount: Decimal, facts: SizingFacts) -> Terms | list[R
     if (fires := kinds.fires_at_once(terms, facts.quote)) is not None:
         return [fires]
     rounded = amount_down(amount, instrument.amount_step)
-    from_holdings = ZERO
-    if terms.side is Side.SELL:
-        sale = _sale(rounded, facts, reduce_only=terms.reduce_only)
-        if isinstance(sale, Refusal):
-            return [sale]
-        rounded, from_holdings = sale
-    if rounded <= 0:
+    done = exposure.effect(rounded, terms.side, facts, reduce_only=terms.reduce_only)
+    if isinstance(done, Refusal):
+        return [done]
+    if done.amount <= 0:
         asked_for = f"{figure(amount)} {instrument.base}"
         step = figure(instrument.amount_step)
         return [_refusal("BELOW_MINIMUM", f"{asked_for} is under the step of {step}.")]
-    reduces = terms.side is Side.SELL and not from_holdings
-    if facts.rate is None and not reduces:
+    if facts.rate is None and not done.reduces:
         return [_no_rate(instrument.quote)]
-    notional = rounded * terms.counted_at
-    made = terms.evolve(
-        amount=rounded,
-        from_holdings=from_holdings,
-        reduces=reduces,
-        notional=notional,
-        value=None if facts.rate is None else notional * facts.rate,
-    )
+    made = terms.evolve(amount=done.amount, from_holdings=done.from_holdings, reduces=done.reduces)
+    notional = made.amount * worth_at(made, facts.quote)
+    value = None if facts.rate is None else notional * facts.rate
+    made = made.evolve(notional=notional, value=value)
     return venue_limits(made, instrument) or made
 
 
@@ -179,12 +149,13 @@ def venue_limits(terms: Terms, instrument: Instrument) -> list[Refusal]:
         ends.append(terms.reference)
     low, high = min(ends), max(ends)
     base, quote = instrument.base, instrument.quote
+    worth = None if exposure.is_bound(terms) else instrument.min_notional
     measured = (
         (terms.amount, terms.amount, instrument.min_amount, instrument.max_amount, base),
         (
             terms.amount * low,
             terms.amount * high,
-            instrument.min_notional,
+            worth,
             instrument.max_notional,
             quote,
         ),
@@ -216,10 +187,11 @@ def asked(
 
     `facts` let it be sized; without them the amount stands only where the signal gave it.
     """
-    size, side = signal.size, _side(signal)
+    size = signal.size
+    side = signal.side if facts is None else exposure.side_of(signal, facts)
     amount = size.value if size is not None and size.kind is SizeKind.AMOUNT else None
     notional = size.value if size is not None and size.kind is SizeKind.NOTIONAL else None
-    if amount is None and facts is not None:
+    if amount is None and facts is not None and side is not None:
         price = signal.stop_price if signal.price is None else None
         counted_at = price or _bound(signal, side, facts, prices)
         found = _amount(signal, side, facts, default, counted_at)
@@ -239,30 +211,6 @@ def asked(
 def _kind(signal: Signal, prices: PriceTerms) -> OrderType:
     """The signal's own type; without one, limit when there is a price, else the desk's."""
     return signal.type or (prices.order_type if signal.price is None else OrderType.LIMIT)
-
-
-def _side(signal: Signal) -> Side:
-    """The signal's side; one that only says `close` sells, as a spot position is always long."""
-    return signal.side or Side.SELL
-
-
-def _closes(signal: Signal, side: Side) -> bool:
-    """Whether it means the whole position: it says so, or it is a sell without a size."""
-    return signal.close or (side is Side.SELL and signal.size is None)
-
-
-def _unfit(
-    signal: Signal, kind: OrderType, side: Side, instrument: Instrument, venue: str
-) -> list[Refusal]:
-    """What no size would make right."""
-    refusals = kinds.unfit(signal, kind, instrument.offers, venue)
-    if side is Side.BUY and (signal.close or signal.reduce_only):
-        text = "A buy on spot adds to the position; it cannot close or reduce one."
-        refusals.append(_refusal("NOT_REDUCING", text))
-    if side is Side.SELL and (signal.stop_loss is not None or signal.take_profit):
-        text = "A stop or target on a sell is for a short position; spot has none."
-        refusals.append(_refusal("SHORT_ON_SPOT", text))
-    return refusals
 
 
 def _bound(signal: Signal, side: Side, facts: SizingFacts, prices: PriceTerms) -> Decimal:
@@ -300,9 +248,9 @@ def _amount(
     if bound <= 0:
         text = f"The price is under the step of {figure(facts.instrument.price_step)}."
         return _refusal("BELOW_MINIMUM", text)
-    if _closes(signal, side):
-        if facts.position > 0:
-            return facts.position
+    if exposure.closes(signal, side, facts):
+        if facts.position:
+            return abs(facts.position)
         return _refusal("NO_POSITION", f"There is no position in {facts.instrument.symbol}.")
     size = signal.size or default
     if size is None:
@@ -332,30 +280,6 @@ def _amount_of_value(
     if signal.stop_loss == bound:
         return _refusal("NO_SIZE", "A size by risk needs a stop away from the entry.")
     return share / abs(bound - signal.stop_loss)
-
-
-def _sale(
-    amount: Decimal, facts: SizingFacts, *, reduce_only: bool
-) -> tuple[Decimal, Decimal] | Refusal:
-    """What a sell may sell, and how much of that comes out of holdings; both base asset."""
-    base = facts.instrument.base
-    reducible = max(facts.position - facts.reserved_base - facts.resting_base, ZERO)
-    free = None if facts.free_base is None else max(facts.free_base - facts.reserved_base, ZERO)
-    if reduce_only and facts.position <= 0:
-        return _refusal("NOT_REDUCING", f"There is no position in {facts.instrument.symbol}.")
-    if reduce_only and amount > facts.position + facts.base_fees:
-        closing = figure(amount_down(facts.position, facts.instrument.amount_step))
-        text = f"{figure(amount)} {base} is more than the position; {closing} would close it."
-        return _refusal("NOT_REDUCING", text)
-    if reduce_only:
-        free = reducible if free is None else min(free, reducible)
-    if free is not None and amount > free:
-        if amount - free > facts.base_fees:
-            text = f"{figure(amount)} {base} is over the {figure(free)} that can be sold."
-            return _refusal("INSUFFICIENT_BALANCE", text)
-        # Only the fees that buying it cost are missing: what is there is sold.
-        amount = amount_down(free, facts.instrument.amount_step)
-    return amount, max(amount - reducible, ZERO)
 
 
 def _wrong_levels(terms: Terms) -> list[Refusal]:

@@ -12,18 +12,20 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 
-from execution import limits, orders, risk, rules
+from execution import kinds, limits, orders, rules
+from execution.checks import Arrival, Limits, Snapshot
 from execution.config import Config
 from execution.equity import Standing, Stop, StopKind
+from execution.exposure import SizingFacts
 from execution.feed import Feed
+from execution.figures import figure
 from execution.instruments import Instrument
 from execution.market import Market
 from execution.positions import Position, is_dust, losing_exits
 from execution.record import Record
 from execution.rounding import exactly
-from execution.sizing import SizingFacts
 from execution.store import Transaction
-from execution.symbols import assets
+from execution.symbols import assets, is_spot
 from execution.types import (
     ZERO,
     Order,
@@ -40,6 +42,12 @@ _RESTING = frozenset({OrderState.WORKING, OrderState.CANCELING})
 _OURS = (*orders.LIVE, OrderState.PLANNED, OrderState.STUCK)
 _READING_HOLDS = timedelta(minutes=1)
 """A reading of the accounts is taken every ten seconds; by one older than this nothing is let through."""
+
+
+_SETTINGS_HOLD = timedelta(minutes=2)
+"""What an account of contracts told of how it is set says nothing any more after so long, or once two
+comparisons with the venue should have asked it anew."""
+_ONE = Decimal(1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +77,7 @@ class Moment:
     without: str | None = None
 
     @cached_property
-    def limits(self) -> risk.Limits:
+    def limits(self) -> Limits:
         """The limits in force: the settings', and what was changed in the chat."""
         return limits.in_force(self.tx, self.config.limits)
 
@@ -79,16 +87,17 @@ class Moment:
         symbol = instrument.symbol
         position = self.tx.positions.of(venue, symbol)
         base = feed.balances.get(instrument.base)
-        sells = [
+        exits = (venue, symbol, Side.SELL if position is None else position.exit_side)
+        leaving = [
             (order, left)
             for order, left in self._open_orders
-            if (order.venue, order.symbol, order.side) == (venue, symbol, Side.SELL)
+            if (order.venue, order.symbol, order.side) == exits
         ]
-        reserved = sum((left for order, left in sells if order.state not in _RESTING), ZERO)
+        reserved = sum((left for order, left in leaving if order.state not in _RESTING), ZERO)
         for terms in self._approved:
-            if (terms.venue, terms.symbol, terms.side) == (venue, symbol, Side.SELL):
+            if (terms.venue, terms.symbol, terms.side) == exits:
                 reserved += terms.amount
-        known = feed.balances_at is not None
+        known = feed.balances_at is not None and is_spot(symbol)
         return SizingFacts(
             instrument=instrument,
             quote=quote,
@@ -97,19 +106,20 @@ class Moment:
             base_fees=ZERO if position is None else position.base_fees,
             free_base=(ZERO if base is None else base.free) if known else None,
             reserved_base=reserved,
-            resting_base=sum((left for order, left in sells if order.state in _RESTING), ZERO),
+            resting_base=sum((left for order, left in leaving if _is_held(order)), ZERO),
+            entering=self._entering(venue, symbol),
             equity=self.market.equity(venue),
         )
 
     @exactly
-    def snapshot(self, terms: Terms, arrival: risk.Arrival | None = None) -> risk.Snapshot:
+    def snapshot(self, terms: Terms, arrival: Arrival | None = None) -> Snapshot:
         """What the risk rules want to know."""
         venue, symbol = terms.venue, terms.symbol
         feed = self.market.feed(venue)
         base, quote_asset = assets(symbol)
         money = feed.balances.get(quote_asset)
         known = feed.balances_at is not None
-        return risk.Snapshot(
+        return Snapshot(
             now=self.tx.now,
             trading=self.tx.trading(),
             instrument=self.market.instrument(venue, symbol),
@@ -118,6 +128,9 @@ class Moment:
             venue_down=_down(feed),
             symbol_in_doubt=self.in_doubt(venue, symbol),
             pair_blocked=self._blocked_pair(venue, symbol),
+            position_apart=_apart(feed, symbol),
+            leverage=self._leverage(feed, symbol),
+            max_leverage=None if is_spot(symbol) else self.config.max_leverage.get(venue, _ONE),
             position_value=self._position_value(base),
             entries_value=self._entries_value(base),
             open_entries=self._open_entries,
@@ -125,6 +138,7 @@ class Moment:
             entries_last_minute=self._entries_last_minute(),
             free_quote=(ZERO if money is None else money.free) if known else None,
             reserved_quote=self._reserved_quote(venue, quote_asset),
+            takes_quote=self._takes_quote(terms, terms.notional),
             standing=self._standing,
             stops={stop.kind: stop for stop in self._stops},
             last_loss_at=self._last_loss(),
@@ -166,38 +180,65 @@ class Moment:
         return None if block is None else block.reason
 
     def _reserved_quote(self, venue: str, asset: str) -> Decimal:
-        """Quote currency of buys the venue has not taken out of what it calls free."""
+        """Quote currency of orders that the venue has not taken out of what it calls free."""
         sent = (
-            left * order.counted_at
+            self._takes_quote(order, left * order.counted_at)
             for order, left in self._open_orders
             if order.venue == venue
-            and order.side is Side.BUY
             and order.state not in _RESTING
             and assets(order.symbol)[1] == asset
         )
         waiting = (
-            t.notional
+            self._takes_quote(t, t.notional)
             for t in self._approved
-            if t.venue == venue and t.side is Side.BUY and assets(t.symbol)[1] == asset
+            if t.venue == venue and assets(t.symbol)[1] == asset
         )
-        unseen = self._spent_since_told(venue, asset)
+        unseen = self._taken_since_told(venue, asset)
         return sum(sent, ZERO) + sum(waiting, ZERO) + unseen
 
-    def _spent_since_told(self, venue: str, asset: str) -> Decimal:
-        """Quote currency of buys that the venue took after it was asked what is free."""
+    def _taken_since_told(self, venue: str, asset: str) -> Decimal:
+        """Quote currency of orders that the venue took after it was asked what is free."""
         told = self.market.feed(venue).balances_at
         if told is None or self.limits.min_quote_reserve is None:
             return ZERO
-        spent = ZERO
+        taken = ZERO
         for order in self.tx.orders.taken_since(venue, told):
-            if order.side is Side.SELL or assets(order.symbol)[1] != asset:
+            if assets(order.symbol)[1] != asset:
                 continue
             if order.state in orders.ENDED:
                 fills = self.tx.fills.of_order(order.id)
-                spent += sum((fill.amount * fill.price for fill in fills), ZERO)
+                worth = sum((fill.amount * fill.price for fill in fills), ZERO)
+                taken += self._takes_quote(order, worth)
             elif order.state in _RESTING:
-                spent += order.amount * order.counted_at
-        return spent
+                taken += self._takes_quote(order, order.amount * order.counted_at)
+        return taken
+
+    def _takes_quote(self, one: Order | Terms, worth: Decimal) -> Decimal:
+        """What an order of this worth takes of its quote currency, both in that.
+
+        A buy takes what it costs, a sale nothing; of contracts each takes the margin of what it opens.
+        """
+        if is_spot(one.symbol):
+            return worth if one.side is Side.BUY else ZERO
+        if one.reduces:
+            return ZERO
+        return worth / (self._leverage(self.market.feed(one.venue), one.symbol) or _ONE)
+
+    def _leverage(self, feed: Feed, symbol: str) -> Decimal | None:
+        """What a market of contracts is set to; None where that was not told lately."""
+        told_at = feed.contracts_at
+        holds = max(_SETTINGS_HOLD, 2 * self.config.reconcile_every)
+        if feed.contracts is None or told_at is None or self.tx.now - told_at > holds:
+            return None
+        return feed.contracts.leverage.get(symbol)
+
+    def _entering(self, venue: str, symbol: str) -> frozenset[Side]:
+        """The sides of entries there that may still fill."""
+        sent = {o.side for o, _ in self._entries if (o.venue, o.symbol) == (venue, symbol)}
+        approved = self._approved_entries
+        return frozenset(
+            sent | {t.side for t in approved if (t.venue, t.symbol) == (venue, symbol)}
+        )
 
     @property
     def _open_entries(self) -> int:
@@ -332,6 +373,20 @@ def _down(feed: Feed) -> str | None:
     if not feed.ready:
         return f"{name} has not been compared with our orders yet."
     return None
+
+
+def _is_held(order: Order) -> bool:
+    """Whether it rests, and no other order may take what is meant for it: a stop of contracts locks nothing."""
+    locks = is_spot(order.symbol) or order.type not in kinds.TRIGGERED
+    return order.state in _RESTING and locks
+
+
+def _apart(feed: Feed, symbol: str) -> str | None:
+    """What a venue shows of a position that is not what our fills come to; None where it is, or may be."""
+    one = feed.apart.get(symbol)
+    if one is None or not one.settled:
+        return None
+    return f"the exchange shows a position of {figure(one.theirs)}, our fills come to {figure(one.ours)}."
 
 
 def _base(order: Order) -> str:

@@ -183,6 +183,7 @@ class Signal(Record):
     bar_time: datetime | None = None
     expires_in: timedelta | None = None
     again: str | None = None  # the ticket that a person proposed again by this signal
+    after: str | None = None  # the ticket that closed the opposite position before
     proposer: str | None = None  # the person who proposes it; None when a sender does
     proposer_name: str | None = None
     test: bool = False  # an owner tries the whole path with it; nothing is ever sent
@@ -283,7 +284,7 @@ class Terms(Record):
 
     @property
     def counted_at(self) -> Decimal:
-        """The price its value is reckoned by, in quote currency."""
+        """The price it is taken to enter at, in quote currency: its bound, or what it waits for."""
         prices = (self.bound, self.stop_price)
         return next((price for price in prices if price is not None), self.reference)
 
@@ -344,6 +345,9 @@ class Ticket(Record):
     goes_ahead_at: datetime | None = None  # when that window ends; None while none runs
     remind_at: datetime | None = None  # when people are reminded of it; None: they are not any more
     proposer: str | None = None  # the person who proposed it; None when a sender did
+    then: Decimal | None = None
+    """Base amount of the entry that follows when it has closed a position (`flips.py`)."""
+    after: str | None = None  # the ticket that this one follows so
 
     @property
     def closes(self) -> bool:

@@ -142,7 +142,9 @@ class FrontDesk:
         """Every part, as `bot.parts` does it, at our clock and with our market."""
         clock, config = self.clock, house.config(self.settings)
         store = Store(self.settings.database.url, journal_key=b"k" * 32, clock=clock, new_id=Ids())
-        self.paper = PaperVenue("main", self.folder / "paper.db", clock, market=self.prices)
+        kind = self.settings.venues["main"].market
+        books = self.folder / "paper.db"
+        self.paper = PaperVenue("main", books, clock, market=self.prices, kind=kind)
         venues = {"main": self.paper}
         market = Market(venues, clock=clock, currency="USDT", at_par=("USDT", "USDC", "USD"))
         self.side = parts.assemble(
@@ -256,8 +258,10 @@ class FrontDesk:
     # What happens
 
     async def accept(self, *, source: str = "tv", **fields: Any) -> Signal:
-        """A signal is received, of a buy of BTC/USDT unless `fields` say otherwise; `amount` or `notional` size it."""
-        sizes = {kind: fields.pop(kind) for kind in ("amount", "notional") if kind in fields}
+        """A signal is received, of a buy of BTC/USDT unless `fields` say otherwise; `amount`, `notional` or `risk` size it."""
+        sizes = {
+            kind: fields.pop(kind) for kind in ("amount", "notional", "risk") if kind in fields
+        }
         size = next((Size(kind=SizeKind(k), value=D(v)) for k, v in sizes.items()), None)
         given: dict[str, Any] = {"symbol": "BTC/USDT", "side": Side.BUY, "size": size} | fields
         id = self.front.store.read_now(lambda tx: tx.new_id())

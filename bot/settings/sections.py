@@ -6,8 +6,6 @@ feature is not built yet is known by name and refused; nothing here reads a file
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from datetime import time, timedelta
 from decimal import Decimal
@@ -29,6 +27,7 @@ from pydantic_core import PydanticCustomError
 from bot.loudness import Loudness
 from bot.settings.values import (
     NOT_BUILT,
+    PAPER,
     Ccxt,
     Clock,
     Count,
@@ -50,15 +49,16 @@ from bot.settings.values import (
     Url,
     Whole,
     Zone,
+    is_webhook_secret,
 )
 from bot.settings.values import Rate as SignalsPer
 from execution.approval import DEFAULT_RULE
 from execution.errors import CountersignError
+from execution.instruments import MarketKind
 from execution.types import Mode, Side
-from execution.venues.quirks import dead_mans_switch
+from execution.venues.quirks import SWAP_EXCHANGES, ccxt_id, dead_mans_switch
 
 SECOND = timedelta(seconds=1)
-WEBHOOK_SECRET_BYTES = 24  # the least that Standard Webhooks allows
 CCXT_CREDENTIALS = ("apiKey", "secret", "password", "privateKey")
 
 
@@ -213,7 +213,7 @@ class VenueSettings(Section):
 
     exchange: ExchangeId
     mode: Mode
-    market: Annotated[Literal["spot", "swap"], built("spot")] = "spot"
+    market: MarketKind = MarketKind.SPOT
     default: bool = False
     api_key: SecretOrNone = None
     secret: SecretOrNone = None
@@ -225,8 +225,9 @@ class VenueSettings(Section):
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
-        if self.exchange == "paper" and self.mode is not Mode.PAPER:
+        if self.exchange == PAPER and self.mode is not Mode.PAPER:
             raise wrong("mode", 'the paper exchange has one mode; write "paper"')
+        self._market_is_traded()
         self._switch_exists()
         for key in CCXT_CREDENTIALS:
             if key in self.ccxt:
@@ -234,6 +235,21 @@ class VenueSettings(Section):
                     f"ccxt.{key}", "a credential; give it as a venue's key in the environment"
                 )
         return self
+
+    def _market_is_traded(self) -> None:
+        swap = self.market is MarketKind.SWAP
+        if not swap and self.max_leverage != 1:
+            raise wrong("max_leverage", 'spot has none; remove it, or write market = "swap"')
+        if self.exchange == PAPER:
+            return
+        try:
+            ccxt_id(self.exchange, self.market)
+        except ValueError:
+            text = f'{self.exchange} has contracts only; write "swap"'
+            if swap:
+                others = ", ".join((PAPER, *SWAP_EXCHANGES))
+                text = f'"swap" is not built at {self.exchange} yet; it is at {others}'
+            raise wrong("market", text) from None
 
     def _switch_exists(self) -> None:
         if self.dead_man is None:
@@ -282,7 +298,7 @@ class SourceSettings(Section):
 
         if not self.secrets:
             raise wrong("secret", "empty; anybody could send signals")
-        if self.kind == "webhook" and not all(map(_is_webhook_secret, self.secrets)):
+        if self.kind == "webhook" and not all(map(is_webhook_secret, self.secrets)):
             raise wrong("secret", 'not "whsec_" and the base64 of at least 24 random bytes')
         try:
             FieldMap.compile(self.map)
@@ -290,14 +306,6 @@ class SourceSettings(Section):
             key, _, text = str(error).partition(": ")
             raise wrong(key, text) from None
         return self
-
-
-def _is_webhook_secret(secret: str) -> bool:
-    head, _, body = secret.partition("whsec_")
-    try:
-        return not head and len(base64.b64decode(body, validate=True)) >= WEBHOOK_SECRET_BYTES
-    except binascii.Error:
-        return False
 
 
 class Risk(Section):

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import difflib
 import re
 from collections.abc import Mapping
@@ -25,6 +27,7 @@ from execution.venues.ccxt_classes import known_exchanges
 PAPER = "paper"
 SECONDS = {"s": 1, "m": 60, "h": 3600}
 NOT_BUILT = "not built yet in this version; remove it"
+WEBHOOK_SECRET_BYTES = 24  # the least that Standard Webhooks allows
 LARGEST_EXPONENT = 18  # of money, either way: 1e18 is more than any desk has
 
 
@@ -198,6 +201,15 @@ def known_exchange(value: str) -> str:
         (nearest,) = difflib.get_close_matches(value, sorted(known), n=1, cutoff=0.0)
         raise ValueError(f'no exchange has this id; the nearest is "{nearest}"')
     return value
+
+
+def is_webhook_secret(secret: str) -> bool:
+    """Whether it is one of Standard Webhooks: `whsec_` and the base64 of enough bytes."""
+    head, _, body = secret.partition("whsec_")
+    try:
+        return not head and len(base64.b64decode(body, validate=True)) >= WEBHOOK_SECRET_BYTES
+    except binascii.Error:
+        return False
 
 
 # What the fields of `sections.py` are made of.

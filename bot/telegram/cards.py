@@ -6,13 +6,17 @@ keeps its facts in every state, and its first line alone says how it stands.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 
-from bot.telegram import figures, lines
+from bot.telegram import directions, figures, lines
 from bot.telegram.faces import CAPTION_LIMIT, Action, Button, ButtonStyle, Face, Look
 from bot.telegram.stories import WHY, of_ticket, story
+from execution.record import Record
 from execution.reports import TicketView
+from execution.symbols import is_spot
 from execution.types import (
+    ZERO,
     Terms,
     Ticket,
     TicketState,
@@ -20,14 +24,26 @@ from execution.types import (
 )
 
 
-def card(view: TicketView, look: Look, *, short: str, equity: Decimal | None = None) -> Face:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Account(Record):
+    """What is known now of the account a ticket is for."""
+
+    equity: Decimal | None = None
+    """What it is worth, in `currency`: how much of that a stop costs."""
+    position: Decimal = ZERO
+    """What our fills come to in that market, base asset; negative when short."""
+    leverage: Decimal | None = None
+    """What a market of contracts is set to there; None: not known, or on spot."""
+
+
+def card(view: TicketView, look: Look, *, short: str, account: Account = Account()) -> Face:
     """The card as the ticket stands; its text fits a caption (1024 UTF-16 units).
 
-    `equity` is what the account is worth now: a card that waits says how much of it a stop costs.
+    One that waits says what it would do to the `account`.
     """
     ticket = view.ticket
     if ticket.state is TicketState.PENDING:
-        return _pending(view, look, short, equity)
+        return _pending(view, look, short, account)
     now = story(view, look)
     told = "Refused: " if ticket.state is TicketState.REFUSED else ""
     terms = ticket.terms
@@ -39,6 +55,7 @@ def card(view: TicketView, look: Look, *, short: str, equity: Decimal | None = N
         [
             *(lines.protection(terms, look) if terms else ()),
             *(lines.effect(terms) if terms else ()),
+            *directions.links(ticket, lines.symbol(view)),
             lines.source(view, look),
         ],
         [],
@@ -64,11 +81,15 @@ def _where(view: TicketView, look: Look, short: str) -> str:
 # --- waiting -------------------------------------------------------------------------------------
 
 
-def _pending(view: TicketView, look: Look, short: str, equity: Decimal | None) -> Face:
+def _pending(view: TicketView, look: Look, short: str, account: Account) -> Face:
     ticket, terms = view.ticket, view.ticket.terms
     assert terms is not None, "a pending ticket has terms"
     moved, ahead = ticket.previous_reference is not None, lines.goes_ahead(ticket, look)
     news = ": the price moved" if moved else lines.worth(view, look)
+    effect = lines.effect(terms)
+    if not is_spot(terms.symbol):
+        news += f" · {directions.effect(terms, account.position)}"
+        effect = [directions.standing(terms, account.position, account.leverage)]
     if ahead:
         news += f" · {ahead}"
     passed = f"{figures.several(ticket.checks, 'check')} passed" if ticket.checks else ""
@@ -80,8 +101,9 @@ def _pending(view: TicketView, look: Look, short: str, equity: Decimal | None) -
             asked_again(view, look),
         ],
         [
-            *lines.protection(terms, look, equity),
-            *lines.effect(terms),
+            *lines.protection(terms, look, account.equity),
+            *effect,
+            *directions.links(ticket, lines.symbol(view)),
             lines.source(view, look),
             "" if moved else lines.market(terms).capitalize(),
         ],

@@ -30,6 +30,8 @@ Handler = Callable[[Front, Asked], Awaitable[Reply | None]]
 
 _MOST = 366
 """Days a result can be asked for at most."""
+_MINUS = ("-", "\u2212")
+"""What stands before a short: as keyboards have it, and as we write it."""
 _REMEMBERED = timedelta(days=2)
 """How long a message may come again; Telegram keeps what was not confirmed for a day."""
 
@@ -118,14 +120,20 @@ async def pause(front: Front, asked: Asked) -> Reply | None:
 
 
 async def adopt(front: Front, asked: Asked) -> Reply:
-    """Take over a part of what the account held before."""
+    """Take over a part of what the account holds and our fills do not come to."""
     if len(asked.words) != 3:
         return Reply(face=replies.wrong_usage(front.mode, "adopt", asked.who.role))
     symbol, amount, average = asked.words
-    price = positive(average, "average")
+    short = amount.startswith(_MINUS)
+    price, size = positive(average, "average"), positive(amount[short:], "amount")
     position = await front.desk.adopt(
-        symbol, amount=positive(amount, "amount"), average=price, person=asked.who.person
+        symbol,
+        amount=size.copy_negate() if short else size,
+        average=price,
+        person=asked.who.person,
     )
+    if position is None:
+        return Reply(face=replies.let_go(front.mode, symbol))
     venue = front.market.feed(position.venue).venue
     return Reply(face=replies.adopted(venue.mode, venue.exchange, position, price))
 

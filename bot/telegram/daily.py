@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from bot.telegram import accounts, figures, lines, pairs, replies
+from bot.telegram import accounts, contracts, figures, lines, pairs, replies
 from bot.telegram.faces import Face, Look
 from execution.reports import DayView
 from execution.types import TradingState
@@ -21,11 +21,11 @@ HEAD_DIGITS = 16
 def concerns(view: DayView, undelivered: int) -> list[str]:
     """What is not clear; nothing on a good day. `undelivered` is of when the entry was written."""
     away = [f"{v.exchange} {v.name} does not answer" for v in view.venues if not v.connected]
-    state, blocked = view.trading.state, figures.several(len(view.blocked), "pair")
+    state, closed = view.trading.state, len(view.blocked) + sum(len(v.apart) for v in view.venues)
     return [
         *([] if state is TradingState.ACTIVE else [f"trading is {state.value}"]),
         *(["entries are stopped"] if view.stops else []),
-        *([f"no entries in {blocked}"] if view.blocked else []),
+        *([f"no entries in {figures.several(closed, 'pair')}"] if closed else []),
         *([f"{figures.several(view.unknown, 'order')} unknown"] if view.unknown else []),
         *away,
         *([f"{figures.several(undelivered, 'message')} waited"] if undelivered else []),
@@ -54,6 +54,7 @@ def daily(
                 _today(view, look, at),
                 *accounts.stopped(view.stops, look),
                 *pairs.rows(view.blocked),
+                *contracts.rows(view.venues),
             ],
             replies.rows(working or ["Nothing of ours rests"], "orders"),
             _held([replies.position_row(position) for position in view.positions]),

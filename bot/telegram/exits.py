@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from bot.telegram import figures, lines
+from bot.telegram import directions, figures, lines
 from bot.telegram.faces import Action, Button, ButtonStyle, Look
 from execution.checklist import ExitView
 from execution.reports import PositionView
@@ -42,7 +42,7 @@ def close(view: PositionView, *, tapped_at: datetime | None, name_venue: bool) -
     if tapped_at is None:
         return Button(label=f"Close {view.symbol}{at}", action=Action.CLOSE, about=about)
     return Button(
-        label=f"Confirm close {figures.figure(view.amount)} {view.symbol}{at}",
+        label=f"Confirm close {directions.held(view.symbol, view.amount)} {view.symbol}{at}",
         action=Action.CONFIRM_CLOSE,
         value=Decimal(int(tapped_at.timestamp())),
         style=ButtonStyle.DANGER,
@@ -67,7 +67,9 @@ def told(halt: Halt, exits: Sequence[ExitView], look: Look, *, room: int) -> lis
 def not_closed(exits: Sequence[ExitView]) -> list[str]:
     """What is not closed yet of all that is to be."""
     left = [one for one in exits if one.closing]
-    named = [f"{_what(one)} at {_place(one)} is not closed yet" for one in left[:_NAMED]]
+    named = [
+        f"{_what(one, one.amount)} at {_place(one)} is not closed yet" for one in left[:_NAMED]
+    ]
     return named if len(left) <= _NAMED else [*named, _more(len(left) - _NAMED)]
 
 
@@ -111,22 +113,23 @@ def _line(one: ExitView) -> str:
     place = _place(one)
     if one.closing:
         sold = f", {figures.figure(one.sold)} closed so far" if one.sold else ""
-        return f"Closing {_what(one)}, {place}{sold}"
+        return f"Closing {_what(one, one.amount)}, {place}{sold}"
     sold = ""
     if one.sold and one.average is not None:
-        symbol, at = figures.quoted(one.symbol, lines.NAME), figures.price(one.average)
-        sold = f"Closed {figures.figure(one.sold)} {symbol} at {at}, {place}"
+        sold = f"Closed {_what(one, one.sold)} at {figures.price(one.average)}, {place}"
     if not one.amount:
         return sold
     why = one.unsellable or lines.ended(one.reason).rstrip(".")
     reason = f" ({html.escape(why, quote=False)})" if why else ""
     if sold:
         return f"{sold}; {figures.figure(one.amount)} is left{reason}"
-    return f"Open: {_what(one)}, {place}{reason}"
+    return f"Open: {_what(one, one.amount)}, {place}{reason}"
 
 
-def _what(one: ExitView) -> str:
-    return f"{figures.figure(one.amount)} {figures.quoted(one.symbol, lines.NAME)}"
+def _what(one: ExitView, amount: Decimal) -> str:
+    """So much of it, with its direction where it has one."""
+    held = directions.held(one.symbol, amount.copy_negate() if one.short else amount)
+    return f"{held} {figures.quoted(one.symbol, lines.NAME)}"
 
 
 def _place(one: ExitView) -> str:

@@ -15,11 +15,11 @@ from bot.telegram.kill_button import PanelTaps
 from bot.telegram.tokens import Buttons
 from execution import reports
 from execution.approval import Role
+from execution.checks import Limits
 from execution.config import Config
 from execution.desk import Desk
 from execution.market import Market
 from execution.reports import ResumeView, StatusView, TicketView, Trail
-from execution.risk import Limits
 from execution.snapshots import Moment, Used
 from execution.store import Store, Transaction
 from execution.store.limits import ChangedLimit

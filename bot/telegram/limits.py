@@ -11,9 +11,9 @@ from decimal import Decimal
 
 from bot.telegram import accounts, figures, lines
 from bot.telegram.faces import Face
+from execution.checks import Limits
 from execution.config import Config
 from execution.equity import StopKind
-from execution.risk import Limits
 from execution.snapshots import Used
 from execution.types import Mode
 

@@ -12,12 +12,13 @@ from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 from itertools import pairwise
 
-from bot.telegram import figures
+from bot.telegram import directions, figures
 from bot.telegram.faces import Look
 from execution.approval import went_unopposed
 from execution.orders import GIVES_WAY, LIVE, REPRICINGS
 from execution.reports import TicketView
 from execution.rounding import exactly
+from execution.symbols import is_spot
 from execution.types import (
     ZERO,
     Mode,
@@ -229,7 +230,9 @@ def _targets(targets: Sequence[Target]) -> str:
 
 
 def effect(terms: Terms) -> list[str]:
-    """What else a person should know before approving: what it reduces, what is not ours."""
+    """What else a person should know of it: what it reduces, what is not ours."""
+    if not is_spot(terms.symbol):
+        return [directions.goal(terms)]
     lines = []
     if terms.reduces and not terms.closing:
         lines.append("Only reduces the position")

@@ -15,6 +15,7 @@ from bot.telegram.faces import Action, Button, Face, Look
 from execution.record import Record
 from execution.reports import PositionView, TicketView
 from execution.results import Results
+from execution.symbols import is_spot
 from execution.types import Mode, TicketState
 
 PAGE = 8
@@ -91,7 +92,7 @@ def held(
     asked: str | None = None,
     tapped_at: datetime | None = None,
 ) -> Face:
-    """Everything our own fills bought and have not sold, and a button that closes each.
+    """Everything our own fills come to, and a button that closes each.
 
     `asked` is the subject of the one whose button was tapped, which is to be confirmed.
     """
@@ -120,6 +121,8 @@ def result(mode: Mode, found: Results, *, span: int) -> Face:
     total = figures.money(found.total, signed=True)
     head = f"<b>{lines.badge(mode)} · {total} {unit} realised in {figures.several(span, 'day')}</b>"
     exits = figures.several(found.exits, "exit")
+    spot = all(is_spot(symbol) for symbol, _ in found.symbols)
+    costs = "fees" if spot else "fees and funding"
     text = [
         head,
         f"Today {_signed(found.of_last(1))}"
@@ -131,7 +134,7 @@ def result(mode: Mode, found: Results, *, span: int) -> Face:
             f"{figures.quoted(currency, lines.NAME)}"
             for currency, apart in sorted(found.apart.items())
         ),
-        "Net of fees; what is still held is not in it.",
+        f"Net of {costs}; what is still held is not in it.",
     ]
     others = tuple(
         Button(label=f"{days} days", action=Action.PAGE, about=f"pnl:{days}")

@@ -12,15 +12,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from bot.telegram import cards, figures, lines, stories
+from bot.telegram import cards, directions, figures, lines, stories
 from bot.telegram import exits as closings
 from bot.telegram.faces import TEXT_LIMIT, Action, Button, Face, Look
 from execution.checklist import ExitView
+from execution.instruments import MarketKind
 from execution.record import Record
 from execution.reports import TicketView, VenueView
 from execution.stopping import STRANGERS
 from execution.trading import Halt
-from execution.types import Mode, Order, OrderState, Side, VoteKind
+from execution.types import Mode, Order, OrderState, VoteKind
 
 _SHOWN_CODES = 6
 _SHOWN_VENUES = 12
@@ -65,14 +66,13 @@ def filled(view: TicketView, look: Look, *, short: str) -> Face:
     """A fill that completes a ticket: all of it, or what there was before the rest ended."""
     ticket, order = view.ticket, lines.entry(view)
     assert order is not None, "a fill has an order"
-    verb = "bought" if order.side is Side.BUY else "sold"
     amount, whole = figures.figure(view.filled), lines.whole(view)
     complete = view.filled >= whole
     told, of = ("Filled", "") if complete else ("Partly filled", f" of {figures.figure(whole)}")
     why = "" if complete else lines.sentence(ticket.reason)
     venue = figures.quoted(ticket.venue, lines.NAME)
     text = [
-        f"<b>{lines.badge(ticket.mode)} {venue} · {told}: {verb} {amount}{of} "
+        f"<b>{lines.badge(ticket.mode)} {venue} · {told}: {directions.done(order)} {amount}{of} "
         f"{lines.symbol(view)} at {lines.average(view)} · {short}</b>",
         f"{lines.exchange(view)} · {lines.cost(view)} · {lines.slippage(view)}",
         why,
@@ -132,7 +132,7 @@ def overfilled(view: TicketView, filled: Decimal, *, short: str) -> Face:
     return Face(
         text=f"<b>{head}: more is filled than was ordered</b>\n{lines.place(view)}\n"
         f"{figures.figure(filled)} filled, {asked} ordered. It is booked as it is shown; nothing is "
-        "sold by itself. Look at the exchange."
+        "traded back by itself. Look at the exchange."
     )
 
 
@@ -158,11 +158,12 @@ _STOP_ENDED = {
 
 
 def stop_gone(
-    view: TicketView, amount: str, ended_as: str | None, reason: str | None, *, short: str
+    view: TicketView, amount: Decimal, ended_as: str | None, reason: str | None, *, short: str
 ) -> Face:
-    """A position is left without its stop: it ended so, or gave way to a closing that did not sell all."""
+    """A position is left without its stop: it ended so, or gave way to a closing that did not end it."""
     head = f"{lines.badge(view.ticket.mode)} · {short} {lines.what(view)}"
-    held = f"{figures.read_aloud(amount)} {lines.symbol(view)}"
+    pair = lines.symbol(view)
+    held = f"{directions.held(pair, amount)} {pair}"
     why = "It gave way to a closing and cannot stand again."
     if ended_as is not None:
         why = _STOP_ENDED[OrderState(ended_as)]
@@ -220,16 +221,19 @@ def account_found(view: VenueView, holdings: Mapping[str, Decimal], orders: int)
     place = figures.quoted(f"{view.exchange} {view.name}", 2 * lines.NAME)
     shown = list(holdings.items())[:_SHOWN_HOLDINGS]
     held = [
-        f"{figures.figure(amount)} {figures.quoted(asset, lines.NAME)}" for asset, amount in shown
+        f"{directions.held(name, amount)} {figures.quoted(name, lines.NAME)}"
+        for name, amount in shown
     ]
     if len(holdings) > len(shown):
-        held.append(f"{len(holdings) - len(shown)} more assets")
+        held.append(f"{len(holdings) - len(shown)} more")
     resting = [f"{figures.several(orders, 'open order')}"] if orders else []
     found = figures.listed([*held, *resting])
+    waits = holdings and view.kind is MarketKind.SWAP
     return Face(
         text=f"<b>{lines.badge(view.mode)} · {place} holds {found}</b>\n"
         "This was there before Countersign: it is left alone and counts in no limit. "
         "An owner takes a holding over with /adopt."
+        + (" Entries in it wait until then, or until it is closed there." if waits else "")
     )
 
 

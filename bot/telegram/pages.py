@@ -92,6 +92,7 @@ async def _pnl(front: Front, span: str) -> Reply:
         first = today.date() - timedelta(days=days - 1)
         return results(
             tx.positions.realized_since(today - timedelta(days=days)),
+            [payment for _, payment in tx.payments.since(today - timedelta(days=days))],
             first=first,
             last=today.date(),
             zone=front.look.zone,

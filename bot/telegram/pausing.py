@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from bot.telegram import accounts, figures, lines, pairs, replies
+from bot.telegram import accounts, contracts, figures, lines, pairs, replies
 from bot.telegram.faces import Action, Button, ButtonStyle, Face, Look
 from execution.breaker import BreakerState
 from execution.reports import ResumeView
@@ -84,6 +84,7 @@ def plan(view: ResumeView, sources: Collection[str], look: Look) -> list[str]:
         ),
         *accounts.stopped(view.status.stops, look),
         *pairs.standing(view.status.blocked),
+        *contracts.standing(view.status.venues),
         *(f"Not yet: {why}" for why in view.unclear[:_SHOWN]),
     ]
 

@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from difflib import get_close_matches
 
-from bot.telegram import accounts, dead_man, figures, lines, pairs
+from bot.telegram import accounts, contracts, dead_man, directions, figures, lines, pairs
 from bot.telegram.faces import POPUP_LIMIT, Action, Button, Face, Look
 from execution.approval import Role
+from execution.instruments import MarketKind
 from execution.positions import Position
 from execution.record import Record
 from execution.reports import PositionView, StatusView, TicketView, VenueView
@@ -86,7 +87,7 @@ COMMANDS = (
     Command(
         name="close",
         arguments="<symbol> [50%]",
-        does="sell a position, or a share of it",
+        does="close a position, or a share of it",
         role=Role.APPROVER,
     ),
     Command(
@@ -199,6 +200,7 @@ def status(
             accounts.today(view.standing, look, now=now),
             *accounts.stopped(view.stops, look),
             *pairs.rows(view.blocked),
+            *contracts.rows(view.venues),
         ],
         [
             "" if not_pinned is None else lines.sentence(f"The panel is not pinned: {not_pinned}"),
@@ -240,7 +242,16 @@ def _venue(venue: VenueView, gravest: Mode, look: Look, now: datetime) -> str:
     )
     unknown = f"{figures.several(venue.strangers, 'order')} not known here"
     strange = unknown if venue.strangers else ""
-    told = (f"{place} {state}", reason, _stream(venue, look, now), looked, strange, venue.certified)
+    kind = "" if venue.kind is MarketKind.SPOT else venue.kind.value
+    told = (
+        f"{place} {state}",
+        kind,
+        reason,
+        _stream(venue, look, now),
+        looked,
+        strange,
+        venue.certified,
+    )
     parts = [part for part in told if part]
     own = "" if venue.mode is gravest else f"{lines.badge(venue.mode)} "
     return own + ", ".join(parts)
@@ -274,7 +285,8 @@ def position_row(view: PositionView) -> str:
     pair = figures.quoted(view.symbol, lines.NAME)
     venue = figures.quoted(view.venue, lines.NAME)
     marks = [] if view.mark is None else [view.mark]
-    text = f"{pair} {figures.figure(view.amount)} at {figures.average(view.average, marks)}"
+    held = directions.held(view.symbol, view.amount)
+    text = f"{pair} {held} at {figures.average(view.average, marks)}"
     if view.mark is None or view.unrealized is None:
         return f"{text}, no price now · {venue}"
     old = view.mark_age
@@ -287,8 +299,15 @@ def position_row(view: PositionView) -> str:
 def adopted(mode: Mode, exchange: str, position: Position, average: Decimal) -> Face:
     """What is a position now: all of it, with what was bought at `average`."""
     pair, venue = (figures.quoted(name, lines.NAME) for name in (position.symbol, position.venue))
-    held = f"{figures.figure(position.amount)} at {figures.average(position.average, [average])}"
+    amount = directions.held(position.symbol, position.amount)
+    held = f"{amount} at {figures.average(position.average, [average])}"
     return Face(text=f"<b>{lines.badge(mode)} · Adopted. {pair} {held} now.</b> {exchange} {venue}")
+
+
+def let_go(mode: Mode, symbol: str) -> Face:
+    """A position that was ended elsewhere is none here any more."""
+    pair = figures.quoted(symbol, lines.NAME)
+    return Face(text=f"<b>{lines.badge(mode)} · Adopted. Nothing is held of {pair} now.</b>")
 
 
 def canceling(view: TicketView, *, short: str) -> Face:

@@ -77,7 +77,7 @@ def _approved(view: TicketView, look: Look) -> Story:
 
 
 def _closing(view: TicketView, look: Look) -> Story:
-    """A position on its way out: how much of it is sold, and what became of the last slice."""
+    """A position on its way out: how much of it has left, and what became of the last slice."""
     order = lines.entry(view)
     so_far = _so_far(view, order) if order is not None and view.fills else ""
     if order is not None and order.cancel_reason is not None:
@@ -97,12 +97,12 @@ def _closing(view: TicketView, look: Look) -> Story:
 
 
 def _not_closed(view: TicketView) -> Story:
-    """A closing that sold nothing; /close asks for it anew, for the position as it is then."""
+    """A closing that filled nothing; /close asks for it anew, for the position as it is then."""
     order = lines.entry(view)
     last = None if order is None else order.reason
     reason = lines.sentence(view.ticket.reason or last)
     return Story(
-        news=" · not closed, nothing was sold",
+        news=" · not closed, nothing filled",
         lines=(reason,),
         buttons=((DETAILS,),) if view.orders else (),
     )
@@ -145,13 +145,13 @@ def _working(view: TicketView, look: Look) -> Story:
 
 
 def _gave_way(view: TicketView, order: Order, look: Look) -> Story:
-    """A stop that was canceled so that its position could be sold."""
+    """A stop that was canceled so that its position could be closed."""
     since = "" if order.ended_at is None else of_ticket(order.ended_at, view.ticket, look)
     return Story(
         news=" · gave way to a closing",
         lines=(
             _so_far(view, order) if view.fills else "",
-            f"No stop since {since}. It stands again for what is not sold.",
+            f"No stop since {since}. It stands again for what is not closed.",
         ),
     )
 

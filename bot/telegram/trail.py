@@ -86,7 +86,9 @@ def _filled(said: Sequence[str], room: int) -> tuple[list[str], list[str]]:
 def _entries(trail: Trail) -> Iterator[tuple[datetime, str]]:
     signal = trail.view.signal
     source = " ".join(_word(word) for word in (signal.source, signal.strategy) if word)
-    text = f"Signal from {source}"
+    text, after = f"Signal from {source}", trail.view.ticket.after
+    if after is not None:
+        text += f", after the close {figures.short_id(after)}"
     if signal.proposer_name is not None:
         what = "it" if signal.again is None else f"{figures.short_id(signal.again)} again"
         did = "asked for it to be closed" if trail.view.ticket.closes else f"proposed {what}"

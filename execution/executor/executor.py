@@ -355,11 +355,11 @@ class Executor:
         """The next slice of a closing."""
         venue, market = self._venues[at], self._market
         try:
-            book = await slicing.look(ticket_id, venue, market, self._store)
+            met = await slicing.look(ticket_id, venue, market, self._store)
         except VenueUnavailable:
             await asyncio.sleep(CALM)
             return
-        plan = slicing.plan(ticket_id, venue, market, self._config, self._install, book)
+        plan = slicing.plan(ticket_id, venue, market, self._config, self._install, met)
         if not await self._deliver(plan):
             await asyncio.sleep(CALM)
 

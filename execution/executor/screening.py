@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
-from execution import approval, risk, rules
+from execution import approval, flips, risk, rules
 from execution.approval import DEFAULT_RULE, Rule, fingerprint
+from execution.checks import Arrival
 from execution.config import Config
 from execution.errors import VenueUnavailable
 from execution.events import EventKind
+from execution.instruments import MarketKind
 from execution.market import Market
 from execution.sizing import asked, make_terms
 from execution.snapshots import Moment
@@ -57,7 +60,8 @@ class Screening:
         feed = self.market.feed(venue)
         symbol = None
         if feed.loaded:
-            symbol = resolve(self.signal.symbol, feed.venue.instruments().keys())
+            swap = feed.venue.kind is MarketKind.SWAP
+            symbol = resolve(self.signal.symbol, feed.venue.instruments().keys(), swap=swap)
             if symbol is None:
                 text = f"{venue} has no market {self.signal.symbol}."
                 await self._refuse(Refusal(code="UNKNOWN_SYMBOL", text=text), venue)
@@ -108,13 +112,17 @@ class Screening:
             facts = moment.facts(venue, instrument, quote)
             size, prices = self._default_size(), self.config.prices
             mode = self.market.feed(venue).venue.mode
-            made = make_terms(self.signal, facts, size, prices, venue=venue, mode=mode)
-            about = asked(self.signal, prices, symbol=symbol, facts=facts, default=size)
+            flip = flips.split(self.signal, facts, prices, venue=venue, mode=mode)
+            signal = self.signal if flip is None else flip.closing
+            made = make_terms(signal, facts, size, prices, venue=venue, mode=mode)
+            if (left := flips.not_closed(tx, signal, facts)) is not None:
+                made = [left]
+            about = asked(signal, prices, symbol=symbol, facts=facts, default=size)
             if not isinstance(made, Terms):
                 self._refused(about, tuple(made), venue)(tx)
                 return
             last = self._last_like_it(tx, symbol, made.side)
-            arrival = risk.Arrival(fired_at=self.signal.fired_at, last_like_it=last)
+            arrival = Arrival(fired_at=self.signal.fired_at, last_like_it=last)
             checked = risk.check(made, moment.snapshot(made, arrival), moment.limits)
             rule = self._rule(tx, made)
             if (blocked := rules.blocked(rule)) is not None:
@@ -122,7 +130,8 @@ class Screening:
             elif checked.refusals:
                 self._refused(about, checked.refusals, venue, made)(tx)
             else:
-                self._pass(tx, about, made, rule, len(checked.passed))
+                then = None if flip is None else flip.then
+                self._pass(tx, about, made, rule, len(checked.passed), then)
 
         return work
 
@@ -136,8 +145,10 @@ class Screening:
         return min(longest, signal.expires_in or longest, ends or longest)
 
     def _last_like_it(self, tx: Transaction, symbol: str, side: Side) -> datetime | None:
-        """When its source sent the like; what a person asks for once more repeats no sender."""
-        if self.signal.again is not None or self.signal.test:
+        """When its source sent the like; what a person asks for once more repeats no sender, and an entry
+        that follows a close is of the same order.
+        """
+        if self.signal.again is not None or self.signal.after is not None or self.signal.test:
             return None
         return tx.tickets.last_like(self.signal.source, symbol, side)
 
@@ -151,7 +162,15 @@ class Screening:
             at=tx.now,
         )
 
-    def _pass(self, tx: Transaction, about: Asked, terms: Terms, rule: Rule, checks: int) -> None:
+    def _pass(
+        self,
+        tx: Transaction,
+        about: Asked,
+        terms: Terms,
+        rule: Rule,
+        checks: int,
+        then: Decimal | None,
+    ) -> None:
         """Nothing objects: a card waits for people, or the rule lets it straight through."""
         required, window = self._asks(rule)
         straight = required == 0
@@ -163,7 +182,7 @@ class Screening:
             rule=rule,
             checks=checks,
             expires_at=None if straight else tx.now + self._waits(),
-        )
+        ).evolve(then=then)
         tx.tickets.add(ticket)
         tx.journal.add(
             EventKind.TICKET_APPROVED if straight else EventKind.TICKET_PENDING,
@@ -260,6 +279,7 @@ class Screening:
             veto_window=window,
             remind_at=expires_at and approval.reminder(tx.now, self._waits(), veto_window=window),
             proposer=self.signal.proposer,
+            after=self.signal.after,
         )
 
 

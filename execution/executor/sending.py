@@ -14,6 +14,7 @@ from random import Random
 from execution import approval, booking, orders
 from execution.config import Config
 from execution.errors import NotSent, OutcomeUnknown, VenueRefused
+from execution.exposure import is_bound
 from execution.store import Transaction
 from execution.trading import Brake, lets_through
 from execution.types import Order, OrderState, Ticket
@@ -131,6 +132,8 @@ async def send(
         time_in_force=order.time_in_force,
         good_till=order.good_till,
         post_only=order.post_only,
+        # Whatever happens meanwhile, what was to reduce a position in contracts cannot open another.
+        reduce_only=is_bound(order),
     )
     try:
         report = await venue.send(asked, held)

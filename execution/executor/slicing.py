@@ -8,22 +8,25 @@ that symbol is in doubt nothing goes out: it takes no new order, this one includ
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
-from execution import approval, booking, closing, orders, trading
+from execution import approval, booking, closing, contracts, kinds, orders, trading
 from execution.config import Config
 from execution.errors import Corrupt, VenueUnavailable
 from execution.executor import following
 from execution.executor.opening import add_order
 from execution.figures import figure
-from execution.instruments import Instrument
+from execution.instruments import Instrument, MarketKind
 from execution.market import Market
 from execution.polling import TRADES_MAY_COME_FOR
 from execution.pricing import capped
 from execution.rounding import amount_down, exactly
 from execution.snapshots import Moment
 from execution.store import Store, Transaction
+from execution.symbols import is_spot
 from execution.types import (
     ZERO,
     Fill,
@@ -90,8 +93,18 @@ def is_due(tx: Transaction, last: Order) -> bool:
     return tx.now - last.ended_at >= pause
 
 
-async def look(ticket_id: str, venue: Venue, market: Market, store: Store) -> Sequence[Level]:
-    """The book that a closing's next slice meets, once it is known what the account holds by now.
+class Met(NamedTuple):
+    """What a slice meets at its venue."""
+
+    book: Sequence[Level]
+    """What its side would take now, best price first."""
+    there: Decimal | None = None
+    """The position in contracts that the venue shows, base asset, negative when short; None on spot, and
+    where it does not say just now."""
+
+
+async def look(ticket_id: str, venue: Venue, market: Market, store: Store) -> Met:
+    """What a closing's next slice meets, once it is known what the account holds by now.
 
     What the venue shows meanwhile of the last slice, and of others that may have sold of the position, is
     booked.
@@ -112,8 +125,11 @@ async def look(ticket_id: str, venue: Venue, market: Market, store: Store) -> Se
             raise VenueUnavailable("an order there is not proved to have ended")
     market.stale_balances(venue.name)
     await market.fresh_balances(venue.name)
-    about = ticket.asked
-    return await venue.book(about.symbol, about.side or Side.SELL)
+    about, there = ticket.asked, None
+    if venue.kind is MarketKind.SWAP:
+        with suppress(VenueUnavailable):  # what goes out is bound to reduce all the same
+            there = (await venue.contracts()).positions.get(about.symbol, ZERO)
+    return Met(await venue.book(about.symbol, about.side or Side.SELL), there)
 
 
 def plan(
@@ -122,9 +138,10 @@ def plan(
     market: Market,
     config: Config,
     install: str,
-    book: Sequence[Level],
+    met: Met,
 ) -> Callable[[Transaction], Order | None]:
-    """The next slice of a closing by the `book` its side meets now; None when none may go out now."""
+    """The next slice of a closing by what it would meet now; None when none may go out now."""
+    book = met.book
 
     def work(tx: Transaction) -> Order | None:
         ticket, legs = tx.tickets.get(ticket_id), tx.orders.of_ticket(ticket_id)
@@ -146,7 +163,7 @@ def plan(
             return None  # a trade of theirs may show a little later
         slippage = config.prices.slippage_tolerance
         price = capped(book[0].price, terms.side, instrument.price_step, slippage)
-        rest = _sellable(terms, legs, moment, instrument, price)
+        rest = _sellable(terms, legs, moment, instrument, price, met.there)
         if isinstance(rest, str):
             _end(tx, ticket, reason=rest)
         if not isinstance(rest, Decimal):
@@ -191,11 +208,18 @@ def _next_leg(ticket: Ticket | None, legs: Sequence[Order]) -> str | None:
 
 
 def _sellable(
-    terms: Terms, legs: Sequence[Order], moment: Moment, instrument: Instrument, price: Decimal
+    terms: Terms,
+    legs: Sequence[Order],
+    moment: Moment,
+    instrument: Instrument,
+    price: Decimal,
+    there: Decimal | None,
 ) -> Decimal | str | None:
     """Base amount that may go out now; a text: why nothing can any more; None: not at this moment."""
     tx, venue = moment.tx, terms.venue
     position = tx.positions.of(venue, terms.symbol)
+    if position is not None and position.exit_side is not terms.side:
+        return "the position it was to close is gone"
     unseen = _unseen_fees(tx, terms)
     held = ZERO if position is None else abs(position.amount) - unseen
     rest = min(booking.left(terms, legs, _fills(tx, legs[0].ticket) if legs else ()), held)
@@ -204,9 +228,12 @@ def _sellable(
         return None  # once its trades are shown there may be more
     if rest <= ZERO:
         return "no position is left"
+    if not is_spot(terms.symbol):
+        going = _make_way(tx, terms)
+        return None if going else small or _of_what_is_there(tx, terms, rest, there)
     quote = Quote(symbol=terms.symbol, bid=price, ask=price, at=tx.now)
     facts = moment.facts(venue, instrument, quote)
-    if small is not None or terms.side is Side.BUY or facts.free_base is None:
+    if small is not None or facts.free_base is None:
         return small or rest
     # What other orders of ours may sell of the position is theirs, until they have given way.
     unclaimed = held - facts.reserved_base - facts.resting_base
@@ -223,6 +250,25 @@ def _sellable(
     return f"{venue} has {figure(free)} {instrument.base} free, the position is {figure(rest)}"
 
 
+def _of_what_is_there(
+    tx: Transaction, terms: Terms, rest: Decimal, there: Decimal | None
+) -> Decimal | str | None:
+    """As much of the rest (base) as the venue shows of the position; a text where it shows none of it.
+
+    None while what it shows may be what was before an order of ours.
+    """
+    if there is None:
+        return rest
+    left = max(there if terms.side is Side.SELL else -there, ZERO)
+    if left:
+        return min(rest, left)
+    if terms.symbol in contracts.just_moved(tx, terms.venue, tx.now):
+        return None
+    return (
+        f"{terms.venue} shows no such position, {figure(rest)} is left by our fills: see /positions"
+    )
+
+
 def _unseen_fees(tx: Transaction, terms: Terms) -> Decimal:
     """Base amount that may have been the fee of what was filled and whose trades are not shown yet.
 
@@ -230,6 +276,8 @@ def _unseen_fees(tx: Transaction, terms: Terms) -> Decimal:
     """
     since = tx.now - TRADES_MAY_COME_FOR
     young = tx.fills.newest(limit=_NEWEST, venue=terms.venue, symbol=terms.symbol)
+    if not is_spot(terms.symbol):
+        return ZERO
     inferred = (f.amount for f in young if f.inferred and f.side is not terms.side and f.at > since)
     return sum(inferred, ZERO) * _HIGHEST_FEE
 
@@ -247,12 +295,22 @@ def _ended_within(span: timedelta, tx: Transaction, about: Ticket) -> list[Order
     ]
 
 
-def _make_way(tx: Transaction, terms: Terms) -> None:
-    """Have canceled what of ours rests there and locks what is to be sold, a stop too."""
-    for order in tx.orders.in_state(*_RESTS):
-        market = (order.venue, order.symbol, order.side)
-        if market == (terms.venue, terms.symbol, terms.side) and not orders.is_exit(order):
-            booking.request_cancel(tx, order, actor="desk", reason=orders.GIVES_WAY)
+def _make_way(tx: Transaction, terms: Terms) -> bool:
+    """Have canceled what of ours rests there and locks what is to go; whether anything still does.
+
+    On spot that is a stop too. Of contracts an exchange counts what rests in the book against what may
+    still be closed (Binance: -2022), and a stop stays until there is nothing left for it.
+    """
+    going = [
+        order
+        for order in tx.orders.in_state(*_RESTS)
+        if (order.venue, order.symbol, order.side) == (terms.venue, terms.symbol, terms.side)
+        and not orders.is_exit(order)
+        and (is_spot(order.symbol) or order.type not in kinds.TRIGGERED)
+    ]
+    for order in going:
+        booking.request_cancel(tx, order, actor="desk", reason=orders.GIVES_WAY)
+    return bool(going)
 
 
 def _gave_up(tx: Transaction, ticket: Ticket, legs: Sequence[Order]) -> bool:

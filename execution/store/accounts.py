@@ -16,6 +16,7 @@ from execution.rounding import exactly
 from execution.store.records import Codec, columns_of, put, rows_where
 from execution.tables import AccountRow, DayPriceRow, MovedRow, StandingRow, StopRow
 from execution.types import ZERO, Fill
+from execution.venues.venue import Payment
 
 _ACCOUNTS = Codec(Account, AccountRow)
 _STANDING = Codec(Standing, StandingRow)
@@ -62,6 +63,10 @@ class Accounts:
     def count(self, fill: Fill) -> None:
         """Count what a fill moved."""
         self._move(fill.venue, effects(fill))
+
+    def count_payment(self, venue: str, payment: Payment) -> None:
+        """Count what was paid or received for holding a position."""
+        self._move(venue, {payment.currency: payment.amount})
 
     def discount(self, fill: Fill) -> None:
         """Take back what a fill moved, which is not stored any more."""

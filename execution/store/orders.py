@@ -20,6 +20,7 @@ from execution.types import Fill, Order, OrderState, TicketState
 _ORDERS = Codec(Order, OrderRow)
 
 _ADD_ORDER, _ADD_FILL = insert(_ORDERS.table), insert(FILLS.table)
+_FIRST_AT = select(func.min(FILLS.table.c.at)).where(FILLS.table.c.venue == bindparam("venue"))
 _ORDER = rows_where(_ORDERS.table, id="id")
 _OF_TICKET = rows_where(_ORDERS.table, ticket="ticket").order_by(_ORDERS.table.c.id)
 _CHANGE_ORDER = swap(_ORDERS.table, "id", "state", "attempts")
@@ -208,6 +209,11 @@ class Fills:
         self._connection.execute(_ADD_FILL, FILLS.values(fill))
         self._positions.fold_from(fill)
         self._accounts.count(fill)
+
+    def first_at(self, venue: str) -> datetime | None:
+        """When the oldest fill at a venue was made; None without one."""
+        found: datetime | None = self._connection.execute(_FIRST_AT, {"venue": venue}).scalar()
+        return found
 
     def known(self, venue: str, symbol: str, trade_ids: Iterable[str]) -> dict[str, Fill]:
         """Fills already booked among these trade ids."""

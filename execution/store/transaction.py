@@ -18,6 +18,7 @@ from execution.store.journal import Journal
 from execution.store.limits import ChangedLimits
 from execution.store.orders import Fills, Orders
 from execution.store.pairs import PairBlocks
+from execution.store.payments import Payments
 from execution.store.positions import Positions
 from execution.store.records import columns_of, put
 from execution.store.sealed import Sealed
@@ -81,6 +82,11 @@ class Transaction:
     def accounts(self) -> Accounts:
         """What accounts hold, how the desk stands, what stopped it."""
         return Accounts(self._connection)
+
+    @cached_property
+    def payments(self) -> Payments:
+        """What was paid for holding positions."""
+        return Payments(self._connection, self.accounts)
 
     @cached_property
     def breakers(self) -> Breakers:

@@ -23,6 +23,7 @@ from execution.tables.row import metadata
 from execution.tables.trades import (
     FillRow,
     OrderRow,
+    PaymentRow,
     PositionRow,
     ResultRow,
     SignalKeyRow,
@@ -46,6 +47,7 @@ __all__ = [
     "MovedRow",
     "OrderRow",
     "PairBlockRow",
+    "PaymentRow",
     "PositionRow",
     "PostRow",
     "ResultRow",

@@ -93,6 +93,8 @@ class TicketRow(Row, table=True):
     goes_ahead_at: datetime | None = Field(default=None, sa_column=Column(Utc))
     remind_at: datetime | None = Field(default=None, sa_column=Column(Utc))
     proposer: str | None = Field(default=None, sa_column=Column(String(64)))
+    then: Decimal | None = Field(default=None, sa_column=Column(Money))
+    after: str | None = Field(default=None, sa_column=Column(ID))
 
 
 class VoteRow(Row, table=True):
@@ -217,3 +219,16 @@ class PositionRow(Row, table=True):
     entry_fees: dict[str, str] = Field(sa_column=Column(JSON, nullable=False))
     opened_at: datetime = Field(sa_column=Column(Utc, nullable=False))
     updated_at: datetime = Field(sa_column=Column(Utc, nullable=False))
+
+
+class PaymentRow(Row, table=True):
+    """What a position in contracts was paid for, or paid; keyed by the venue."""
+
+    __tablename__ = "payments"
+
+    venue: str = Field(sa_column=Column(String(32), primary_key=True))
+    payment_id: str = Field(sa_column=Column(String(64), primary_key=True))
+    symbol: str = Field(sa_column=Column(String(64), nullable=False))
+    amount: Decimal = Field(sa_column=Column(Money, nullable=False))
+    currency: str = Field(sa_column=Column(String(32), nullable=False))
+    at: datetime = Field(sa_column=Column(Utc, nullable=False, index=True))

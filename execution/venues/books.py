@@ -1,6 +1,7 @@
-"""The books of a paper account: its orders, trades and balances, in an SQLite file of their own.
+"""The books of a paper account: its orders, trades and what it has, in an SQLite file of their own.
 
 Only the paper venue calls this, as an exchange keeps books that its customers cannot roll back.
+Contracts are kept as if each had been bought: so much of them, and what they cost gone from the money.
 Arithmetic is exact or raises. It must never decide whether an order may be taken or filled.
 """
 
@@ -15,71 +16,16 @@ from decimal import Context, Decimal, Inexact, InvalidOperation, localcontext
 from pathlib import Path
 
 from execution.errors import Corrupt
-from execution.instruments import Instrument
+from execution.instruments import Instrument, MarketKind
 from execution.record import Record
+from execution.symbols import is_spot
 from execution.types import ZERO, Level, OrderState, OrderType, Side, TimeInForce, Trail
-from execution.venues.venue import Balance, NewOrder, OrderKey, Report, Trade
+from execution.venues.book_tables import bring_up
+from execution.venues.venue import NewOrder, OrderKey, Report, Trade
 
-_EXACT = Context(prec=60, traps=[Inexact, InvalidOperation])
+EXACT = Context(prec=60, traps=[Inexact, InvalidOperation])
+"""No digit of an account is ever rounded away."""
 _AVERAGE = Context(prec=28, traps=[InvalidOperation])
-
-_VERSION = 2
-"""The `user_version` of these books. The first one knew nothing of stops and of dates that end orders."""
-_ORDERS = """
-CREATE TABLE orders (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    client_order_id TEXT NOT NULL,
-    symbol TEXT NOT NULL,
-    side TEXT NOT NULL,
-    type TEXT NOT NULL,
-    amount TEXT NOT NULL,
-    price TEXT,
-    time_in_force TEXT NOT NULL,
-    post_only INTEGER NOT NULL,
-    reduce_only INTEGER NOT NULL,
-    state TEXT NOT NULL,
-    created_at TEXT NOT NULL,
-    changed_at TEXT NOT NULL,
-    stop_price TEXT,
-    trail TEXT,
-    trail_is_share INTEGER,
-    good_till TEXT,
-    stop TEXT,
-    touched_at TEXT
-) STRICT
-"""
-_INDEXES = """
-CREATE INDEX orders_client ON orders (client_order_id);
-CREATE INDEX orders_working ON orders (id) WHERE state = 'working';
-CREATE INDEX orders_changed ON orders (changed_at)
-"""
-_SCHEMA = f"""
-{_ORDERS};
-{_INDEXES};
-CREATE TABLE trades (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    order_id INTEGER NOT NULL REFERENCES orders (id),
-    symbol TEXT NOT NULL,
-    side TEXT NOT NULL,
-    amount TEXT NOT NULL,
-    price TEXT NOT NULL,
-    fee TEXT NOT NULL,
-    fee_currency TEXT NOT NULL,
-    at TEXT NOT NULL
-) STRICT;
-CREATE INDEX trades_order ON trades (order_id);
-CREATE INDEX trades_at ON trades (at);
-CREATE TABLE balances (asset TEXT PRIMARY KEY, total TEXT NOT NULL) STRICT;
-CREATE TABLE countdown (ends_at TEXT NOT NULL) STRICT
-"""
-_FROM_FIRST = f"""
-{_ORDERS.replace("orders", "orders_2")};
-INSERT INTO orders_2 SELECT *, NULL, NULL, NULL, NULL, NULL, NULL FROM orders;
-DROP TABLE orders;
-ALTER TABLE orders_2 RENAME TO orders;
-{_INDEXES};
-CREATE TABLE IF NOT EXISTS countdown (ends_at TEXT NOT NULL) STRICT
-"""  # noqa: S608  # nothing from outside
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,21 +55,6 @@ class Booked(Record):
         """Whether it does nothing before the market touches its stop price."""
         return self.stop is not None and self.touched_at is None
 
-    @property
-    def gives(self) -> str:
-        """The asset it pays with."""
-        base, quote = self.order.symbol.split("/")
-        return quote if self.order.side is Side.BUY else base
-
-    @property
-    def held(self) -> Decimal:
-        """What it holds of that: of quote at its limit, where it has none at its stop."""
-        if self.order.side is Side.SELL:
-            return self.remaining
-        price = self.stop if self.order.price is None else self.order.price
-        assert price is not None, "an order has a limit or a stop"
-        return self.remaining * price
-
     def report(self) -> Report:
         """The order as the venue shows it."""
         return Report(
@@ -149,14 +80,18 @@ class Books:
         path: Path | str,
         opening: Mapping[str, Decimal],
         tell: Callable[[Booked], None] = lambda booked: None,
+        *,
+        kind: MarketKind = MarketKind.SPOT,
     ) -> None:
         """Open the file, or begin it with these balances; `tell` is called with each order that was
         taken, has traded or has ended, once that is on the disk.
 
         Raises:
-            sqlite3.Error: it cannot be opened or written, is no database, or a newer version's.
+            sqlite3.Error: it cannot be opened or written, is no database, a newer version's, or of
+                an account of another kind.
         """
         self._tell = tell
+        self.kind = kind
         self._changed: list[Booked] = []
         """What the transaction under way has to tell."""
         self._db = sqlite3.connect(path, isolation_level=None)
@@ -164,24 +99,10 @@ class Books:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             with self.transaction():
-                self._bring_up(opening)
+                bring_up(self._db, kind, opening)
         except sqlite3.Error:
             self._db.close()
             raise
-
-    def _bring_up(self, opening: Mapping[str, Decimal]) -> None:
-        """Begin the file, or bring one of the first version up to this one."""
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version > _VERSION:
-            raise sqlite3.DatabaseError("a newer version of Countersign made them")
-        if version == _VERSION:
-            return
-        for statement in (_FROM_FIRST if version else _SCHEMA).split(";"):
-            self._db.execute(statement)
-        self._db.execute(f"PRAGMA user_version = {_VERSION}")
-        if not version:
-            for asset, total in opening.items():
-                self._db.execute("INSERT INTO balances VALUES (?, ?)", (asset, str(total)))
 
     def close(self) -> None:
         """Close the file."""
@@ -258,19 +179,22 @@ class Books:
     def fill(
         self, booked: Booked, instrument: Instrument, level: Level, fee_rate: Decimal, at: datetime
     ) -> Booked:
-        """Trade this much of the order at this price, and move both assets.
+        """Trade this much of the order at this price, and move what is had and the money.
 
-        The fee is taken from the asset received, as Binance does without a discount token: base
-        for a buy, quote for a sell.
+        The fee is taken as Binance does without a discount token: on spot from the asset received,
+        base for a buy, quote for a sell; of contracts in quote.
         """
-        with localcontext(_EXACT):
+        symbol, buys, quote = booked.order.symbol, booked.order.side is Side.BUY, instrument.quote
+        what = instrument.base if is_spot(symbol) else symbol
+        with localcontext(EXACT):
             cost = level.amount * level.price
-            if booked.order.side is Side.BUY:
-                fee, fee_currency = level.amount * fee_rate, instrument.base
-                base, quote = level.amount - fee, -cost
-            else:
-                fee, fee_currency = cost * fee_rate, instrument.quote
-                base, quote = -level.amount, cost - fee
+            moved = (
+                {what: level.amount, quote: -cost} if buys else {what: -level.amount, quote: cost}
+            )
+            in_base = buys and is_spot(symbol)
+            fee = (level.amount if in_base else cost) * fee_rate
+            fee_currency = instrument.base if in_base else quote
+            moved[fee_currency] -= fee
             filled, spent = booked.filled + level.amount, booked.cost + cost
         self._db.execute(
             "INSERT INTO trades (order_id, symbol, side, amount, price, fee, fee_currency, at)"
@@ -286,13 +210,23 @@ class Books:
                 _text(at),
             ),
         )
-        self._move(instrument.base, base)
-        self._move(instrument.quote, quote)
+        for asset, change in moved.items():
+            self._move(asset, change)
         return self.mark(
             booked.evolve(filled=filled, cost=spent),
             OrderState.FILLED if filled == booked.order.amount else OrderState.WORKING,
             at,
         )
+
+    def shrink(self, booked: Booked, amount: Decimal, at: datetime) -> Booked:
+        """Write down that an order is for so much only."""
+        self._db.execute(
+            "UPDATE orders SET amount = ?, changed_at = ? WHERE id = ?",
+            (str(amount), _text(at), booked.id),
+        )
+        shrunk = booked.evolve(order=booked.order.evolve(amount=amount), changed_at=at)
+        self._changed.append(shrunk)
+        return shrunk
 
     def mark(self, booked: Booked, state: OrderState, at: datetime) -> Booked:
         """Write down where the order stands now."""
@@ -316,9 +250,9 @@ class Books:
 
     def _move(self, asset: str, change: Decimal) -> None:
         row = self._db.execute("SELECT total FROM balances WHERE asset = ?", (asset,)).fetchone()
-        with localcontext(_EXACT):
+        with localcontext(EXACT):
             total = change + (ZERO if row is None else Decimal(row[0]))
-        if total < 0:
+        if total < 0 and self.kind is MarketKind.SPOT:
             raise Corrupt(f"paper books: the account would owe {-total} {asset}")
         self._db.execute("INSERT OR REPLACE INTO balances VALUES (?, ?)", (asset, str(total)))
 
@@ -333,6 +267,10 @@ class Books:
     def working(self) -> list[Booked]:
         """Every open order, oldest first."""
         return self._orders("WHERE state = 'working' ORDER BY id")
+
+    def reducing(self) -> list[Booked]:
+        """Those of them that may only reduce a position."""
+        return self._orders("WHERE state = 'working' AND reduce_only ORDER BY id")
 
     def open_symbols(self) -> list[str]:
         """The markets with open orders."""
@@ -351,7 +289,7 @@ class Books:
 
     def _booked(self, row: sqlite3.Row) -> Booked:
         trades = self.trades(row["id"])
-        with localcontext(_EXACT):
+        with localcontext(EXACT):
             filled = sum((trade.amount for trade in trades), ZERO)
             cost = sum((trade.amount * trade.price for trade in trades), ZERO)
         return Booked(
@@ -396,20 +334,22 @@ class Books:
         ).fetchall()
         return sum((Decimal(amount) for (amount,) in rows), ZERO)
 
-    def balances(self) -> dict[str, Balance]:
-        """Every asset held: what is free, and what open orders hold of it."""
-        held: dict[str, Decimal] = {}
-        with localcontext(_EXACT):
-            for booked in self.working():
-                asset = booked.gives
-                held[asset] = held.get(asset, ZERO) + booked.held
-            rows = self._db.execute("SELECT asset, total FROM balances ORDER BY asset").fetchall()
-            return {
-                asset: Balance(
-                    free=Decimal(total) - held.get(asset, ZERO), locked=held.get(asset, ZERO)
-                )
-                for asset, total in rows
-            }
+    def last_price(self, symbol: str) -> Decimal | None:
+        """At what the account traded there last; None if it never did."""
+        row = self._db.execute(
+            "SELECT price FROM trades WHERE symbol = ? ORDER BY id DESC LIMIT 1", (symbol,)
+        ).fetchone()
+        return None if row is None else Decimal(row[0])
+
+    def held(self) -> dict[str, Decimal]:
+        """What the account has: assets, negative when it owes them, and contracts by their symbol,
+        negative when short."""
+        rows = self._db.execute("SELECT asset, total FROM balances ORDER BY asset").fetchall()
+        return {asset: Decimal(total) for asset, total in rows}
+
+    def positions(self) -> dict[str, Decimal]:
+        """The contracts of it, where there are any."""
+        return {what: total for what, total in self.held().items() if total and not is_spot(what)}
 
 
 def _order(row: sqlite3.Row) -> NewOrder:

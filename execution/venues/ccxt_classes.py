@@ -140,6 +140,9 @@ class Watched:
 class Ear(Protocol):
     """Who hears what comes over a stream."""
 
+    def connected(self) -> None:
+        """The connection stands."""
+
     def lives(self) -> None:
         """A ping or a pong came."""
 
@@ -178,6 +181,10 @@ class Overheard(Watched):
             self.answering = asyncio.ensure_future(_pong(client, message.data))
         else:
             type(client).handle_message(client, message)
+
+    def on_connected(self, client: Any, *told: object) -> None:
+        super().on_connected(client, *told)  # type: ignore[misc]  # ccxt's
+        self.ear.connected()
 
     def on_error(self, client: Any, error: Exception) -> None:
         super().on_error(client, error)  # type: ignore[misc]  # ccxt's

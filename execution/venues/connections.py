@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from execution.errors import NotSent, VenueError, VenueMisconfigured, VenueUnavailable
+from execution.instruments import MarketKind
 from execution.spellings import spellings
 from execution.types import Mode
 from execution.venues.answers import Wire, asking_failed, clock_is_off, sending_failed
@@ -31,7 +32,7 @@ from execution.venues.ccxt_classes import (
 )
 from execution.venues.market_lists import Listing, MarketFile, MarketList, elsewhere
 from execution.venues.pacing import Pace
-from execution.venues.quirks import Quirks, quirks_of
+from execution.venues.quirks import Quirks, ccxt_id, quirks_of
 from execution.venues.venue import SIGN_OF_LIFE
 
 log = logging.getLogger(__name__)
@@ -57,13 +58,15 @@ _REFUSED_SETTINGS = {
 }
 
 
-def has_sandbox(exchange: str) -> bool:
+def has_sandbox(exchange: str, kind: MarketKind = MarketKind.SPOT) -> bool:
     """Whether ccxt knows a sandbox of this exchange; it is imported for that, so not within the loop."""
-    return _has_sandbox(exchange_class(exchange)(), quirks_of(exchange))
+    ccxt = ccxt_id(exchange, kind)
+    return _has_sandbox(exchange_class(ccxt)(), quirks_of(ccxt))
 
 
 def _has_sandbox(ccxt: Any, quirks: Quirks) -> bool:
-    return bool(ccxt.urls.get("test")) or quirks.sandbox_by_header
+    addresses = ccxt.urls.get("demo" if quirks.sandbox_is_demo else "test")
+    return bool(addresses) or quirks.sandbox_by_header
 
 
 class Connections:
@@ -78,6 +81,7 @@ class Connections:
         exchange: str,
         mode: Mode,
         *,
+        kind: MarketKind = MarketKind.SPOT,
         credentials: Mapping[str, str],
         overrides: Mapping[str, Any],
         quirks: Quirks,
@@ -96,7 +100,7 @@ class Connections:
         for setting, reason in _REFUSED_SETTINGS.items():
             if _has_key(overrides, setting):
                 raise ValueError(f"ccxt: take out {setting}, {reason}")
-        self._exchange, self._mode = exchange, mode
+        self._exchange, self._mode, self._ccxt_id = exchange, mode, ccxt_id(exchange, kind)
         self._credentials = _as_ccxt_takes(credentials, quirks)
         self._overrides = overrides
         self._quirks = quirks
@@ -107,7 +111,7 @@ class Connections:
             per_second=1000 / (settings.get("rateLimit") or 1),
             in_turn=bool(quirks.nonce_codes),
         )
-        self._file = None if kept is None else MarketFile(kept, of=f"{exchange} {mode}")
+        self._file = None if kept is None else MarketFile(kept, of=f"{self._ccxt_id} {mode}")
         self.listed_at: datetime | None = None
         """When the exchange was asked for the markets that are known; None: they are out of the file."""
         self._kind: Any = None
@@ -138,7 +142,7 @@ class Connections:
         """
         self._heed(VenueUnavailable)
         if self._orders is None:
-            self._kind = await asyncio.to_thread(exchange_class, self._exchange)
+            self._kind = await asyncio.to_thread(exchange_class, self._ccxt_id)
             self._orders, self._reads = self._new(self._kind), self._new(self._kind)
 
         async def load() -> Any:
@@ -271,7 +275,7 @@ class Connections:
 
     def _to_listen(self, ear: Ear) -> Any:
         """What listens; making it takes too long for the loop."""
-        return self._new(stream_class(self._exchange), Overheard, ear=ear)
+        return self._new(stream_class(self._ccxt_id), Overheard, ear=ear)
 
     async def _ask(
         self,
@@ -422,8 +426,9 @@ class Connections:
                 raise VenueMisconfigured(
                     f"mode: {self._exchange} has no sandbox; use paper or live"
                 )
-            made.set_sandbox_mode(True)
-            # It puts `urls.test` in the place of `urls.api`; what the user set still comes last.
+            demo = self._quirks.sandbox_is_demo
+            (made.enable_demo_trading if demo else made.set_sandbox_mode)(True)
+            # Both put other addresses in the place of `urls.api`; what the user set still comes last.
             made.urls = kind.deep_extend(made.urls, self._overrides.get("urls", {}))
         return made
 

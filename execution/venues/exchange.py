@@ -1,30 +1,32 @@
 """One account at an exchange, through ccxt: the `Venue` protocol in ccxt's calls.
 
 The executor, reconcile and market call it. What answers mean is in `answers.py`, what differs per
-exchange in `quirks`, sockets, clock and keys in `connections.py`. It must never send an order
-twice, and never say "none" of an order before every look-up has answered.
+exchange in `quirks`, sockets, clock and keys in `connections.py`, looking for orders in `lookups.py`.
+It must never send an order twice.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from execution.errors import NotSent, OrderUnknown, VenueRefused, VenueUnavailable
 from execution.instruments import Instrument, MarketKind
+from execution.kinds import TRIGGERED
 from execution.types import Candle, Level, Mode, Quote, Side
 from execution.venues import answers
 from execution.venues.connections import TIMEOUT, Connections
+from execution.venues.lookups import Lookups
 from execution.venues.markets import instruments
-from execution.venues.paging import every_open, every_row
 from execution.venues.prices import Prices
 from execution.venues.quirks import (
     FENCE_MARGIN,
     UNDOCUMENTED_WINDOW,
+    ContractAccount,
+    ccxt_id,
     dead_mans_switch,
     quirks_of,
 )
@@ -37,6 +39,7 @@ from execution.venues.venue import (
     Held,
     NewOrder,
     OrderKey,
+    Payment,
     Report,
     Stream,
     Trade,
@@ -48,12 +51,10 @@ LISTS_HOLD = timedelta(minutes=30)
 """How long a list of markets is taken for what it says."""
 AT_MOST_EVERY = timedelta(minutes=1)
 """How often it is asked for at most."""
-LOOK_BACK = timedelta(seconds=60)
-"""How far before an order was sent its traces are searched: two clocks never quite agree."""
 
 
 class ExchangeVenue:
-    """One account at one ccxt exchange, spot."""
+    """One account at one ccxt exchange, for markets of one kind."""
 
     def __init__(
         self,
@@ -78,15 +79,15 @@ class ExchangeVenue:
         """
         self.name, self.exchange, self.mode, self.kind = name, exchange, mode, kind
         self._overrides = overrides or {}
-        self._quirks = quirks_of(exchange)
+        self._ccxt_id = ccxt_id(exchange, kind)
+        self._quirks = quirks_of(self._ccxt_id)
         self._clock = clock
         self._instruments: Mapping[str, Instrument] = {}
         self._refresh_at = clock()
-        if kind is not MarketKind.SPOT:
-            raise ValueError(f'market = "{kind}": only "spot" can be traded')
         self._connections = Connections(
             exchange,
             mode,
+            kind=kind,
             credentials={"apiKey": api_key, "secret": secret, "password": password},
             overrides=self._overrides,
             quirks=self._quirks,
@@ -94,6 +95,7 @@ class ExchangeVenue:
             kept=kept,
         )
         self._prices = Prices(self._connections, self._quirks, clock)
+        self._lookups = Lookups(exchange, self._connections, self._quirks, clock)
         self._news = News(exchange, mode, self._quirks.streams, self._connections, clock)
 
     @property
@@ -153,7 +155,7 @@ class ExchangeVenue:
 
     async def _know(self, ccxt: Any) -> None:
         """Read the markets, thousands of them, where it keeps nobody waiting."""
-        self._instruments = await asyncio.to_thread(instruments, ccxt, self._quirks)
+        self._instruments = await asyncio.to_thread(instruments, ccxt, self._quirks, self.kind)
         listed_at = self._connections.listed_at
         self._refresh_at = self._clock() if listed_at is None else listed_at + LISTS_HOLD
 
@@ -164,7 +166,7 @@ class ExchangeVenue:
 
     async def rights(self) -> KeyRights:
         """What the key may do, as far as the exchange tells."""
-        asking = ASKED.get(self.exchange)
+        asking = ASKED.get(self._ccxt_id)
         if asking is None or (self.mode is Mode.SANDBOX and not asking.in_sandbox):
             return UNTOLD
 
@@ -192,7 +194,7 @@ class ExchangeVenue:
         return self._news.quotes(symbol)
 
     def instruments(self) -> Mapping[str, Instrument]:
-        """Spot markets by unified symbol, as they were told last; empty before `open`."""
+        """Markets by unified symbol, as they were told last; empty before `open`."""
         return self._instruments
 
     async def quote(self, symbol: str) -> Quote:
@@ -208,20 +210,36 @@ class ExchangeVenue:
         return await self._prices.candles(symbol, interval, count)
 
     async def balances(self) -> Mapping[str, Balance]:
-        """Every asset the account has any of."""
+        """Every asset the account has any of; of contracts as if each had been bought on spot."""
+        account = self._quirks.account
 
         async def ask(reads: Any) -> Mapping[str, Balance]:
             return answers.balances(await reads.fetch_balance())
 
-        return await self._connections.read(ask)
+        return await self._connections.read(ask if account is None else account.balances)
 
     async def contracts(self) -> Contracts:
         """How the account is set and what it holds.
 
         Raises:
-            VenueUnavailable: it has no contracts.
+            VenueUnavailable: it has no contracts, does not answer, or does not tell all of it.
         """
-        raise VenueUnavailable(f"{self.exchange} has no contracts here")
+        return await self._connections.read(self._account.contracts)
+
+    async def funding(self, since: datetime) -> Sequence[Payment]:
+        """What the account paid and received for its positions from then on, oldest first.
+
+        Raises:
+            VenueUnavailable: it has no contracts, or does not answer.
+        """
+        account = self._account
+        return await self._connections.read(lambda reads: account.funding(reads, since))
+
+    @property
+    def _account(self) -> ContractAccount:
+        if self._quirks.account is None:
+            raise VenueUnavailable(f"{self.exchange} has no contracts here")
+        return self._quirks.account
 
     async def send(self, order: NewOrder, held: Held = go) -> Report:
         """Send one order, once; the exchange's answer with what was filled at once.
@@ -236,7 +254,6 @@ class ExchangeVenue:
         if listed_at is None:
             raise NotSent(f"{self.exchange} has not listed its markets since the start")
 
-        # `reduce_only` is not sent: on spot a sell can only sell what is there.
         async def create(orders: Any) -> Report:
             refuse_changed_terms(orders, order, self._instruments.get(order.symbol))
             kind, params = in_ccxts_words(order, self._quirks)
@@ -248,7 +265,10 @@ class ExchangeVenue:
                 None if order.price is None else self._quirks.number(order.price),
                 params | self._deadline(),
             )
-            return answers.acknowledged(row, order)
+            shown, waiting = answers.acknowledged(row, order), self._quirks.waiting
+            if waiting is None or order.type not in TRIGGERED:
+                return shown
+            return shown.evolve(venue_order_id=waiting.mark + shown.venue_order_id)
 
         try:
             return await self._connections.send(create, held)
@@ -264,18 +284,35 @@ class ExchangeVenue:
             OrderUnknown: the exchange does not know it (filled, canceled or never arrived).
             VenueUnavailable: no answer; asking again is harmless.
         """
-        venue_id, by = key.venue_order_id, self._quirks.cancel_by
-        if venue_id is None and by is None:
-            found = await self.find(key)
-            if found is None:
-                raise OrderUnknown(f"{self.exchange} does not know this order")
-            venue_id = found.venue_order_id
+        venue_id, waiting = key.venue_order_id, self._quirks.waiting
+        if venue_id is None and self._quirks.cancel_by is None:
+            venue_id = (await self._known(key)).venue_order_id
+        try:
+            await self._cancel(key, venue_id)
+        except OrderUnknown:
+            if waiting is None or (venue_id is not None and not waiting.has(venue_id)):
+                raise
+            # What waits for its price is of another list until that is touched.
+            await self._cancel(key, (await self._known(key)).venue_order_id)
 
-        async def ask(orders: Any) -> None:
-            params = {by: key.client_order_id} if venue_id is None else {}
-            await orders.cancel_order(venue_id, key.symbol, params)
+    async def _cancel(self, key: OrderKey, venue_id: str | None) -> None:
+        """Cancel by the exchange's id, or else by ours."""
+        by, waiting = self._quirks.cancel_by, self._quirks.waiting
+        params: dict[str, object] = {}
+        if venue_id is None and by is not None:
+            params[by] = key.client_order_id
+        if waiting is not None and venue_id is not None and waiting.has(venue_id):
+            venue_id, params = venue_id.removeprefix(waiting.mark), dict(waiting.params)
+        await self._connections.cancel(
+            lambda orders: orders.cancel_order(venue_id, key.symbol, params)
+        )
 
-        await self._connections.cancel(ask)
+    async def _known(self, key: OrderKey) -> Report:
+        """What the exchange shows of an order that it knows; it raises `OrderUnknown` of all others."""
+        found = await self.find(key)
+        if found is None:
+            raise OrderUnknown(f"{self.exchange} does not know this order")
+        return found
 
     async def find(self, key: OrderKey) -> Report | None:
         """One complete round of looking: by id, among open orders, in history, in trades.
@@ -285,55 +322,15 @@ class ExchangeVenue:
         Raises:
             VenueUnavailable: a look-up did not answer, so the round does not count.
         """
-        shown = await self._find_by_id(key)
-        if shown is not None:
-            return shown
-        since = self._look_back(key)
-        listed = [*await self._open_orders(key.symbol), *await self._history(key.symbol, since)]
-        for one in listed:
-            if _same(one, key):
-                return one
-        explained = {one.venue_order_id for one in listed}
-        traded = {one.venue_order_id for one in await self._my_trades(key.symbol, since)}
-        for venue_order_id in sorted(traded - explained):
-            shown = await self._order(key.symbol, venue_order_id, {})
-            if shown is None:
-                raise VenueUnavailable(f"{self.exchange} shows trades of an order it does not know")
-            if _same(shown, key):
-                return shown
-        return None
+        return await self._lookups.find(key)
 
     async def open_orders(self, symbols: Sequence[str]) -> Sequence[Report]:
         """Every open order of the account, ours or not; where the exchange wants a symbol, of those."""
-        if not self._quirks.open_orders_need_symbol:
-            return await self._open_orders(None)
-        return [one for symbol in symbols for one in await self._open_orders(symbol)]
+        return await self._lookups.open_orders(symbols)
 
     async def trades(self, key: OrderKey) -> Sequence[Trade]:
         """The trades of one order, oldest first; none for an order the exchange does not know."""
-        venue_order_id = key.venue_order_id
-        if venue_order_id is None:
-            shown = await self.find(key)
-            if shown is None:
-                return []
-            venue_order_id = shown.venue_order_id
-        page = self._quirks.page
-
-        async def ask(reads: Any) -> Sequence[Trade] | None:
-            if page is None or not reads.has["fetchOrderTrades"]:
-                return None
-            rows = await reads.fetch_order_trades(venue_order_id, key.symbol, limit=page)
-            return [answers.trade(row) for row in rows] if len(rows) < page else None
-
-        found: Sequence[Trade] | None = None
-        with suppress(OrderUnknown):  # some know the trades of an order longer than the order
-            found = await self._connections.read(ask)
-        if any(one.venue_order_id != venue_order_id for one in found or ()):
-            raise VenueUnavailable(f"{self.exchange} answered about another order")
-        if found is None:
-            mine = await self._my_trades(key.symbol, self._look_back(key))
-            found = [one for one in mine if one.venue_order_id == venue_order_id]
-        return sorted(found, key=_by_time)
+        return await self._lookups.trades(key)
 
     async def arm(self, timeout: timedelta) -> None:
         """Have every order of the account canceled, whoever placed it, unless this is asked again in time.
@@ -351,77 +348,10 @@ class ExchangeVenue:
         Raises:
             VenueUnavailable: no answer, or there is no way to switch it off.
         """
-        switch = dead_mans_switch(self.exchange)
+        switch = dead_mans_switch(self._ccxt_id)
         if switch is None or not switch.disarms:
             raise VenueUnavailable(f"{self.exchange} has no way to switch it off")
         await self._connections.cancel(lambda orders: orders.cancel_all_orders_after(0))
-
-    async def _find_by_id(self, key: OrderKey) -> Report | None:
-        by = self._quirks.find_by
-        if key.venue_order_id is not None:
-            shown = await self._order(key.symbol, key.venue_order_id, {})
-        elif by is not None and key.client_order_id is not None:
-            shown = await self._by_client_id(key.symbol, {by: key.client_order_id})
-        else:
-            return None
-        if shown is not None and not _same(shown, key):
-            raise VenueUnavailable(f"{self.exchange} answered about another order")
-        return shown
-
-    async def _order(
-        self, symbol: str, venue_order_id: str, params: Mapping[str, str]
-    ) -> Report | None:
-        async def ask(reads: Any) -> Report:
-            return self._report(await reads.fetch_order(venue_order_id, symbol, dict(params)))
-
-        try:
-            return await self._connections.read(ask)
-        except OrderUnknown:
-            return None
-
-    async def _by_client_id(self, symbol: str, params: Mapping[str, str]) -> Report | None:
-        if self._quirks.find_in == "fetch_order":
-            return await self._order(symbol, "", params)
-
-        async def ask(reads: Any) -> Sequence[Report]:
-            rows = await getattr(reads, self._quirks.find_in)(symbol, None, None, dict(params))
-            return [self._report(row) for row in rows]
-
-        found = await self._connections.read(ask)
-        return found[0] if found else None
-
-    async def _open_orders(self, symbol: str | None) -> Sequence[Report]:
-        async def ask(reads: Any) -> Sequence[Report]:
-            rows = await every_open(reads.fetch_open_orders, symbol, self._quirks)
-            return [self._report(row) for row in rows]
-
-        return await self._connections.read(ask)
-
-    async def _history(self, symbol: str, since: int | None) -> Sequence[Report]:
-        """Orders of any state, or closed and canceled ones where the exchange lists them apart."""
-
-        async def ask(reads: Any) -> Sequence[Report]:
-            lists = [reads.fetch_closed_orders]
-            if reads.has["fetchOrders"]:
-                lists = [reads.fetch_orders]
-            elif reads.has["fetchCanceledAndClosedOrders"]:
-                lists = [reads.fetch_canceled_and_closed_orders]
-            elif reads.has["fetchCanceledOrders"]:
-                lists.append(reads.fetch_canceled_orders)
-            rows = [await every_row(one, symbol, since, self._quirks) for one in lists]
-            return [self._report(row) for some in rows for row in some]
-
-        return await self._connections.read(ask)
-
-    async def _my_trades(self, symbol: str, since: int | None) -> Sequence[Trade]:
-        async def ask(reads: Any) -> Sequence[Trade]:
-            rows = await every_row(reads.fetch_my_trades, symbol, since, self._quirks)
-            return [answers.trade(row) for row in rows]
-
-        return await self._connections.read(ask)
-
-    def _report(self, row: Mapping[str, Any]) -> Report:
-        return answers.report(self._quirks.mended(row))
 
     @property
     def _window(self) -> timedelta | None:
@@ -436,20 +366,3 @@ class ExchangeVenue:
         if self._quirks.deadline_by is None or self._window is None:
             return {}
         return {self._quirks.deadline_by: rfc3339(self._clock() - self.clock_ahead + self._window)}
-
-    def _look_back(self, key: OrderKey) -> int | None:
-        """From when an order's traces are searched, by the exchange's clock, in milliseconds."""
-        if key.sent_at is None:
-            return None
-        return int((key.sent_at - self.clock_ahead - LOOK_BACK).timestamp() * 1000)
-
-
-def _same(shown: Report, key: OrderKey) -> bool:
-    """Whether this is the order looked for: our id decides, the exchange's where ours is not told."""
-    if key.client_order_id is not None and shown.client_order_id is not None:
-        return shown.client_order_id == key.client_order_id
-    return key.venue_order_id is not None and shown.venue_order_id == key.venue_order_id
-
-
-def _by_time(trade: Trade) -> tuple[datetime, str]:
-    return trade.at, trade.trade_id

@@ -13,6 +13,7 @@ from decimal import Context, Decimal, localcontext
 from execution.instruments import Instrument, Offers
 from execution.kinds import TRIGGERED
 from execution.rounding import plain
+from execution.symbols import is_spot
 from execution.types import OrderType, Side, TimeInForce
 from execution.venues.venue import NewOrder
 
@@ -36,14 +37,17 @@ def rests(order: NewOrder) -> bool:
 def broken_rule(order: NewOrder, of: Instrument) -> str | None:
     """Which rule of the market the order breaks, in words; None if it breaks none.
 
-    The rules are those of Binance's spot filters (PRICE_FILTER, LOT_SIZE, NOTIONAL), and which kinds
-    of order the market takes.
+    The rules are those of Binance's filters (PRICE_FILTER, LOT_SIZE, NOTIONAL), and which kinds of
+    order the market takes.
     """
     with localcontext(_FORGIVING):
         broken = (
             (not of.active, f"{of.symbol} is not trading"),
             *_of_kind(order, of.offers),
-            (order.reduce_only and order.side is Side.BUY, "on spot only a sell reduces"),
+            (
+                order.reduce_only and order.side is Side.BUY and is_spot(of.symbol),
+                "on spot only a sell reduces",
+            ),
             _off("amount", order.amount, of.amount_step),
             _outside("amount", order.amount, of.min_amount, of.max_amount),
             *_of_price("price", order.price, of),
@@ -94,6 +98,8 @@ def _of_kind(order: NewOrder, offers: Offers) -> Iterator[Rule]:
     at_rest = kind is OrderType.LIMIT and rests(order)
     yield order.post_only and not at_rest, "post-only is for limit orders that rest"
     yield order.post_only and not offers.post_only, "no post-only orders here"
+    fleeting = order.time_in_force not in offers.post_only_times
+    yield order.post_only and fleeting, f"no {order.time_in_force} post-only orders here"
 
 
 def _on_grid(what: str, price: Decimal | None, of: Instrument) -> Iterator[Rule]:
@@ -108,10 +114,12 @@ def _of_price(what: str, price: Decimal | None, of: Instrument) -> Iterator[Rule
 
 
 def _of_worth(order: NewOrder, of: Instrument) -> Iterator[Rule]:
-    """Its notional, at the stop price where it has no limit."""
+    """Its notional, at the stop price where it has no limit. Binance lets a position of contracts be
+    reduced by less than its least."""
     price = order.stop_price if order.price is None else order.price
+    least = None if order.reduce_only and not is_spot(of.symbol) else of.min_notional
     if price is not None:
-        yield _outside("notional", order.amount * price, of.min_notional, of.max_notional)
+        yield _outside("notional", order.amount * price, least, of.max_notional)
 
 
 def _of_trail(order: NewOrder, of: Instrument) -> Iterator[Rule]:

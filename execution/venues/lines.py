@@ -124,6 +124,10 @@ class Line(ABC):
         """A ping or a pong came."""
         self._heard_at, self._has_spoken = asyncio.get_running_loop().time(), True
 
+    def connected(self) -> None:
+        """The connection stands."""
+        self._heard_at = asyncio.get_running_loop().time()
+
     def hears(self, text: str, pass_on: Callable[[], None]) -> None:
         """A frame came; a burst of them is read bit by bit, since orders wait meanwhile."""
         self._unread.append((text, pass_on))
@@ -228,10 +232,17 @@ class OrderLine(Line):
         self._known: OrderedDict[str, OrderKey] = OrderedDict()
 
     async def subscribe(self, ccxt: Any) -> NoReturn:
-        """Ask for the account's orders; ccxt's answer comes when the line breaks."""
+        """Ask for the account's orders; the answer comes when the line breaks."""
         assert self.facts.orders_by is not None
         while True:
-            await getattr(ccxt, self.facts.orders_by)()
+            await self.facts.orders_by(ccxt)
+
+    def connected(self) -> None:
+        """The connection stands; some exchanges tell nothing else to say that they will."""
+        super().connected()
+        if self.facts.stands_when_connected:
+            self.stands = True
+            ring(self.news)
 
     def told(self, said: Said) -> None:
         """Keep which orders to look at, each once."""

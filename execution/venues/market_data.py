@@ -12,13 +12,16 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
-from execution.instruments import Instrument
+from execution.instruments import Instrument, MarketKind
+from execution.symbols import is_spot
 from execution.types import Candle, Level, Quote, Side
 
 TICK = timedelta(seconds=1)
 """Prices hold still within one tick, and a level's amount is on offer once in each."""
 FEE_RATE = Decimal("0.001")
 """Binance's standard spot fee."""
+CONTRACT_FEE_RATE = Decimal("0.0005")
+"""What Binance's standard list has a taker pay for USD-M contracts."""
 _MOST_STEPS = 600
 """Ticks looked at in one walk; a longer absence is walked in longer steps, so a brief touch of an
 open order's price may be missed."""
@@ -98,8 +101,8 @@ class MadeUp:
         """There is nothing to let go of."""
 
     def fee_rate(self, symbol: str) -> Decimal:
-        """The same everywhere."""
-        return FEE_RATE
+        """The same for every pair, and for every contract."""
+        return FEE_RATE if is_spot(symbol) else CONTRACT_FEE_RATE
 
     async def see(self, symbols: Collection[str]) -> None:
         """They are known."""
@@ -115,6 +118,11 @@ class MadeUp:
             yield instant
             instant += stride
         yield now
+
+
+def is_of_kind(symbol: str, kind: MarketKind) -> bool:
+    """Whether an account of this kind trades it; a market that is made up has both kinds."""
+    return is_spot(symbol) == (kind is MarketKind.SPOT)
 
 
 def tick_of(at: datetime) -> datetime:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from execution.errors import VenueUnavailable
-from execution.instruments import Instrument, Offers
+from execution.instruments import Instrument, MarketKind, Offers
 from execution.rounding import CONTEXT
 from execution.types import OrderType, TimeInForce
 from execution.venues.answers import exact
@@ -25,8 +25,10 @@ _NAMED = 10
 _DECIMAL_PLACES, _TICK_SIZE = 2, 4  # ccxt.base.decimal_to_precision
 
 
-def instruments(ccxt: Any, quirks: Quirks) -> dict[str, Instrument]:
-    """Every spot market that ccxt has loaded, by its symbol. One that cannot be read is no market of ours.
+def instruments(
+    ccxt: Any, quirks: Quirks, kind: MarketKind = MarketKind.SPOT
+) -> dict[str, Instrument]:
+    """Every market of a kind that ccxt has loaded, by its symbol. One that cannot be read is none of ours.
 
     Raises:
         VenueUnavailable: of all that are listed none can be read.
@@ -35,7 +37,7 @@ def instruments(ccxt: Any, quirks: Quirks) -> dict[str, Instrument]:
     unread: list[str] = []
     for symbol, market in ccxt.markets.items():
         try:
-            one = instrument(market, ccxt.precisionMode, quirks, ccxt.features)
+            one = instrument(market, ccxt.precisionMode, quirks, ccxt.features, kind)
         except (LookupError, ValueError, TypeError, ArithmeticError):
             unread.append(symbol)
             continue
@@ -53,8 +55,9 @@ def instrument(
     precision_mode: int,
     quirks: Quirks,
     features: Mapping[str, Any] | None = None,
+    kind: MarketKind = MarketKind.SPOT,
 ) -> Instrument | None:
-    """A spot market's steps, limits and orders; None for what is no spot market or tells no step.
+    """A market's steps, limits and orders; None for what is of another kind or tells no step.
 
     `features` is what ccxt knows of the exchange: taken where nobody has tried which orders it takes.
     """
@@ -63,7 +66,7 @@ def instrument(
     told = market["info"].get(quirks.price_step_in) if quirks.price_step_in else None
     if told is not None:
         price_step = exact(told)
-    if not market["spot"] or amount_step is None or price_step is None:
+    if not _is_of(market, kind) or amount_step is None or price_step is None:
         return None
     limits = market["limits"]
     return Instrument(
@@ -81,6 +84,15 @@ def instrument(
         max_notional=_limit(limits["cost"]["max"]),
         offers=quirks.narrowed(quirks.offers or _offers(features), market),
     )
+
+
+def _is_of(market: Mapping[str, Any], kind: MarketKind) -> bool:
+    """Whether it is a pair of assets, or a contract without an end that counts and settles as we reckon:
+    in its base asset, and in its quote currency."""
+    if kind is MarketKind.SPOT:
+        return bool(market["spot"])
+    settles = market["linear"] and market["settle"] == market["quote"]
+    return bool(market["swap"] and settles) and exact(market["contractSize"]) == 1
 
 
 def _offers(features: Mapping[str, Any] | None) -> Offers:

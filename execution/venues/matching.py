@@ -7,38 +7,48 @@ price, one that takes the market pays what the book asks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import datetime
-from decimal import ROUND_FLOOR, Decimal, localcontext
+from decimal import Decimal
 
 from execution.errors import OutcomeUnknown, VenueRefused, VenueUnavailable
 from execution.instruments import Instrument
 from execution.kinds import lies_below, trailing_from
-from execution.rounding import CONTEXT, amount_down, plain
-from execution.types import ZERO, Level, OrderState, Side, TimeInForce
+from execution.rounding import plain
+from execution.types import ZERO, Level, OrderState, OrderType, Side, TimeInForce
 from execution.venues.books import Booked, Books
 from execution.venues.filters import broken_rule, rests
-from execution.venues.market_data import TICK, MarketData, tick_of
+from execution.venues.market_data import TICK, MarketData, is_of_kind, tick_of
+from execution.venues.paper_accounts import PaperAccount
 from execution.venues.venue import NewOrder, Report
 
 
 class Matching:
-    """The orders of some books against one market."""
+    """The orders of one account's books against one market."""
 
-    def __init__(self, books: Books, market: MarketData, since: datetime) -> None:
+    def __init__(
+        self, books: Books, account: PaperAccount, market: MarketData, since: datetime
+    ) -> None:
         """The orders have met the market up to `since`."""
         self.books = books
+        self.account = account
         self._market = market
         self._since = since
 
+    def at_stake(self) -> set[str]:
+        """The markets in which anything is open."""
+        return {*self.books.open_symbols(), *self.account.positions()}
+
     def moved(self, at: datetime) -> set[tuple[str, Side]]:
-        """The markets and sides whose books an open order would meet at the quotes of this instant."""
-        return {
+        """The markets and sides whose books an open order would meet at the quotes of this instant, or
+        what would liquidate a position."""
+        meets = {
             (booked.order.symbol, booked.order.side)
             for booked in self.books.working()
             if booked.order.symbol in self._market.instruments()
             and _acts(booked, self._price(booked.order, at))
         }
+        return meets | {(s, _closes(amount)) for s, amount in self.account.lost(at).items()}
 
     def advance(self, to: datetime) -> datetime:
         """Carry open orders on to this moment, and say which it is; time never goes back."""
@@ -58,7 +68,8 @@ class Matching:
         """Write the order and its first trades down in one transaction.
 
         Raises:
-            VenueRefused: it breaks a rule of the market, or the account cannot pay for it.
+            VenueRefused: it breaks a rule of the market, the account cannot pay for it, or it may only
+                reduce and there is nothing to reduce.
             OutcomeUnknown: its id is that of an open order.
             VenueUnavailable: nobody knows the book right now; nothing was taken.
         """
@@ -66,7 +77,7 @@ class Matching:
         with books.transaction():
             if any(b.order.client_order_id == order.client_order_id for b in books.working()):
                 raise OutcomeUnknown(f"{order.client_order_id} is the id of an open order")
-            instrument = self._market.instruments().get(order.symbol)
+            instrument = self.listed(order.symbol)
             if instrument is None:
                 raise VenueRefused(f"there is no market {order.symbol}")
             reason = broken_rule(order, instrument)
@@ -77,10 +88,27 @@ class Matching:
             if reason is not None:
                 raise VenueRefused(reason)
             booked = books.take(order, now, stop=stop)
-            self._demand_cover(booked)
+            self.account.demand_cover(booked, now)
             if not booked.waits:
-                booked = self._arrive(booked, instrument, now)
+                booked = self._arrive(self._fit(booked, now), instrument, now)
             return booked.report()
+
+    def take_by_hand(self, symbol: str, side: Side, amount: Decimal, now: datetime) -> None:
+        """A person's order at any price, given to the exchange itself.
+
+        Raises:
+            VenueUnavailable: nobody knows the book right now, or there is no such market.
+        """
+        instrument = self.listed(symbol)
+        if instrument is None:
+            raise VenueUnavailable(f"there is no market {symbol}")
+        with self.books.transaction():
+            self._send_to_market(instrument, side, amount, "web", now)
+
+    def listed(self, symbol: str) -> Instrument | None:
+        """The market as it is now; None where the account has none of that name."""
+        found = self._market.instruments().get(symbol)
+        return found if is_of_kind(symbol, self.books.kind) else None
 
     def offered(self, symbol: str, side: Side, at: datetime) -> list[Level]:
         """The book at this instant, less what was traded of it in the same tick.
@@ -117,28 +145,58 @@ class Matching:
             )
         return None
 
-    def _demand_cover(self, booked: Booked) -> None:
-        """Refuse an order that the account cannot pay for; what it holds is taken out already.
-
-        Raises:
-            VenueRefused: it cannot.
-        """
-        balance = self.books.balances().get(booked.gives)
-        free = ZERO if balance is None else balance.free + booked.held
-        if free < booked.held:
-            raise VenueRefused(
-                f"not enough {booked.gives}: it needs {plain(booked.held)}, {plain(free)} is free"
-            )
-
     def _walk(self, until: datetime) -> None:
         """Let open orders meet the market up to this moment."""
-        if self.books.working():
+        if self.at_stake():
             with self.books.transaction():
                 open_orders = self.books.working()
                 for instant in self._market.instants(self._since, until):
                     open_orders.sort(key=_priority)
                     open_orders = [self._visit(booked, instant) for booked in open_orders]
+                    if lost := self.account.lost(instant):
+                        self._liquidate(lost, instant)
+                        open_orders = self.books.working()
+                for booked in self.books.reducing():
+                    self._fit(booked, until)
         self._since = until
+
+    def _liquidate(self, lost: Mapping[str, Decimal], instant: datetime) -> None:
+        """The exchange cancels every order and closes these positions, as far as the book goes."""
+        for booked in self.books.working():
+            self.books.mark(booked, OrderState.CANCELED, instant)
+        for symbol, amount in lost.items():
+            instrument, side = self.listed(symbol), _closes(amount)
+            if instrument is None or not instrument.active:
+                continue
+            if self._market.book(symbol, side, instant) is not None:
+                self._send_to_market(instrument, side, abs(amount), "autoclose", instant)
+
+    def _send_to_market(
+        self, instrument: Instrument, side: Side, amount: Decimal, by: str, at: datetime
+    ) -> None:
+        """An order at any price that is none of ours; its id says whose it is, as at Binance."""
+        order = NewOrder(
+            client_order_id=f"{by}-{at:%Y%m%dT%H%M%S}",
+            symbol=instrument.symbol,
+            side=side,
+            type=OrderType.MARKET,
+            amount=amount,
+            price=None,
+            time_in_force=TimeInForce.IOC,
+        )
+        self._arrive(self.books.take(order, at), instrument, at)
+
+    def _fit(self, booked: Booked, at: datetime) -> Booked:
+        """What may only reduce is never larger than what is left to reduce; what waits for its stop price
+        is looked at when that has come."""
+        if not booked.order.reduce_only or booked.waits:
+            return booked
+        left = self.account.left_to_reduce(booked)
+        if not left:
+            return self.books.mark(booked, OrderState.EXPIRED, at)
+        if left < booked.remaining:
+            return self.books.shrink(booked, booked.filled + left, at)
+        return booked
 
     def _visit(self, booked: Booked, instant: datetime) -> Booked:
         """An open order after this instant."""
@@ -154,7 +212,8 @@ class Matching:
         price, slept = self._price(order, instant), booked.waits
         if slept:
             booked = self._watch(booked, instrument, price, instant)
-        if booked.waits or not _acts(booked, price):
+        booked = self._fit(booked, instant)
+        if booked.state is not OrderState.WORKING or booked.waits or not _acts(booked, price):
             return booked
         if self._market.book(order.symbol, order.side, instant) is None:
             return booked  # its turn comes once somebody has looked
@@ -180,7 +239,8 @@ class Matching:
     def _arrive(self, booked: Booked, instrument: Instrument, now: datetime) -> Booked:
         """An order that reaches the book: it takes what is there for it, the rest rests or expires."""
         order = booked.order
-        met = self._affordable(booked, instrument, self._meet(order, order.amount, now))
+        there = self._meet(order, order.amount, now)
+        met = self.account.affordable(booked, instrument, there, now)
         whole = sum((level.amount for level in met), ZERO) == order.amount
         if whole or order.time_in_force is not TimeInForce.FOK:
             fee_rate = self._market.fee_rate(order.symbol)
@@ -212,22 +272,6 @@ class Matching:
                 amount -= part
         return met
 
-    def _affordable(
-        self, booked: Booked, instrument: Instrument, met: Sequence[Level]
-    ) -> Sequence[Level]:
-        """As much of it as the account can pay: a buy at any price may cost more than it held."""
-        if booked.order.price is not None or booked.order.side is Side.SELL:
-            return met
-        balance = self.books.balances()[booked.gives]
-        left, affordable = balance.free + booked.held, []
-        with localcontext(CONTEXT, rounding=ROUND_FLOOR):
-            for level in met:
-                most = amount_down(left / level.price, instrument.amount_step)
-                if part := min(level.amount, most):
-                    affordable.append(level.evolve(amount=part))
-                    left -= part * level.price
-        return affordable
-
     def _first_stop(self, order: NewOrder, instrument: Instrument, now: datetime) -> Decimal | None:
         """Where an order's stop price stands when it is taken.
 
@@ -245,6 +289,11 @@ class Matching:
     def _price(self, order: NewOrder, instant: datetime) -> Decimal:
         """The best price that this side would meet."""
         return self._market.quote(order.symbol, instant).reference(order.side)
+
+
+def _closes(position: Decimal) -> Side:
+    """The side that closes so much, negative when short."""
+    return Side.SELL if position > 0 else Side.BUY
 
 
 def _within(order: NewOrder, price: Decimal) -> bool:

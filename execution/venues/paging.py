@@ -6,12 +6,15 @@ Pure but for the calls it is given. It must never take a part of a list for the 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from functools import partial
 from itertools import count
 from typing import Any
 
 from execution.venues.quirks import (
     ByCursor,
     ByNumber,
+    InWindows,
     NewestFirst,
     OlderThan,
     OnePage,
@@ -22,8 +25,12 @@ Call = Callable[..., Awaitable[Any]]
 """One of ccxt's `fetch_...(symbol, since, limit, params)`."""
 
 
-async def every_row(call: Call, symbol: str, since: int | None, quirks: Quirks) -> list[Any]:
-    """All rows of a symbol since then, in milliseconds; without a beginning, all if they fit a page.
+async def every_row(
+    call: Call, symbol: str, since: int | None, quirks: Quirks, now: int
+) -> list[Any]:
+    """All rows of a symbol since then; without a beginning, all if they fit a page.
+
+    Both times are in milliseconds, by the exchange's clock.
 
     Raises:
         ValueError: there are more rows, and no way to read on.
@@ -31,6 +38,8 @@ async def every_row(call: Call, symbol: str, since: int | None, quirks: Quirks) 
     pages = quirks.pages
     if pages is None:
         return await _by_time(call, symbol, since, quirks.page)
+    if isinstance(pages, InWindows):
+        return await _in_windows(call, symbol, since, now, pages)
     if isinstance(pages, ByCursor):
         return await _by_cursor(call, symbol, since, pages)
     if isinstance(pages, NewestFirst):
@@ -46,6 +55,21 @@ async def every_open(call: Call, symbol: str | None, quirks: Quirks) -> list[Any
     if isinstance(quirks.pages, OlderThan | ByNumber):
         return await _backwards(call, symbol, None, quirks.pages, whole=True)
     return list(await call(symbol))
+
+
+async def _in_windows(
+    call: Call, symbol: str, since: int | None, now: int, page: InWindows
+) -> list[Any]:
+    """One span of time after the other; without a beginning, from the first that may be asked for."""
+    rows: dict[str, Any] = {}
+    span = page.window // timedelta(milliseconds=1)
+    start = max(now - page.reaches // timedelta(milliseconds=1), since or 0)
+    while start <= now:
+        spanned = partial(call, params={page.until: start + span})
+        found = await _by_time(spanned, symbol, start, page.rows)
+        rows |= {row["id"]: row for row in found}
+        start += span
+    return list(rows.values())
 
 
 async def _by_time(call: Call, symbol: str, since: int | None, page: int | None) -> list[Any]:

@@ -29,8 +29,9 @@ from execution.errors import (
 from execution.instruments import Instrument, MarketKind
 from execution.types import Candle, Level, Mode, OrderState, Quote, Side
 from execution.venues.books import Booked, Books
-from execution.venues.market_data import TICK, MadeUp, MarketData
+from execution.venues.market_data import TICK, MadeUp, MarketData, is_of_kind
 from execution.venues.matching import Matching
+from execution.venues.paper_accounts import SpotAccount, SwapAccount
 from execution.venues.rights import UNTOLD, KeyRights
 from execution.venues.synthetic import SyntheticMarket
 from execution.venues.venue import (
@@ -39,6 +40,7 @@ from execution.venues.venue import (
     Held,
     NewOrder,
     OrderKey,
+    Payment,
     Report,
     Stream,
     Trade,
@@ -74,18 +76,24 @@ class Faults:
     """A cancel is answered and not carried out."""
     deaf: bool = False
     """Its streams stand and tell nothing: what happens meanwhile is not told later either."""
+    hedged: bool = False
+    """The account says that it is in hedge mode."""
+    leverage: Decimal | None = None
+    """What the account says that its markets are set to."""
 
 
 class PaperVenue:
-    """A spot account on a simulated exchange, its books in an SQLite file of its own.
+    """An account on a simulated exchange, its books in an SQLite file of its own.
 
     Takes what the market's `Instrument.offers` says; a market order goes as a limit at its price that
     does not rest. A client order id may be used again once its order has ended, as at Binance: only
     our own protocol stands between an approval and a second order.
+
+    Of contracts it is in one-way mode, with one cross margin. It liquidates what that no longer keeps;
+    funding is neither paid nor received.
     """
 
     mode = Mode.PAPER
-    kind = MarketKind.SPOT
     fence = timedelta(seconds=5)
     visibility_grace: timedelta | None = timedelta(seconds=2)
     clock_ahead = timedelta(0)
@@ -99,20 +107,24 @@ class PaperVenue:
         *,
         seed: int = 1,
         market: MarketData | None = None,
+        kind: MarketKind = MarketKind.SPOT,
+        leverage: Decimal = Decimal(1),
         opening: Mapping[str, Decimal] = OPENING,
         latency: timedelta = timedelta(0),
     ) -> None:
         """`path` is the books' file, begun with the `opening` balances where there is none.
 
-        `market` is what is traded against, else the synthetic market of this `seed`. Every call
-        takes `latency`.
+        `market` is what is traded against, else the synthetic market of this `seed`; of its markets
+        those of this `kind`. Contracts are all set to this `leverage`. Every call takes `latency`.
         """
         self.name = name
+        self.kind = kind
         self.faults = Faults()
         self._path = path
         self._clock = clock
         self._market: MarketData = market or SyntheticMarket(seed)
         self.exchange = self._market.exchange
+        self._leverage = leverage
         self._opening = opening
         self._latency = latency
         self._matching: Matching | None = None
@@ -130,13 +142,23 @@ class PaperVenue:
             raise VenueUnavailable(f"{self.name} cannot be reached")
         await self._market.open()
         if self._matching is None:
-            try:
-                books = Books(self._path, self._opening, self._tell)
-                since = books.last_change() or self._clock()
-            except sqlite3.Error as error:
-                raise VenueUnavailable(f"{self.name}: books {self._path}: {error}") from error
-            self._matching = Matching(books, self._market, since)
-        self._instruments = self._market.instruments()
+            self._matching = self._open_books()
+        self._instruments = self._of_kind()
+
+    def _open_books(self) -> Matching:
+        """The account as it was left.
+
+        Raises:
+            VenueUnavailable: its books cannot be opened, or are those of another kind of account.
+        """
+        try:
+            books = Books(self._path, self._opening, self._tell, kind=self.kind)
+            since = books.last_change() or self._clock()
+        except sqlite3.Error as error:
+            raise VenueUnavailable(f"{self.name}: books {self._path}: {error}") from error
+        spot = self.kind is MarketKind.SPOT
+        account = SpotAccount(books) if spot else SwapAccount(books, self._market, self._leverage)
+        return Matching(books, account, self._market, since)
 
     async def refresh(self) -> None:
         """Look at the markets anew when that is due.
@@ -145,7 +167,7 @@ class PaperVenue:
             VenueUnavailable: the market cannot be reached; what was known of it stays.
         """
         await self._market.refresh()
-        self._instruments = self._market.instruments()
+        self._instruments = self._of_kind()
 
     async def rights(self) -> KeyRights:
         """There is no key; `faults` may say what one would be told to be."""
@@ -252,16 +274,36 @@ class PaperVenue:
     async def balances(self) -> Mapping[str, Balance]:
         """The account's assets."""
         async with self._call() as matching:
-            await self._advance(matching)
-            return matching.books.balances()
+            return matching.account.balances(await self._advance(matching))
 
     async def contracts(self) -> Contracts:
         """How the account is set and what it holds.
 
         Raises:
-            VenueUnavailable: it has no contracts.
+            VenueUnavailable: it has no contracts, or cannot be reached.
         """
-        raise VenueUnavailable(f"{self.name} has no contracts")
+        if self.kind is not MarketKind.SWAP:
+            raise VenueUnavailable(f"{self.name} has no contracts")
+        async with self._call() as matching:
+            await self._advance(matching)
+            leverage = self.faults.leverage or self._leverage
+            return Contracts(
+                one_way=not self.faults.hedged,
+                leverage=dict.fromkeys(self._instruments, leverage),
+                positions=matching.account.positions(),
+            )
+
+    async def funding(self, since: datetime) -> Sequence[Payment]:
+        """None is paid here."""
+        async with self._call():
+            return ()
+
+    async def trade_by_hand(self, symbol: str, side: Side, amount: Decimal) -> None:
+        """Somebody trades so much in this account at the market, past us, as in an exchange's app."""
+        async with self._call() as matching:
+            await self._market.see([symbol])
+            await self._market.see_books([(symbol, side)])
+            matching.take_by_hand(symbol, side, amount, await self._advance(matching))
 
     async def send(self, order: NewOrder, held: Held = go) -> Report:
         """Take one order: fill what the book offers within its price, let the rest rest or expire.
@@ -366,7 +408,7 @@ class PaperVenue:
 
     async def _advance(self, matching: Matching, new: NewOrder | None = None) -> datetime:
         """Carry open orders on to now, and say when now is; what a new one meets is looked at too."""
-        market, symbols = self._market, set(matching.books.open_symbols())
+        market, symbols = self._market, matching.at_stake()
         meets = set() if new is None else {(new.symbol, new.side)}
         symbols |= {symbol for symbol, _ in meets}
         known = market.instruments().keys()
@@ -377,6 +419,10 @@ class PaperVenue:
 
     def _known(self, symbol: str) -> Instrument:
         instrument = self._market.instruments().get(symbol)
-        if instrument is None:
+        if instrument is None or not is_of_kind(symbol, self.kind):
             raise VenueUnavailable(f"{self.name} has no market {symbol}")
         return instrument
+
+    def _of_kind(self) -> Mapping[str, Instrument]:
+        listed = self._market.instruments().items()
+        return {symbol: one for symbol, one in listed if is_of_kind(symbol, self.kind)}

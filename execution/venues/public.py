@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from execution.errors import VenueUnavailable
-from execution.instruments import Instrument
+from execution.instruments import Instrument, MarketKind
 from execution.types import Candle, Level, Mode, Quote, Side
 from execution.venues import answers
 from execution.venues.exchange import ExchangeVenue
@@ -39,6 +39,7 @@ class PublicMarket:
         exchange: str,
         clock: Callable[[], datetime],
         *,
+        kind: MarketKind = MarketKind.SPOT,
         overrides: Mapping[str, Any] | None = None,
         kept: Path | None = None,
     ) -> None:
@@ -58,6 +59,7 @@ class PublicMarket:
             api_key="",
             secret="",
             clock=clock,
+            kind=kind,
             overrides=overrides,
             kept=kept,
         )

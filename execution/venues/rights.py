@@ -18,7 +18,7 @@ class KeyRights(Record):
     """What a key may do; None where the exchange does not tell."""
 
     trades: bool | None = None
-    """Whether it may place orders on spot."""
+    """Whether it may place orders, in markets of the kind that is traded with it."""
     withdraws: bool | None = None
     """Whether it may move money out of the account."""
     bound: bool | None = None
@@ -45,6 +45,10 @@ def _binance(answer: Mapping[str, Any]) -> KeyRights:
         withdraws=bool(answer["enableWithdrawals"]),
         bound=bool(answer["ipRestrict"]),
     )
+
+
+def _binance_usdm(answer: Mapping[str, Any]) -> KeyRights:
+    return _binance(answer).evolve(trades=bool(answer["enableFutures"]))
 
 
 def _kraken(answer: Mapping[str, Any]) -> KeyRights:
@@ -79,6 +83,10 @@ def _okx(answer: Mapping[str, Any]) -> KeyRights:
 ASKED: Mapping[str, Asking] = {
     # developers.binance.com, "Get API Key Permission"; the spot testnet has no sapi.
     "binance": Asking(call="sapiGetAccountApiRestrictions", read=_binance, in_sandbox=False),
+    # The same question, of the same key; demo trading has no sapi either.
+    "binanceusdm": Asking(
+        call="sapiGetAccountApiRestrictions", read=_binance_usdm, in_sandbox=False
+    ),
     # docs.kraken.com, "Get API Key Info"
     "kraken": Asking(call="privatePostGetApiKeyInfo", read=_kraken),
     # docs.cdp.coinbase.com, "Get API Key Permissions"; it does not tell of addresses.

@@ -22,6 +22,9 @@ _PRICES = {
     "SOL/USDT": Decimal(150),
     "EUR/USDT": Decimal("1.08"),
     "BTC/EUR": Decimal(55_500),
+    "BTC/USDT:USDT": Decimal(60_000),
+    "ETH/USDT:USDT": Decimal(2_500),
+    "SOL/USDT:USDT": Decimal(150),
 }
 _PLENTY = Decimal(1_000_000)
 

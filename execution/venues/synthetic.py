@@ -19,6 +19,7 @@ from types import MappingProxyType
 
 from execution.instruments import Instrument, Offers, Shares
 from execution.record import Record
+from execution.symbols import assets, is_spot
 from execution.types import Candle, Level, OrderType, Quote, Side, TimeInForce
 from execution.venues.market_data import INTERVALS, TICK, MadeUp
 
@@ -38,6 +39,9 @@ _JUMP_WINDOW = 21_600
 _JUMP_ODDS = 3
 """One window in three has a jump of up to 1.4 %, which fades over a window's length."""
 _LARGEST_JUMP = _ONE * 14 // 1_000
+
+_BASIS = {1_800: 150_000, 14_400: 350_000}
+"""How far a contract is from its spot pair: a twentieth of a percent at the most, either way."""
 
 _SHOCK_RISES = 3
 _SHOCK_FADES = 3_600
@@ -78,8 +82,16 @@ _OFFERS = Offers(
 """Every kind of order there is; a trailing stop's shares are those of Binance."""
 
 
-def _instrument(symbol: str, amount_step: str, price_step: str, largest: str) -> Instrument:
-    base, quote = symbol.split("/")
+def _instrument(
+    symbol: str,
+    amount_step: str,
+    price_step: str,
+    largest: str,
+    *,
+    least_notional: int = 5,
+    largest_notional: Decimal | None = Decimal(9_000_000),
+) -> Instrument:
+    base, quote = assets(symbol)
     return Instrument(
         symbol=symbol,
         base=base,
@@ -91,9 +103,23 @@ def _instrument(symbol: str, amount_step: str, price_step: str, largest: str) ->
         max_amount=Decimal(largest),
         min_price=Decimal(price_step),
         max_price=Decimal(1_000_000),
-        min_notional=Decimal(5),
-        max_notional=Decimal(9_000_000),
+        min_notional=Decimal(least_notional),
+        max_notional=largest_notional,
         offers=_OFFERS,
+    )
+
+
+def _contract(
+    symbol: str, amount_step: str, price_step: str, largest: str, least_notional: int
+) -> Instrument:
+    """A perpetual contract with the steps and limits of the one at Binance."""
+    return _instrument(
+        symbol,
+        amount_step,
+        price_step,
+        largest,
+        least_notional=least_notional,
+        largest_notional=None,
     )
 
 
@@ -106,6 +132,9 @@ INSTRUMENTS: Mapping[str, Instrument] = MappingProxyType(
             _instrument("SOL/USDT", "0.001", "0.01", "90000"),
             _instrument("EUR/USDT", "0.1", "0.0001", "900000"),
             _instrument("BTC/EUR", "0.00001", "0.01", "9000"),
+            _contract("BTC/USDT:USDT", "0.001", "0.1", "1000", 100),
+            _contract("ETH/USDT:USDT", "0.001", "0.01", "10000", 20),
+            _contract("SOL/USDT:USDT", "0.01", "0.01", "1000000", 5),
         )
     }
 )
@@ -198,6 +227,9 @@ class SyntheticMarket(MadeUp):
         instrument = INSTRUMENTS[symbol]
         part, whole = instrument.price_step.as_integer_ratio()
         bases, quotes = (self._values(a, seconds) for a in (instrument.base, instrument.quote))
+        if not is_spot(symbol):
+            basis = _noise(f"{self._seed}:{symbol}:basis", _BASIS, seconds)
+            bases = [_grown(base, move) for base, move in zip(bases, basis, strict=True)]
         return [base * whole // (quote * part) for base, quote in zip(bases, quotes, strict=True)]
 
     def _amounts(

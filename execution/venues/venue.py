@@ -120,6 +120,19 @@ class Contracts(Record):
     """Base amount by symbol, negative when short; one that is not there is flat."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Payment(Record):
+    """What was paid for holding a position in contracts at one moment, or received for it."""
+
+    payment_id: str
+    """As the venue keyed it."""
+    symbol: str
+    amount: Decimal
+    """In its currency; negative when we paid."""
+    currency: str
+    at: datetime
+
+
 SIGN_OF_LIFE = timedelta(seconds=30)
 """A stream that says nothing for longer is taken for dead, whatever its socket says."""
 
@@ -248,6 +261,15 @@ class Venue(Protocol):
 
         Raises:
             VenueUnavailable: the stream could not begin, broke or fell silent.
+        """
+
+    async def funding(self, since: datetime) -> Sequence[Payment]:
+        """What the account paid and received for its positions from then on, oldest first.
+
+        As much as the venue tells at once: ask again from the last one. Only where `kind` is SWAP.
+
+        Raises:
+            VenueUnavailable: it does not answer.
         """
 
     def client_order_id(self, unique: bytes) -> str:

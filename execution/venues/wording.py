@@ -55,6 +55,8 @@ def in_ccxts_words(order: NewOrder, quirks: Quirks) -> tuple[str, dict[str, obje
         params[kind.stop_by] = plain(order.stop_price)
     if order.post_only:
         params["postOnly"] = True
+    if order.reduce_only and quirks.reduce_only_by is not None:
+        params[quirks.reduce_only_by] = True
     # What takes the market once it is touched rests in no book: it has no time in force.
     if order.price is not None and not (order.post_only and order.time_in_force is TimeInForce.GTC):
         params["timeInForce"] = order.time_in_force.value

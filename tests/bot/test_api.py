@@ -40,6 +40,7 @@ async def test_status_has_the_documented_shape(desk: FrontDesk, http: httpx.Asyn
         "name": "main",
         "exchange": "paper",
         "mode": "paper",
+        "market": "spot",
         "connected": True,
         "reason": None,
         "stream": None,
@@ -49,6 +50,7 @@ async def test_status_has_the_documented_shape(desk: FrontDesk, http: httpx.Asyn
         "dead_man": "off",
         "dead_man_renewed": None,
         "certified": None,
+        "positions_apart": [],
     }
     assert is_time(venue["last_reconciled"])
     assert status["tickets"] == {"pending": 1}
@@ -153,6 +155,8 @@ async def test_ticket_has_the_documented_shape(desk: FrontDesk, http: httpx.Asyn
         "expires_at": "2026-11-20T14:35:00Z",
         "goes_ahead_at": None,
         "proposer": None,
+        "then": None,
+        "after": None,
         "created_at": "2026-11-20T14:30:00Z",
         "reason": None,
         "note": "Why not.",

@@ -55,6 +55,11 @@ mode = "live"
 exchange = "coinbase"
 mode = "live"
 
+[venues.futures]
+exchange = "binance"
+mode = "sandbox"
+market = "swap"
+
 [venues.toy]
 exchange = "paper"
 mode = "paper"
@@ -191,7 +196,7 @@ async def test_it_counts_for_every_venue_of_that_exchange_and_for_no_other(host:
     said = f"certified {datetime.now(UTC):%Y-%m-%d} (ccxt {CCXT})"
     none = "not certified"
     assert host.status() == {
-        "main": said, "real": said, "kraken": none, "coinbase": none, "toy": None,
+        "main": said, "real": said, "kraken": none, "coinbase": none, "futures": none, "toy": None,
     }  # fmt: skip
     text = terminal.status(host.settings).text
     assert f"binance main: 0 open orders, dead man's switch none, {said}\n" in text
@@ -209,7 +214,7 @@ async def test_the_chat_says_it_of_each_venue(host: Host) -> None:
     await side.close()
     text = replies.status(view, parts.look(host.settings), now=parts.now(), short=str).text
 
-    main, _, kraken, _, toy = text.splitlines()[1:6]
+    main, _, kraken, _, _, toy = text.splitlines()[1:7]
     assert "binance main" in main
     assert main.endswith(f", certified {datetime.now(UTC):%Y-%m-%d} (ccxt {CCXT})")
     assert "kraken kraken" in kraken
@@ -301,6 +306,10 @@ def test_the_page_about_it_tells_every_step_and_shows_a_run_of_all_of_them() -> 
             ' and mode = "sandbox": that counts for real too',
         ),
         (
+            "futures",
+            "futures trades contracts, and the steps are made for spot: it stays uncertified",
+        ),
+        (
             "kraken",
             "kraken has no sandbox that ccxt knows, and nothing is tried with real money: kraken stays"
             " uncertified",
@@ -323,7 +332,7 @@ async def test_a_venue_that_is_no_sandbox_is_one_line_and_exit_1(
 async def test_a_venue_that_is_not_there_is_exit_2(host: Host) -> None:
     done = await asyncio.to_thread(host.type, "certify", "none", "--yes")
     assert line_of(done, 2) == (
-        "countersign: venues.none: there is no such venue; there is: main, real, kraken, coinbase, toy"
+        "countersign: venues.none: there is no such venue; there is: main, real, kraken, coinbase, futures, toy"
     )
 
 

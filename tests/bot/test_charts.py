@@ -72,6 +72,12 @@ PICTURES = {
     "a sale priced by the desk": picture(
         side=Side.SELL, entry=None, worst=Decimal(59700), stop=None, targets=()
     ),
+    "a short": picture(
+        side=Side.SELL,
+        symbol="BTC/USDT:USDT",
+        stop=Decimal(61100),
+        targets=(Decimal(58500), Decimal(57500)),
+    ),
     "nothing but candles": picture(entry=None, stop=None, targets=(), last=None),
     "one candle": picture(candles=candles(1)),
     "five candles": picture(candles=candles(5)),

@@ -19,6 +19,7 @@ from tests.clock import Clock
 from tests.databases import new_database
 from tests.desk import GROUP, OLGA, PEOPLE, TOKEN
 from tests.doubles.binance import BinanceServer, refusal
+from tests.doubles.binance_usdm.server import BinanceUsdmServer
 
 TOML = f"""
 [telegram]
@@ -40,7 +41,7 @@ class Ward:
     """A folder with settings, and what a checkup of it says."""
 
     folder: Path
-    exchange: BinanceServer
+    exchange: BinanceServer | BinanceUsdmServer
     telegram: str
     environ: dict[str, str] = field(default_factory=dict)
     toml: str = TOML
@@ -78,6 +79,68 @@ async def ward(tmp_path: Path) -> AsyncIterator[Ward]:
     async with serve(playground) as url, BinanceServer() as exchange:
         yield Ward(tmp_path, exchange, url)
     await playground.close()
+
+
+CONTRACTS = TOML.replace('mode = "live"', 'mode = "live"\nmarket = "swap"\nmax_leverage = 3')
+
+
+@pytest.fixture
+async def futures(tmp_path: Path) -> AsyncIterator[BinanceUsdmServer]:
+    async with BinanceUsdmServer() as exchange:
+        for symbol in exchange.account.leverage:
+            exchange.account.leverage[symbol] = 3
+        yield exchange
+
+
+@pytest.fixture
+async def ward_of_contracts(tmp_path: Path, futures: BinanceUsdmServer) -> AsyncIterator[Ward]:
+    playground = Playground(":memory:", token=TOKEN, chat_id=GROUP, people=PEOPLE, clock=Clock())
+    async with serve(playground) as url:
+        yield Ward(tmp_path, futures, url, toml=CONTRACTS)
+    await playground.close()
+
+
+async def test_an_account_of_contracts_that_is_set_as_it_should(ward_of_contracts: Ward) -> None:
+    report = await ward_of_contracts.checkup()
+    assert report.verified
+    assert ward_of_contracts.line("venue main").startswith("ok venue main: binance swap, LIVE, ")
+    assert ward_of_contracts.line("venue main").endswith("; one-way mode")
+
+
+async def test_what_else_there_is_to_warn_of_is_one_sentence_with_it(
+    ward_of_contracts: Ward, futures: BinanceUsdmServer
+) -> None:
+    futures.endpoints.rights |= {"ipRestrict": False}
+    assert (await ward_of_contracts.checkup()).verified
+    line = ward_of_contracts.line("venue main")
+    assert line.startswith("warning venue main: ")
+    assert line.endswith("; bind the key to this machine's address; one-way mode.")
+
+
+async def test_hedge_mode_is_a_failure_with_its_fix(
+    ward_of_contracts: Ward, futures: BinanceUsdmServer
+) -> None:
+    futures.account.hedge = True
+    assert not (await ward_of_contracts.checkup()).verified
+    line = ward_of_contracts.line("venue main")
+    assert line.startswith("failed venue main: binance swap, LIVE, ")
+    assert line.endswith(
+        "; in hedge mode: no order goes there. Set it to one-way mode at the exchange."
+    )
+
+
+async def test_markets_set_to_more_leverage_than_allowed_are_named(
+    ward_of_contracts: Ward, futures: BinanceUsdmServer
+) -> None:
+    futures.account.leverage["ETHUSDT"] = 20
+    report = await ward_of_contracts.checkup()
+    assert report.verified
+    line = ward_of_contracts.line("venue main")
+    assert line.startswith("warning venue main: ")
+    assert line.endswith(
+        "; one-way mode; set to more than 3x: ETH/USDT:USDT 20x. What adds exposure there is refused."
+        " Set less at the exchange, or raise max_leverage."
+    )
 
 
 async def test_a_desk_where_all_is_well(ward: Ward) -> None:

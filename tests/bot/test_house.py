@@ -15,15 +15,17 @@ from bot import house, keyring
 from bot.settings import Settings, SettingsError, load_settings
 from bot.sources.source import SourceKind
 from execution.approval import Role
+from execution.instruments import MarketKind
 from execution.types import Mode, OnTimeout, OrderType, Side, Size, SizeKind
 from execution.venues.exchange import ExchangeVenue
 from execution.venues.paper import PaperVenue
 from execution.venues.venue import Balance
-from tests.desk import PATH_SECRET, SIGNING_SECRET, settings_in
+from tests.desk import PATH_SECRET, SIGNING_SECRET, TOML, settings_in
 from tests.doubles.kraken import KrakenServer
 
 D = Decimal
 SECONDS = timedelta(seconds=1)
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 EVERYTHING = """\
 [general]
 currency = "USDC"
@@ -130,6 +132,37 @@ def test_every_setting_reaches_the_execution_side(tmp_path: Path) -> None:
     assert config.reconcile_every == 25 * SECONDS
 
 
+def with_market(exchange: str, mode: str, *more: str) -> str:
+    """A desk whose one venue is this one."""
+    lines = [f'exchange = "{exchange}"', f'mode = "{mode}"', *more]
+    return TOML.replace('exchange = "paper"\nmode = "paper"', "\n".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("exchange", "mode"),
+    [
+        ("paper", "paper"),
+        ("binance", "paper"),
+        ("binance", "sandbox"),
+        ("binanceusdm", "sandbox"),
+    ],
+)
+def test_a_venue_of_contracts_is_one_by_name_and_kind(
+    tmp_path: Path, exchange: str, mode: str
+) -> None:
+    toml = with_market(exchange, mode, 'market = "swap"')
+    venue = house.venues(settings_in(tmp_path, toml=toml), lambda: NOON)["main"]
+    assert (venue.kind, venue.exchange, venue.mode) == (MarketKind.SWAP, exchange, Mode(mode))
+
+
+def test_every_venue_of_contracts_has_its_leverage_and_spot_has_none(tmp_path: Path) -> None:
+    toml = with_market("binance", "sandbox", 'market = "swap"', 'max_leverage = "2.5"')
+    toml += '[venues.spot]\nexchange = "binance"\nmode = "sandbox"\n'
+    toml += '[venues.low]\nexchange = "paper"\nmode = "paper"\nmarket = "swap"\n'
+    config = house.config(settings_in(tmp_path, toml=toml))
+    assert config.max_leverage == {"main": D("2.5"), "low": D(1)}
+
+
 @pytest.mark.parametrize("word", OnTimeout)
 def test_every_word_for_the_rest_of_an_order_reaches_the_execution_side(
     tmp_path: Path, word: OnTimeout
@@ -204,7 +237,10 @@ async def test_paper_at_an_exchange_begins_with_the_desks_currency_and_no_key(
         toml = (
             '[general]\ncurrency = "USD"\n[venues.practice]\nexchange = "kraken"\nmode = "paper"\n'
         )
-        given = {"COUNTERSIGN_VENUES__PRACTICE__CCXT": json.dumps(overrides)}
+        given = {
+            "COUNTERSIGN_VENUES__PRACTICE__CCXT": json.dumps(overrides),
+            "COUNTERSIGN_DATABASE__URL": f"sqlite:///{tmp_path / 'countersign.db'}",
+        }
         settings = _without_sources(tmp_path, toml, given)
         keyring.demand_keys(settings)
         assert house.keys(settings) == {}
@@ -216,6 +252,7 @@ async def test_paper_at_an_exchange_begins_with_the_desks_currency_and_no_key(
         assert (await venue.quote("BTC/USD")).bid == 59_990
         await venue.close()
         assert (tmp_path / "paper-practice.db").exists()
+        assert (tmp_path / "markets-practice.gz").exists()
         assert all(one.path.startswith("public/") for one in exchange.requests)
 
 

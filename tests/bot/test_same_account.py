@@ -20,9 +20,9 @@ KEYS = {
 }
 
 
-def binance(folder: Path, mode: str) -> Settings:
+def binance(folder: Path, mode: str, *, market: str = "spot") -> Settings:
     """The same desk, its one venue another account."""
-    account = f'exchange = "binance"\nmode = "{mode}"'
+    account = f'exchange = "binance"\nmode = "{mode}"\nmarket = "{market}"'
     toml = TOML.replace('exchange = "paper"\nmode = "paper"', account)
     return settings_in(folder, toml=toml, environ=KEYS)
 
@@ -53,6 +53,16 @@ def test_orders_of_another_account_do_not_pass_for_those_of_this_one(
         assert f"venues.main: is binance {mode} now" in str(refused.value)
     start(other, halting=True)
     start(settings_in(tmp_path))
+
+
+def test_contracts_of_an_exchange_are_another_account_than_its_spot(tmp_path: Path) -> None:
+    spot, swap = (binance(tmp_path, "sandbox", market=kind) for kind in ("spot", "swap"))
+    start(spot, trades=True)
+    with pytest.raises(SettingsError) as refused:
+        start(swap)
+    said = "venues.main: is binance sandbox swap now, its orders here are of binance sandbox: "
+    assert str(refused.value).startswith(said)
+    start(spot)
 
 
 def test_a_name_that_nothing_was_sent_under_may_come_to_stand_for_another(tmp_path: Path) -> None:

@@ -384,11 +384,48 @@ class TestKeysOnPaper:
         assert line == f"{where}: on paper binance is asked for prices only; take out {variable}"
 
 
+class TestContracts:
+    @pytest.mark.parametrize("exchange", ["kraken", "krakenfutures", "bybit", "coinbase"])
+    def test_where_they_are_not_built_the_line_says_where_they_are(
+        self, tmp_path: Path, exchange: str
+    ) -> None:
+        file = VENUE.replace("binance", exchange).replace("sandbox", "paper")
+        line = refusal(tmp_path, file + 'market = "swap"')
+        assert line == (
+            f'venues.main.market (countersign.toml): "swap" is not built at {exchange} yet;'
+            " it is at paper, binance, binanceusdm"
+        )
+
+    def test_an_exchange_that_has_nothing_else_is_no_spot_market(self, tmp_path: Path) -> None:
+        line = refusal(tmp_path, VENUE.replace("binance", "binanceusdm"))
+        where = "venues.main.market (countersign.toml)"
+        assert line == f'{where}: binanceusdm has contracts only; write "swap"'
+
+    @pytest.mark.parametrize("market", ["", 'market = "spot"\n'])
+    def test_leverage_means_nothing_on_spot(self, tmp_path: Path, market: str) -> None:
+        line = refusal(tmp_path, VENUE + market + "max_leverage = 2")
+        where = "venues.main.max_leverage (countersign.toml)"
+        assert line == f'{where}: spot has none; remove it, or write market = "swap"'
+
+    @pytest.mark.parametrize("wrong", ["0", "0.5", "-1"])
+    def test_less_leverage_than_none_is_refused(self, tmp_path: Path, wrong: str) -> None:
+        line = refusal(tmp_path, VENUE + f'market = "swap"\nmax_leverage = {wrong}')
+        assert line.startswith("venues.main.max_leverage (countersign.toml): ")
+
+    def test_a_third_kind_of_market_is_refused_with_those_there_are(self, tmp_path: Path) -> None:
+        line = refusal(tmp_path, VENUE + 'market = "futures"')
+        assert line == "venues.main.market (countersign.toml): not one of 'spot' or 'swap'"
+
+    def test_a_dead_mans_switch_that_cannot_be_used_is_refused(self, tmp_path: Path) -> None:
+        line = refusal(tmp_path, VENUE + 'market = "swap"\ndead_man = "60s"')
+        where = "venues.main.dead_man (countersign.toml)"
+        assert line == f"{where}: binance has no dead man's switch that can be used here; remove it"
+
+
 class TestNotBuilt:
     @pytest.mark.parametrize(
         ("file", "key"),
         [
-            (VENUE + 'market = "swap"', "venues.main.market"),
             (SOURCE.replace("tradingview", "poll"), "sources.tv.kind"),
             (SOURCE + 'url = "https://x"', "sources.tv.url"),
             (SOURCE + "headers = { a = 'b' }", "sources.tv.headers"),

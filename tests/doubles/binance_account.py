@@ -10,10 +10,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
-from tests.doubles.spot_account import STOPS, ZERO, Order, SpotAccount
+from tests.doubles.spot_account import STOPS, SpotAccount
+from tests.doubles.trading import ZERO, Order
 
+T = TypeVar("T")
 _NUMBER = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?")
 MOST_STOPS = 5
 """Stops and targets that may rest in one market."""
@@ -139,6 +141,21 @@ def eight(value: Decimal) -> str:
     return f"{value:.8f}"
 
 
+def listed(markets: Mapping[str, T], symbol: str | None) -> T:
+    """The market of this symbol.
+
+    Raises:
+        Refused: there is none.
+    """
+    if symbol is None:
+        raise Refused(
+            -1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed."
+        )
+    if symbol not in markets:
+        raise Refused(-1121, "Invalid symbol.")
+    return markets[symbol]
+
+
 class Account(SpotAccount):
     """One spot account at Binance."""
 
@@ -209,13 +226,7 @@ class Account(SpotAccount):
         Raises:
             Refused: there is none.
         """
-        if symbol is None:
-            raise Refused(
-                -1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed."
-            )
-        if symbol not in self.markets:
-            raise Refused(-1121, "Invalid symbol.")
-        return self.markets[symbol]
+        return listed(self.markets, symbol)
 
     def _checked(self, asked: Mapping[str, str]) -> Order:
         market = self.market(asked.get("symbol"))
@@ -237,7 +248,7 @@ class Account(SpotAccount):
         stop, share = self._stop(asked, market) if kind in STOPS else (ZERO, ZERO)
         if not limited and "price" in asked:
             raise Refused(-1106, "Parameter 'price' sent when not required.")
-        price, amount = _number(asked, "price") if limited else ZERO, _number(asked, "quantity")
+        price, amount = number(asked, "price") if limited else ZERO, number(asked, "quantity")
         for one in filter(None, (price, stop)):
             _check_price(market, one)
         _check_amount(market, amount, price or self.last[market.symbol])
@@ -265,7 +276,7 @@ class Account(SpotAccount):
         if len(waiting) >= MOST_STOPS:
             raise Refused(-1013, "Filter failure: MAX_NUM_ALGO_ORDERS")
         if "trailingDelta" not in asked:
-            return _number(asked, "stopPrice"), ZERO
+            return number(asked, "stopPrice"), ZERO
         if not market.trailing:
             raise Refused(-2010, "Trailing stop orders are not supported for this symbol.")
         delta = asked["trailingDelta"]
@@ -276,7 +287,8 @@ class Account(SpotAccount):
         return ZERO, Decimal(delta) / 10_000
 
 
-def _number(asked: Mapping[str, str], name: str) -> Decimal:
+def number(asked: Mapping[str, str], name: str) -> Decimal:
+    """A parameter that is a number; it raises what is said of one that is missing, or none."""
     text = asked.get(name, "")
     if not text:
         raise Refused(

@@ -6,27 +6,33 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from typing import Any
 
-from tests.doubles.binance_account import Account, Refused, eight, shown
-from tests.doubles.spot_account import STOPS, Order
+from tests.doubles import binance_rest
+from tests.doubles.binance_account import Account, Refused, shown
+from tests.doubles.binance_rest import RESTRICTIONS, Endpoint, Endpoints
+from tests.doubles.spot_account import STOPS
+from tests.doubles.trading import Order
 
 ACKNOWLEDGED = ("symbol", "orderId", "orderListId", "clientOrderId", "transactTime")
 """All that an answer of the kind ACK tells."""
-_INTERVALS = {"1m": 60, "5m": 300, "15m": 900, "1h": 3600}
 
 
-class Endpoints:
-    """One account's endpoints."""
+class SpotEndpoints(Endpoints):
+    """One spot account's endpoints."""
+
+    account: Account
 
     def __init__(self, account: Account, now: Callable[[], int]) -> None:
-        self.account, self.now = account, now
-        self.blind: set[str] = set()
-        self.rights: dict[str, bool] = {}
-        """What the key may do, where it is not what one for trading should."""
+        super().__init__(now)
+        self.account = account
+
+    def symbol_of(self, params: Mapping[str, str]) -> str:
+        return self.account.market(params.get("symbol")).symbol
+
+    def shown(self, order: Order) -> dict[str, Any]:
+        return shown(order)
 
     def exchange_info(self, _: Mapping[str, str]) -> object:
         return {
@@ -44,49 +50,6 @@ class Endpoints:
             "symbols": [market.info() for market in self.account.markets.values()],
         }
 
-    def book_ticker(self, params: Mapping[str, str]) -> object:
-        if "symbol" in params:
-            return self.best(params["symbol"])
-        symbols = json.loads(params["symbols"]) if "symbols" in params else self.account.books
-        return [self.best(symbol) for symbol in symbols]
-
-    def best(self, symbol: str) -> dict[str, str]:
-        self.account.market(symbol)
-        book = self.account.books[symbol]
-        nothing = (Decimal(0), Decimal(0))
-        bid, ask = (book.bids or [nothing])[0], (book.asks or [nothing])[0]
-        return {
-            "symbol": symbol,
-            "bidPrice": eight(bid[0]),
-            "bidQty": eight(bid[1]),
-            "askPrice": eight(ask[0]),
-            "askQty": eight(ask[1]),
-        }
-
-    def depth(self, params: Mapping[str, str]) -> object:
-        symbol = self.account.market(params.get("symbol")).symbol
-        book, limit = self.account.books[symbol], int(params.get("limit", "100"))
-        return {
-            "lastUpdateId": 1,
-            "bids": [[eight(price), eight(amount)] for price, amount in book.bids[:limit]],
-            "asks": [[eight(price), eight(amount)] for price, amount in book.asks[:limit]],
-        }
-
-    def klines(self, params: Mapping[str, str]) -> object:
-        best = self.best(self.account.market(params.get("symbol")).symbol)
-        length = _INTERVALS[params["interval"]] * 1000
-        newest = self.now() // length
-        rows = []
-        for number in range(newest - int(params.get("limit", "500")) + 1, newest + 1):
-            swing = Decimal(number % 7) / 10
-            low, high = Decimal(best["bidPrice"]) - swing, Decimal(best["askPrice"]) + swing
-            start, end = number * length, (number + 1) * length - 1
-            prices = [eight(value) for value in (low, high, low, high)]
-            rows.append(
-                [start, *prices, "12.34567800", end, "740740.68000000", 321, "6.1", "366000.0", "0"]
-            )
-        return rows
-
     def account_info(self, _: Mapping[str, str]) -> object:
         return {
             "makerCommission": 10,
@@ -100,18 +63,6 @@ class Endpoints:
             "permissions": ["SPOT"],
             "uid": 354937868,
         }
-
-    def api_restrictions(self, _: Mapping[str, str]) -> object:
-        return {
-            "ipRestrict": True,
-            "createTime": self.now() - 86_400_000,
-            "enableReading": True,
-            "enableInternalTransfer": False,
-            "enableWithdrawals": False,
-            "enableSpotAndMarginTrading": True,
-            "enableMargin": False,
-            "enableFutures": False,
-        } | self.rights
 
     def new_order(self, params: Mapping[str, str]) -> object:
         order, trades = self.account.place(params)
@@ -128,33 +79,14 @@ class Endpoints:
             return {name: row[name] for name in ACKNOWLEDGED}
         return {k: v for k, v in row.items() if k not in only_in_queries} | {"fills": fills}
 
-    def one_order(self, params: Mapping[str, str]) -> object:
-        return shown(self.wanted(params, -2013, "Order does not exist."))
-
     def cancel_order(self, params: Mapping[str, str]) -> object:
         order = self.wanted(params, -2011, "Unknown order sent.")
         self.account.cancel(order)
         told = {"origClientOrderId": order.client_id, "clientOrderId": f"cancel-{order.id}"}
         return shown(order) | told | {"transactTime": order.updated}
 
-    def wanted(self, params: Mapping[str, str], code: int, message: str) -> Order:
-        market = self.account.market(params.get("symbol"))
-        if "orderId" in params:
-            order = self.account.find(id=int(params["orderId"]))
-        elif "id" in self.blind:
-            order = None
-        else:
-            order = self.account.find(client_id=params.get("origClientOrderId"))
-        if order is None or order.symbol != market.symbol:
-            raise Refused(code, message)
-        return order
-
-    def open_orders(self, params: Mapping[str, str]) -> object:
-        orders = self.account.open_orders(params.get("symbol"))
-        return [] if "openOrders" in self.blind else [shown(order) for order in orders]
-
     def cancel_all(self, params: Mapping[str, str]) -> object:
-        orders = self.account.open_orders(self.account.market(params.get("symbol")).symbol)
+        orders = self.account.open_orders(self.symbol_of(params))
         if not orders:
             raise Refused(-2011, "Unknown order sent.")
         for order in orders:
@@ -162,12 +94,12 @@ class Endpoints:
         return [shown(order) for order in orders]
 
     def all_orders(self, params: Mapping[str, str]) -> object:
-        symbol = self.account.market(params.get("symbol")).symbol
+        symbol = self.symbol_of(params)
         rows = [shown(order) for order in self.account.accepted if order.symbol == symbol]
         return [] if "allOrders" in self.blind else _page(rows, params, "orderId")
 
     def my_trades(self, params: Mapping[str, str]) -> object:
-        symbol, order = self.account.market(params.get("symbol")).symbol, params.get("orderId")
+        symbol, order = self.symbol_of(params), params.get("orderId")
         rows = [
             row
             for row in self.account.trades
@@ -186,23 +118,15 @@ def _page(rows: list[dict[str, Any]], params: Mapping[str, str], from_id: str) -
     return rows[-limit:]
 
 
-_Endpoint = Callable[[Endpoints, Mapping[str, str]], object]
-PUBLIC: dict[str, _Endpoint] = {
-    "GET ping": lambda endpoints, _: {},
-    "GET time": lambda endpoints, _: {"serverTime": endpoints.now()},
-    "GET exchangeInfo": Endpoints.exchange_info,
-    "GET ticker/bookTicker": Endpoints.book_ticker,
-    "GET depth": Endpoints.depth,
-    "GET klines": Endpoints.klines,
-}
-PRIVATE: dict[str, _Endpoint] = {
-    "GET account": Endpoints.account_info,
-    "GET /sapi/v1/account/apiRestrictions": Endpoints.api_restrictions,
-    "POST order": Endpoints.new_order,
-    "GET order": Endpoints.one_order,
-    "DELETE order": Endpoints.cancel_order,
-    "GET openOrders": Endpoints.open_orders,
-    "DELETE openOrders": Endpoints.cancel_all,
-    "GET allOrders": Endpoints.all_orders,
-    "GET myTrades": Endpoints.my_trades,
+PUBLIC = binance_rest.PUBLIC | {"GET exchangeInfo": SpotEndpoints.exchange_info}
+PRIVATE: dict[str, Endpoint] = {
+    "GET account": SpotEndpoints.account_info,
+    RESTRICTIONS: SpotEndpoints.api_restrictions,
+    "POST order": SpotEndpoints.new_order,
+    "GET order": SpotEndpoints.one_order,
+    "DELETE order": SpotEndpoints.cancel_order,
+    "GET openOrders": SpotEndpoints.open_orders,
+    "DELETE openOrders": SpotEndpoints.cancel_all,
+    "GET allOrders": SpotEndpoints.all_orders,
+    "GET myTrades": SpotEndpoints.my_trades,
 }

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tests.doubles.binance_account import Account, Refused, eight
-from tests.doubles.spot_account import ZERO, Order
 from tests.doubles.streaming import Frame, Socket, Streaming
+from tests.doubles.trading import ZERO, Order, TradingAccount
 
 ACCOUNT = "the account's events"
 """The channel of everyone whose signature was accepted."""
@@ -20,29 +20,22 @@ Check = Callable[[Mapping[str, str]], None]
 """Raises `Refused` unless the parameters are signed as they should be."""
 
 
-class BinanceStreams:
-    """The WebSocket API, as far as it subscribes to an account, and the market streams."""
+class MarketStreams:
+    """Best prices, of spot and of contracts alike."""
 
     def __init__(
         self,
         streaming: Streaming,
-        account: Account,
-        best: Callable[[str], dict[str, str]],
+        account: TradingAccount,
+        best: Callable[[str], dict[str, Any]],
         now: Callable[[], int],
-        check: Check,
     ) -> None:
-        self._streaming, self._account = streaming, account
-        self._best, self._now, self._check = best, now, check
-        self.refusal: str | None = None
-        """With what words every subscription to the account is refused."""
-        account.on_order.append(self._tell_order)
+        self._streaming, self._best, self._now = streaming, best, now
         account.on_book.append(self._tell_book)
 
     def hear(self, socket: Socket, frame: Frame) -> None:
         """Do what a frame asks for, and answer it."""
-        if socket.path.startswith("/ws-api/"):
-            self._hear_api(socket, frame)
-        elif frame["method"] == "SUBSCRIBE":
+        if frame["method"] == "SUBSCRIBE":
             socket.channels |= set(frame["params"])
             socket.say({"result": None, "id": frame["id"]})
             # No book is told with the answer, but in a busy market the next change follows at once.
@@ -54,6 +47,49 @@ class BinanceStreams:
         else:
             error = {"code": 2, "msg": "Invalid request: unknown variant"}
             socket.say({"error": error, "id": frame["id"]})
+
+    def beat(self) -> None:
+        """Say that the connections live, as Binance does every 20 s, of contracts every three minutes."""
+        self._streaming.ping()
+
+    def book_ticker(self, symbol: str) -> Frame:
+        """Best prices as they are told."""
+        best = self._best(symbol)
+        return {
+            "u": self._now(),
+            "s": symbol,
+            "b": best["bidPrice"],
+            "B": best["bidQty"],
+            "a": best["askPrice"],
+            "A": best["askQty"],
+        }
+
+    def _tell_book(self, symbol: str) -> None:
+        self._streaming.tell(f"{symbol.lower()}@bookTicker", self.book_ticker(symbol))
+
+
+class BinanceStreams(MarketStreams):
+    """The WebSocket API, as far as it subscribes to an account, and the market streams."""
+
+    def __init__(
+        self,
+        streaming: Streaming,
+        account: Account,
+        best: Callable[[str], dict[str, Any]],
+        now: Callable[[], int],
+        check: Check,
+    ) -> None:
+        super().__init__(streaming, account, best, now)
+        self._account, self._check = account, check
+        self.refusal: str | None = None
+        """With what words every subscription to the account is refused."""
+        account.on_order.append(self._tell_order)
+
+    def hear(self, socket: Socket, frame: Frame) -> None:
+        if socket.path.startswith("/ws-api/"):
+            self._hear_api(socket, frame)
+        else:
+            super().hear(socket, frame)
 
     def _hear_api(self, socket: Socket, frame: Frame) -> None:
         try:
@@ -68,10 +104,6 @@ class BinanceStreams:
             return
         socket.channels.add(ACCOUNT)
         socket.say({"id": frame["id"], "status": 200, "result": {"subscriptionId": 0}})
-
-    def beat(self) -> None:
-        """Say that the connections live, as Binance does every 20 s."""
-        self._streaming.ping()
 
     def end_subscription(self) -> None:
         """End the account's subscription; its sockets stay open."""
@@ -137,15 +169,3 @@ class BinanceStreams:
             "Q": "0.00000000",
             "V": "EXPIRE_MAKER",
         }
-
-    def _tell_book(self, symbol: str) -> None:
-        best = self._best(symbol)
-        frame = {
-            "u": self._now(),
-            "s": symbol,
-            "b": best["bidPrice"],
-            "B": best["bidQty"],
-            "a": best["askPrice"],
-            "A": best["askQty"],
-        }
-        self._streaming.tell(f"{symbol.lower()}@bookTicker", frame)

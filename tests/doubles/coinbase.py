@@ -24,8 +24,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from tests.doubles.coinbase_account import Account, Product, Refused, at, order_id
 from tests.doubles.coinbase_stream import CoinbaseStreams
 from tests.doubles.loopback import Fault, Loopback, as_json
-from tests.doubles.spot_account import OPEN, Order
 from tests.doubles.streaming import Frame, Socket
+from tests.doubles.trading import OPEN, Order
 
 PRODUCTS = (
     Product(base="BTC", quote="USD", tick="0.01", step="0.00000001"),

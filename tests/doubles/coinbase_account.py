@@ -12,7 +12,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from tests.doubles.spot_account import ZERO, Order, SpotAccount
+from tests.doubles.spot_account import SpotAccount
+from tests.doubles.trading import ZERO, Order
 
 _STATUS = {
     "NEW": "OPEN",

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tests.doubles.coinbase_account import Account, at, order_id
-from tests.doubles.spot_account import Order
 from tests.doubles.streaming import Frame, Socket, Streaming
+from tests.doubles.trading import Order
 
 ACCOUNT, BEATS, PRICES = "user", "heartbeats", "ticker"
 _OF_ALL = {ACCOUNT: "11111111-1111-1111-1111-111111111111", BEATS: BEATS}

@@ -12,7 +12,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from tests.doubles.spot_account import STOPS, ZERO, Order, SpotAccount
+from tests.doubles.spot_account import STOPS, SpotAccount
+from tests.doubles.trading import ZERO, Order
 
 _NUMBER = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?")
 _CLIENT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}|[\x20-\x7e]{1,18}")

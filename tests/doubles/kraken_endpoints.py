@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.doubles.kraken_account import Account, Refused, txid
 from tests.doubles.kraken_stream import KrakenStreams
-from tests.doubles.spot_account import OPEN, Order
+from tests.doubles.trading import OPEN, Order
 
 PAGE = 50
 """Rows of history in one answer."""

@@ -14,8 +14,8 @@ from secrets import token_urlsafe
 from typing import Any
 
 from tests.doubles.kraken_account import Account, Pair, Refused, kind_of, txid
-from tests.doubles.spot_account import Order
 from tests.doubles.streaming import Frame, Socket, Streaming
+from tests.doubles.trading import Order
 
 ACCOUNT = "executions"
 TOKEN_LASTS = 900

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -21,8 +21,8 @@ Frame = dict[str, Any]
 class Socket:
     """One client that is connected."""
 
-    def __init__(self, path: str) -> None:
-        self.path = path
+    def __init__(self, path: str, query: Mapping[str, str]) -> None:
+        self.path, self.query = path, query
         self.heard: list[Frame] = []
         """What it sent, oldest first."""
         self.channels: set[str] = set()
@@ -52,6 +52,8 @@ class Streaming:
         """While True sockets are accepted and read, and nothing leaves: no answer, no event, no pong."""
         self.deaf = False
         """While True requests and pings are answered, and nothing is told unasked."""
+        self.greet: Callable[[Socket], None] = lambda _: None
+        """Called with who has just connected, where the address alone subscribes."""
         self.stamp: Callable[[Socket, Frame], Frame] = lambda _, frame: frame
         """What an event bears for one socket, such as its number there; a lost one has its number too."""
         self._next: deque[str] = deque()
@@ -93,12 +95,13 @@ class Streaming:
         """Converse with one client until either side closes."""
         talking = web.WebSocketResponse(autoping=False)
         await talking.prepare(request)
-        socket = Socket(request.path)
+        socket = Socket(request.path, request.query)
         transport = request.transport
         assert transport is not None
         socket.abort = transport.abort
         self.sockets.append(socket)
         self.opened += 1
+        self.greet(socket)
         leaving = asyncio.create_task(self._send(talking, socket))
         try:
             async for message in talking:

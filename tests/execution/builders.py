@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from execution.checks import Arrival, Snapshot
+from execution.exposure import SizingFacts
 from execution.instruments import Instrument
 from execution.pricing import PriceTerms
-from execution.risk import Arrival, Snapshot
-from execution.sizing import SizingFacts, make_terms
+from execution.sizing import make_terms
 from execution.trading import ACTIVE_FROM_THE_START, Trading
 from execution.types import (
     Fill,
@@ -173,6 +174,7 @@ def snapshot(**changes: Any) -> Snapshot:
         "instrument": instrument(),
         "quote": quote(),
         "rate": D(1),
+        "takes_quote": D(101),
     }
     return Snapshot(**given | changes)
 

@@ -23,13 +23,13 @@ from zoneinfo import ZoneInfo
 
 from bot.parts import Ids, assemble
 from execution.approval import Policy, Role, Rule, When
+from execution.checks import Limits
 from execution.config import Config
 from execution.errors import VenueUnavailable
 from execution.halt_file import HaltFile
 from execution.market import Market
 from execution.pricing import PriceTerms
 from execution.receiving import SignalKey
-from execution.risk import Limits
 from execution.store import Store
 from execution.types import Order, OrderState, OrderType, Quote, Side, Signal, Size, SizeKind
 from execution.venues.paper import PaperVenue

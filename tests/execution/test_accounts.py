@@ -14,13 +14,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from execution.accounts import Accounts
+from execution.checks import Limits
 from execution.config import Config
 from execution.equity import Standing, Stop, StopKind, effects
 from execution.errors import NotPossible, VenueUnavailable
 from execution.events import EventKind
 from execution.market import Market
 from execution.readings import reset_drawdown
-from execution.risk import Limits
 from execution.store import Store, Transaction
 from execution.store.comparisons import Comparison
 from execution.types import Fill, Side

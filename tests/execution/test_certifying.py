@@ -33,7 +33,7 @@ from tests.doubles.coinbase import CoinbaseServer
 from tests.doubles.kraken import KrakenServer
 from tests.doubles.kraken_account import Pair
 from tests.doubles.loopback import Fault, as_json
-from tests.doubles.spot_account import Order
+from tests.doubles.trading import Order
 from tests.execution.venues.coinbase import setup as coinbase
 from tests.execution.venues.exchange import setup as binance
 from tests.execution.venues.exchange.setup import an_order

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -288,7 +289,7 @@ def day(
         TODAY,
         came(*realized),
         then=Book(
-            holdings=[*then, *taken_over(one for one in numbered if one.order is None)],
+            holdings=[*then, *(taken_over(one, D(0)) for one in numbered if one.order is None)],
             prices={key: Price(value=D(began), at=NOW)},
         ),
         now=Book(
@@ -364,3 +365,21 @@ class TestTheDayResult:
         zone = ZoneInfo("Europe/Berlin")
         at = datetime(2026, 7, 1, 22, 30, tzinfo=UTC)
         assert day_start(at, zone) == datetime(2026, 7, 1, 22, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("side", "held", "amount"),
+    [
+        (Side.SELL, "0", "-0.5"),  # a short that was found
+        (Side.SELL, "-1", "-0.5"),
+        (Side.BUY, "-0.5", "0"),  # a short that was liquidated leaves our books: that has a result
+        (Side.BUY, "-0.2", "0.3"),
+        (Side.SELL, "0.2", "-0.3"),
+        (Side.BUY, "1", "0.5"),
+    ],
+)
+def test_what_was_taken_over_of_contracts_counts_all_day_but_what_it_ended(
+    side: Side, held: str, amount: str
+) -> None:
+    took = taken_over(fill(side, "0.5", "64000", symbol="BTC/USDT:USDT"), D(held))
+    assert (took.amount, took.cost) == (D(amount), D(amount) * 64_000)

@@ -12,12 +12,12 @@ import pytest
 from bot import house
 from bot.settings.sections import Risk
 from execution import limits
+from execution.checks import Limits
 from execution.desk import Person
 from execution.errors import NotAllowed, NotPossible
 from execution.events import EventKind
 from execution.hours import parse_hours
 from execution.limits import TIGHTER, ConfirmLimit, LimitChange, ResetLimit, SetLimit, Wanted
-from execution.risk import Limits
 from execution.types import Side
 from tests.desk import TOML, FrontDesk, front_desk, settings_in
 from tests.execution.builders import D

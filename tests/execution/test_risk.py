@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from execution import risk
+from execution.checks import Limits
 from execution.equity import DayResult, Standing, Stop, StopKind
 from execution.hours import parse_hours
-from execution.risk import Limits
 from execution.types import Refusal, Side
 from tests.execution.builders import (
     EXIT,
@@ -102,6 +102,13 @@ BOUNDS: list[tuple[str, dict[str, Any], dict[str, Any], str, str]] = [
         "BTC/USDT at main takes no entry until an owner lifts it: 1.2 was filled where 1 was ordered.",
     ),
     (
+        "unknown_outcome",
+        seen(position_apart="elsewhere.") | order(**EXIT),
+        seen(position_apart="the exchange shows a position of 1, our fills come to 0."),
+        "UNKNOWN_OUTCOME",
+        "BTC/USDT at main takes no entry: the exchange shows a position of 1, our fills come to 0.",
+    ),
+    (
         "venue_limits",
         seen(instrument=instrument(min_amount=D(1))),
         seen(instrument=instrument(min_amount=D("1.001"))),
@@ -128,6 +135,20 @@ BOUNDS: list[tuple[str, dict[str, Any], dict[str, Any], str, str]] = [
         limit(duplicate_window=60 * SECOND) | seen(arrival=arrival(last_like_it=NOW - 59 * SECOND)),
         "DUPLICATE_WINDOW",
         "The last one like it came 59 s ago; 1 min must lie between.",
+    ),
+    (
+        "leverage",
+        seen(leverage=D(3), max_leverage=D(3)),
+        seen(leverage=D(4), max_leverage=D(3)),
+        "LEVERAGE",
+        "BTC/USDT at main is set to 4x there; 3x is the limit.",
+    ),
+    (
+        "leverage",
+        seen(leverage=D(1), max_leverage=D(1)),
+        seen(leverage=None, max_leverage=D(1)),
+        "LEVERAGE",
+        "What leverage BTC/USDT at main is set to is not known now.",
     ),
     ("rate", seen(), seen(rate=None), "NO_RATE", "There is no rate for USDT now."),
     (
@@ -265,8 +286,8 @@ BOUNDS: list[tuple[str, dict[str, Any], dict[str, Any], str, str]] = [
         "It would leave 49 free, under 50.",
     ),
     (
-        "min_quote_reserve",  # a sell leaves more, not less
-        limit(min_quote_reserve=D(50)) | order(side=Side.SELL),
+        "min_quote_reserve",  # a sale leaves more, not less
+        limit(min_quote_reserve=D(50)) | seen(takes_quote=D(0)),
         limit(min_quote_reserve=D(50)),
         "MIN_QUOTE_RESERVE",
         "What is free at the venue is not known now.",
@@ -314,7 +335,12 @@ BOUNDS: list[tuple[str, dict[str, Any], dict[str, Any], str, str]] = [
         "An entry needs a stop.",
     ),
 ]
-RULES: Mapping[str, risk.Rule] = {**risk.EVERY_ORDER, **risk.ARRIVAL, **risk.ENTRIES}
+RULES: Mapping[str, risk.Rule] = {
+    **risk.EVERY_ORDER,
+    **risk.ARRIVAL,
+    **risk.ENTRIES,
+    **risk.CONTRACTS,
+}
 
 
 def ask(key: str, case: Mapping[str, Any]) -> Refusal | None:
@@ -334,7 +360,9 @@ def test_a_rule_passes_at_its_bound_and_refuses_just_past_it(
     assert (refusal.code, refusal.text) == (code, text)
 
 
-@pytest.mark.parametrize("key", [key for key in RULES if key not in {"rate", "max_order_notional"}])
+@pytest.mark.parametrize(
+    "key", [key for key in RULES if key not in {"rate", "max_order_notional", "leverage"}]
+)
 def test_a_rule_that_is_off_or_has_nothing_to_measure_passes(key: str) -> None:
     assert ask(key, {}) is None
 

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from execution import risk
+from execution.checks import Checked, Limits, Snapshot
 from execution.hours import parse_hours
-from execution.risk import Checked, Limits, Snapshot, check
+from execution.risk import check
 from tests.execution.builders import EXIT, NOW, D, arrival, snapshot, terms, trading
 
 SECOND = timedelta(seconds=1)

@@ -14,10 +14,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from execution.approval import APPROVAL_HOLDS, Policy, Role
+from execution.checks import Limits
 from execution.config import Config
 from execution.errors import NotSent
 from execution.executor import opening, sending
-from execution.risk import Limits
 from execution.store import Store, Transaction
 from execution.trading import Brake
 from execution.types import Order, OrderState, TicketState

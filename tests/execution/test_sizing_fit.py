@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execution.sizing import SizingFacts, asked, repriced, resized, venue_limits
+from execution.exposure import SizingFacts
+from execution.sizing import asked, repriced, resized, venue_limits
 from execution.types import Asked, OrderType, Side, Terms
 from tests.execution.builders import (
     D,

@@ -33,6 +33,7 @@ from bot.parts import Ids, Trading, assemble
 from bot.telegram import cards
 from execution import booking, editing
 from execution.approval import Policy, Role, Rule, When
+from execution.checks import Limits
 from execution.config import Config
 from execution.desk import Person
 from execution.errors import NotPossible, StoreUnavailable, VenueUnavailable
@@ -42,7 +43,6 @@ from execution.market import Market
 from execution.outcome import Outcome
 from execution.pricing import PriceTerms
 from execution.receiving import SignalKey
-from execution.risk import Limits
 from execution.store import Store
 from execution.types import (
     Mode,

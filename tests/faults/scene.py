@@ -191,14 +191,14 @@ class Scene(World):
 
     def change_the_journal(self, statement: str) -> None:
         """Somebody with the file and without the key edits what was recorded."""
-        triggers = self._rows.execute(
+        triggers = self.rows.execute(
             "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
         ).fetchall()
         for name, _ in triggers:
-            self._rows.execute(f"DROP TRIGGER {name}")
-        self._rows.execute(statement)
+            self.rows.execute(f"DROP TRIGGER {name}")
+        self.rows.execute(statement)
         for _, sql in triggers:
-            self._rows.execute(sql)
+            self.rows.execute(sql)
 
     def clock(self) -> datetime:
         """The time of day as the process knows it: by the product's own clock."""

@@ -253,7 +253,7 @@ async def test_a_closing_is_refused_with_what_is_wrong(scene: Scene) -> None:
     assert await refused(scene) == "There is no position in BTC/USDT."
     await bought(scene, amount="0.0002")
     assert await refused(scene, symbol="BTCUSDT", share="0.1") == (
-        "BTC/USDT at main is too small: 0.00001998 BTC is left: main sells no less than 0.00009."
+        "BTC/USDT at main is too small: 0.00001998 BTC is left: main trades no less than 0.00009."
     )
     scene.exchange.takes = D("0.1")
     await close(scene)

@@ -1,6 +1,6 @@
 """The long runs: `make simulate` with SEEDS=20000, KILLS=300, PAIRS=1 or STORIES=5000, on every core.
 
-Seeds are stories by chance; kills are halts at every step of the life of every order of so many seeds; pairs
+Seeds are stories by chance, with `--swaps` on contracts; kills are halts at every step of the life of every order of so many seeds; pairs
 are two crashes at every two places of each scenario; stories are told by Hypothesis. Ends with status 1 and the trace of the first one that breaks an invariant.
 """
 
@@ -24,21 +24,22 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from tests.simulation import swap_story
 from tests.simulation.kills import killed, moments
 from tests.simulation.scenarios import SCENARIOS, lived_through, places
 from tests.simulation.story import play
 from tests.simulation.test_machine import tell_stories
-from tests.simulation.world import Violation
+from tests.simulation.world import Violation, World
 
 T = TypeVar("T")
 Result = tuple[int, str | None]
 """How many worlds, or places to die, it was, and the violation if there was one."""
 
 
-def seed(number: int) -> Result:
-    """Play one seed; counts its places to die."""
+def seed(number: int, tell: Callable[[int], World]) -> Result:
+    """Tell the story of one seed; counts its places to die."""
     try:
-        return len(play(number).points), None
+        return len(tell(number).points), None
     except Violation as found:
         return 0, str(found)
 
@@ -101,6 +102,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seeds", type=int, default=1000, help="how many seeds")
     parser.add_argument("--first", type=int, default=0, help="the first of them")
+    parser.add_argument("--swaps", action="store_true", help="stories on contracts")
     parser.add_argument("--kills", action="store_true", help="halts in each of them")
     parser.add_argument("--every", type=int, default=1, help="only each so-many-th halt")
     parser.add_argument("--pairs", action="store_true", help="pairs of crashes instead")
@@ -115,7 +117,8 @@ def main() -> int:
     seeds = range(asked.first, asked.first + asked.seeds)
     if asked.kills:
         return run("seeds", partial(kills, every=asked.every), seeds, "halts")
-    return run("seeds", seed, seeds, "places to die")
+    tell = swap_story.play if asked.swaps else play
+    return run("seeds", partial(seed, tell=tell), seeds, "places to die")
 
 
 if __name__ == "__main__":

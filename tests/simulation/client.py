@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from execution.types import Mode, Quote
 from execution.venues.connections import Connections
 from execution.venues.exchange import ExchangeVenue
+from execution.venues.lookups import Lookups
 from execution.venues.prices import Prices
 from execution.venues.venue import OrderKey, Stream
 from tests.simulation.exchange import (
@@ -380,6 +381,7 @@ class SimVenue(ExchangeVenue):
             clock=line.clock,
         )
         self._prices = Prices(self._connections, self._quirks, line.clock)
+        self._lookups = Lookups("binance", self._connections, self._quirks, line.clock)
 
     @property
     def streams(self) -> Collection[Stream]:

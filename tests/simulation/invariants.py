@@ -43,7 +43,7 @@ _NAMES = {kind: name.type for kind, name in KINDS.items()}
 _NAMES[OrderType.LIMIT] = "LIMIT"
 """What the exchange calls each kind of order; a market order is a limit that may not rest."""
 _PROTECTS = (OrderType.STOP, OrderType.STOP_LIMIT)
-_OPEN_TICKETS = (TicketState.NEW, TicketState.PENDING, TicketState.APPROVED, TicketState.WORKING)
+OPEN_TICKETS = (TicketState.NEW, TicketState.PENDING, TicketState.APPROVED, TicketState.WORKING)
 _SAYS_STATE = {
     **{EventKind(f"ticket_{state}"): state for state in TicketState if state != "new"},
     EventKind.TICKET_REVISED: TicketState.PENDING,
@@ -82,7 +82,7 @@ def as_an_order_leaves(
         yield f"order {order.id} leaves while its row says {order.state}"
     if pulled and not order.reduces:
         yield f"I4: order {order.id} leaves while the brake is pulled"
-    yield from _not_let_through(tx, order)
+    yield from not_let_through(tx, order)
     ticket = tx.tickets.get(order.ticket)
     assert ticket is not None, "a foreign key"
     yield from _not_approved(tx, ticket, order, asked, config.policy)
@@ -94,7 +94,7 @@ def as_an_order_leaves(
         yield from _beyond_the_position(tx, order, asked, exchange, network, slippage)
 
 
-def _not_let_through(tx: Transaction, order: Order) -> Iterator[str]:
+def not_let_through(tx: Transaction, order: Order) -> Iterator[str]:
     """I4: `sending` was committed before the halt, a moment ago, or there is none; and the breaker is
     closed."""
     halt = _in_force(tx)
@@ -328,7 +328,7 @@ def unsettled(tx: Transaction, exchange: Exchange) -> Iterator[str]:
             resting.add(order.ticket)
         else:
             yield f"order {order.id} is {order.state}"
-    for ticket in tx.tickets.in_state(*_OPEN_TICKETS):
+    for ticket in tx.tickets.in_state(*OPEN_TICKETS):
         if ticket.id not in resting:
             yield f"ticket {ticket.id} is {ticket.state}"
     if tx.signals.waiting():
@@ -369,19 +369,24 @@ def in_the_end(
             yield from _differs(tx, order, taken, exchange)
     taken_ids = {order.client_id for order in exchange.orders}
     for order in known.values():
-        if order.client_order_id not in taken_ids and order.state not in _NEVER_TAKEN:
+        if order.client_order_id not in taken_ids and order.state not in NEVER_TAKEN:
             yield f"I2: order {order.id} is {order.state}, the exchange never took it"
-    yield from (f"I2: the position is wrong: {one}" for one in tx.positions.wrong())
-    yield from _journal(tx)
-    yield from _guessed(tx)
-    yield from _fates(tx, known.values())
+    yield from of_the_rows(tx, known.values())
     if told:
         yield from _cards(tx)
     missing = set(signals) - {signal.id for signal in tx.signals.of(signals).values()}
     yield from (f"I8: signal {one} was answered and is not stored" for one in sorted(missing))
 
 
-_NEVER_TAKEN = frozenset({OrderState.DENIED, OrderState.REJECTED, OrderState.ABSENT})
+NEVER_TAKEN = frozenset({OrderState.DENIED, OrderState.REJECTED, OrderState.ABSENT})
+
+
+def of_the_rows(tx: Transaction, known: Collection[Order]) -> Iterator[str]:
+    """When all has settled: what the rows say of each other, whatever the exchange is."""
+    yield from (f"I2: the position is wrong: {one}" for one in tx.positions.wrong())
+    yield from _journal(tx)
+    yield from _guessed(tx)
+    yield from _fates(tx, known)
 
 
 def _differs(tx: Transaction, order: Order, taken: Accepted, exchange: Exchange) -> Iterator[str]:

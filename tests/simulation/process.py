@@ -28,16 +28,16 @@ from bot.telegram.chat import Later, Sent, Tokens
 from bot.telegram.faces import Face, Look
 from bot.telegram.tokens import Buttons
 from execution.approval import Policy, Role, Rule, When
+from execution.checks import Limits
 from execution.config import Config
 from execution.errors import StoreUnavailable
 from execution.events import EventKind
 from execution.halt_file import AskedHalt, HaltFile
 from execution.market import Market
 from execution.pricing import PriceTerms
-from execution.risk import Limits
 from execution.store import Store
 from execution.types import OrderType, Size, SizeKind
-from tests.simulation.client import SimVenue
+from execution.venues.venue import Venue
 from tests.virtual_time import passes
 
 D = Decimal
@@ -209,7 +209,7 @@ class Process:
         self._room = room
         self.tasks: list[asyncio.Task[None]] = []
 
-    def build(self, venue: SimVenue) -> None:
+    def build(self, venue: Venue) -> None:
         """Every part, as `bot/parts.py` builds them."""
         around, config = self.around, self.config
         self.store = Store(

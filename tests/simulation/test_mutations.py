@@ -19,8 +19,8 @@ import pytest
 from execution import approval, booking, closing, orders, protection, proving, risk, stopping
 from execution.errors import OutcomeUnknown
 from execution.executor import carrying_on, following, sending, slicing
+from execution.exposure import SizingFacts
 from execution.halt_file import HaltFile
-from execution.sizing import SizingFacts
 from execution.snapshots import Moment
 from execution.store import Transaction
 from execution.store.orders import Orders
@@ -78,7 +78,7 @@ class OneLookUp(SimVenue):
     """Takes the answer of one look-up for the answer of all."""
 
     async def find(self, key: OrderKey) -> Report | None:
-        shown = await self._open_orders(key.symbol)
+        shown = await self.open_orders([key.symbol])
         return next((one for one in shown if one.client_order_id == key.client_order_id), None)
 
 
@@ -121,7 +121,7 @@ def before_the_end(ticket: Ticket, legs: Sequence[Order]) -> str | None:
     return f"entry-{len(legs) + 1}" if again and len(legs) <= orders.REPRICINGS else None
 
 
-async def nothing_left(*_: object) -> None:
+async def nothing_left(*_: object, **__: object) -> None:
     """Nobody looks whether anything of ours is left."""
 
 

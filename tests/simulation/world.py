@@ -26,6 +26,7 @@ from execution.errors import StoreUnavailable, VenueError
 from execution.events import EventKind
 from execution.store import Store, Transaction
 from execution.types import OrderState
+from execution.venues.venue import Venue
 from tests.databases import new_database
 from tests.simulation import invariants
 from tests.simulation.client import Line, Network, SimVenue
@@ -79,7 +80,7 @@ class World:
         *,
         config: Config = CONFIG,
         dies_at: Collection[int] = (),
-        venue: type[SimVenue] = SimVenue,
+        venue: Callable[[Line], Venue] = SimVenue,
         streams: Kind | None = None,
         chat: bool = True,
     ) -> None:
@@ -108,15 +109,15 @@ class World:
         self.violations: list[str] = []
         self.process: Process | None = None
         self._ids = 0
-        self._folder = Path(tempfile.mkdtemp(prefix="simulation-", dir=_fast_folder()))
+        self.folder = Path(tempfile.mkdtemp(prefix="simulation-", dir=_fast_folder()))
         self._runner: asyncio.Runner | None = None
-        new_database(self._folder / "desk.db")
-        self.url = f"sqlite:///{self._folder / 'desk.db'}"
+        new_database(self.folder / "desk.db")
+        self.url = f"sqlite:///{self.folder / 'desk.db'}"
         self._proofs = 0
         """Halts that were called proved."""
         self._swept: set[str] = set()
         """Stops that a halt has had canceled."""
-        self._rows = sqlite3.connect(self._folder / "desk.db", isolation_level=None)
+        self.rows = sqlite3.connect(self.folder / "desk.db", isolation_level=None)
         """An onlooker's own connection."""
 
     # What it is made of
@@ -163,11 +164,11 @@ class World:
     def committed(self, process: Process) -> None:
         """A process wrote to its database: the rows must agree with the exchange at any time."""
         for found in (
-            *invariants.at_any_time(self._rows, self.exchange),
-            *invariants.swept(self._rows, self._swept),
+            *invariants.at_any_time(self.rows, self.exchange),
+            *invariants.swept(self.rows, self._swept),
         ):
             self.violated(found)
-        self.lives.are_stored(self._rows.execute("SELECT client_order_id, state FROM orders"))
+        self.lives.are_stored(self.rows.execute("SELECT client_order_id, state FROM orders"))
         proofs = self._count(EventKind.HALT_VERIFIED)
         if proofs > self._proofs:
             self._proofs = proofs
@@ -178,7 +179,7 @@ class World:
 
     def _count(self, kind: EventKind) -> int:
         query = "SELECT count(*) FROM events WHERE kind = ?"
-        return int(self._rows.execute(query, (kind,)).fetchone()[0])
+        return int(self.rows.execute(query, (kind,)).fetchone()[0])
 
     def _comes_to(self, asked: Row, step: str) -> None:
         """A request about an order of ours is one step further."""
@@ -208,11 +209,11 @@ class World:
 
     def lose_database(self) -> None:
         """From now on no write is stored; reads go on."""
-        self._rows.execute("ALTER TABLE head RENAME TO aside")
+        self.rows.execute("ALTER TABLE head RENAME TO aside")
 
     def find_database(self) -> None:
         """Writes are stored again."""
-        self._rows.execute("ALTER TABLE aside RENAME TO head")
+        self.rows.execute("ALTER TABLE aside RENAME TO head")
 
     def written(self, work: Callable[[Transaction], T]) -> T:
         """What another process on the same database writes, such as the command line's."""
@@ -258,8 +259,8 @@ class World:
             finally:
                 self.kill("the end")
                 runner.run(self._bury())
-                self._rows.close()
-                rmtree(self._folder)
+                self.rows.close()
+                rmtree(self.folder)
 
     def run(self, doing: Coroutine[Any, Any, T]) -> T:
         """Let this be done, and whatever else happens meanwhile."""

@@ -1,11 +1,12 @@
 """What differs from exchange to exchange, as data: ids, time windows, texts, ccxt options.
 
-`exchange.py` and `answers.py` read it; nothing here calls anything. An exchange that is not listed
-gets the careful default: slower to prove absence, fewer short cuts.
+`exchange.py` and `answers.py` read it; what is asked of ccxt here, they ask. An exchange that is not
+listed gets the careful default: slower to prove absence, fewer short cuts.
 """
 
 from collections.abc import Mapping
 
+from execution.instruments import MarketKind
 from execution.venues.quirks.binance import BINANCE
 from execution.venues.quirks.binance_usdm import BINANCE_USDM
 from execution.venues.quirks.bitget import BITGET
@@ -23,28 +24,37 @@ from execution.venues.quirks.ways import (
     UNDOCUMENTED_WINDOW,
     ByCursor,
     ByNumber,
+    ContractAccount,
+    InWindows,
     Kind,
     NewestFirst,
     OlderThan,
     OnePage,
     Quirks,
     Streams,
+    WaitingList,
 )
 
 __all__ = [
     "FENCE_MARGIN",
+    "SWAP_EXCHANGES",
     "UNDOCUMENTED_WINDOW",
     "ByCursor",
     "ByNumber",
+    "ContractAccount",
     "DeadMansSwitch",
+    "InWindows",
     "Kind",
     "NewestFirst",
     "OlderThan",
     "OnePage",
     "Quirks",
     "Streams",
+    "WaitingList",
+    "ccxt_id",
     "dead_mans_switch",
     "quirks_of",
+    "trades_swaps",
 ]
 
 _KNOWN: Mapping[str, Quirks] = {
@@ -67,7 +77,35 @@ _KNOWN: Mapping[str, Quirks] = {
     "okxus": OKX,
 }
 
+_SWAPS: Mapping[str, str] = {"binance": "binanceusdm", "binanceusdm": "binanceusdm"}
+"""By what the settings call an exchange, ccxt's id where its perpetual contracts are traded."""
+SWAP_EXCHANGES = tuple(_SWAPS)
+"""The exchanges whose perpetual contracts can be traded."""
+_WITHOUT_SPOT = frozenset({"binanceusdm"})
+"""Those of them that list contracts alone."""
+
 
 def quirks_of(exchange: str) -> Quirks:
     """The ways of this ccxt exchange id; the careful default when it is not listed."""
     return _KNOWN.get(exchange, Quirks())
+
+
+def trades_swaps(exchange: str) -> bool:
+    """Whether the perpetual contracts of this exchange can be traded; `paper` is none."""
+    return exchange in _SWAPS
+
+
+def ccxt_id(exchange: str, kind: MarketKind) -> str:
+    """ccxt's id of where this exchange trades markets of this kind.
+
+    Raises:
+        ValueError: it has none, or nobody has built it; the text names the fix.
+    """
+    if kind is MarketKind.SPOT:
+        if exchange in _WITHOUT_SPOT:
+            raise ValueError(f'market = "spot": {exchange} has contracts only')
+        return exchange
+    if not trades_swaps(exchange):
+        known = ", ".join(SWAP_EXCHANGES)
+        raise ValueError(f'market = "swap" is not built at {exchange} yet, only at {known}')
+    return _SWAPS[exchange]

@@ -18,6 +18,7 @@ from execution.venues.quirks.ways import (
     Streams,
     ToldOrder,
     ToldQuote,
+    watch_orders,
 )
 
 # By the exchange's own names: ccxt makes the same of its own, but for a trailing stop by two detours.
@@ -115,7 +116,7 @@ BINANCE = Quirks(
     ),
     streams=Streams(
         read=binance_frame,
-        orders_by="watch_orders",  # `userDataStream.subscribe.signature` of the WebSocket API
+        orders_by=watch_orders,  # `userDataStream.subscribe.signature` of the WebSocket API
         quotes_by="watch_bids_asks",  # `<symbol>@bookTicker`
         quotes_end_by="un_watch_bids_asks",
         config={

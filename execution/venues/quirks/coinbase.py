@@ -19,6 +19,7 @@ from execution.venues.quirks.ways import (
     ToldOrder,
     ToldQuote,
     dashed,
+    watch_orders,
 )
 
 
@@ -190,7 +191,7 @@ COINBASE = Quirks(
     },
     streams=Streams(
         read=coinbase_frame,
-        orders_by="watch_orders",  # `user`, by a token like those of requests
+        orders_by=watch_orders,  # `user`, by a token like those of requests
         quotes_by="watch_ticker",  # `ticker`, with each match
         quotes_of_many=False,
         quoted_as=coinbase_product,

@@ -21,6 +21,7 @@ from execution.venues.quirks.ways import (
     ToldQuote,
     dashed,
     unix_seconds,
+    watch_orders,
 )
 
 _LAST = {"trigger": "last"}
@@ -188,7 +189,7 @@ KRAKEN = Quirks(
     config={"rateLimit": 1000},
     streams=Streams(
         read=kraken_frame,
-        orders_by="watch_orders",  # `executions`, by a token that the key asks for by REST
+        orders_by=watch_orders,  # `executions`, by a token that the key asks for by REST
         quotes_by="watch_bids_asks",  # `ticker`, whenever the best prices change
         quoted_as=kraken_pair,
     ),

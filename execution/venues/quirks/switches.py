@@ -36,7 +36,8 @@ _SWITCHES: Mapping[str, DeadMansSwitch] = {
     "paper": DeadMansSwitch(longest=timedelta(days=1)),
 }
 """Where ccxt's `cancelAllOrdersAfter` is one for the whole account. Not at Bybit: there it acts only for
-accounts that have it switched on, when a private stream of theirs breaks, and we have none."""
+accounts that have it switched on, when a private stream of theirs breaks, and we have none. Not at
+Binance's USD-M: there each market has one of its own."""
 
 
 def dead_mans_switch(exchange: str) -> DeadMansSwitch | None:

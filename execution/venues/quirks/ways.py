@@ -16,6 +16,7 @@ from uuid import UUID
 from execution.instruments import Offers
 from execution.record import Record
 from execution.types import OrderType, Side
+from execution.venues.venue import Balance, Contracts, Payment
 
 UNDOCUMENTED_WINDOW = timedelta(seconds=60)
 """Taken where an exchange does not say how late it still accepts a request."""
@@ -96,6 +97,20 @@ class OnePage(Record):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class InWindows(Record):
+    """A list that tells a span of time at once, its oldest rows first: the next one begins where it ends."""
+
+    rows: int
+    """Rows in a full page."""
+    until: str
+    """ccxt's parameter for the end of the span, in milliseconds."""
+    window: timedelta
+    """How long a span may be."""
+    reaches: timedelta
+    """How far back any may begin."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Kind(Record):
     """How one kind of order is asked for through ccxt's `create_order`."""
 
@@ -127,6 +142,35 @@ class Protection(Record):
     """How ccxt sends these."""
     source: str
     """Where that is said."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WaitingList(Record):
+    """Orders that wait for a price are of a list of their own, with numbers of their own; one whose price was
+    touched becomes another order, of the ordinary list."""
+
+    params: Mapping[str, object]
+    """What lets ccxt ask that list."""
+    mark: str
+    """Stands before a number of that list, which else were one of the other."""
+    became: Callable[[Mapping[str, Any]], str | None]
+    """The number of the order it has become, by ccxt's row; None of one that waits, or never became any."""
+
+    def has(self, venue_order_id: str | None) -> bool:
+        """Whether this is a number of that list."""
+        return venue_order_id is not None and venue_order_id.startswith(self.mark)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContractAccount(Record):
+    """How an account of perpetual contracts is read through ccxt, whose own reading is not exact."""
+
+    balances: Callable[[Any], Awaitable[Mapping[str, Balance]]]
+    """As `Venue.balances`, of a ccxt instance."""
+    contracts: Callable[[Any], Awaitable[Contracts]]
+    """As `Venue.contracts`."""
+    funding: Callable[[Any, datetime], Awaitable[Sequence[Payment]]]
+    """As `Venue.funding`."""
 
 
 def as_its_id(market: Mapping[str, Any]) -> str:
@@ -175,14 +219,23 @@ class Said(Record):
     """Nothing more will come, though the socket may stay open."""
 
 
+def watch_orders(ccxt: Any) -> Awaitable[object]:
+    """ccxt's own way to the account's orders; its answer comes when the connection breaks."""
+    answer: Awaitable[object] = ccxt.watch_orders()
+    return answer
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Streams(Record):
     """What an exchange tells without being asked, through ccxt.pro, and how its frames are read."""
 
     read: Callable[[Frame], Said | None]
     """What a frame says; None: it is ccxt's alone, as an acknowledgement or a pong is."""
-    orders_by: str | None = None
-    """ccxt's call that subscribes to the account's orders; None: not told, or nobody has tried."""
+    orders_by: Callable[[Any], Awaitable[object]] | None = None
+    """Subscribes to the account's orders, and comes to its end when the connection does; None: not told, or
+    nobody has tried."""
+    stands_when_connected: bool = False
+    """No frame acknowledges that: the address names the account, and what takes the connection tells."""
     quotes_by: str | None = None
     """ccxt's call that subscribes to the best prices of a market; None: the same."""
     quotes_of_many: bool = True
@@ -195,6 +248,11 @@ class Streams(Record):
     """What is asked of ccxt besides where a quiet connection would be closed: the exchange's heartbeats."""
     config: Mapping[str, Any] = field(default_factory=dict)
     """Merged into the ccxt constructor's config for listening, before the user's own."""
+
+
+def whole_seconds(at: datetime) -> str:
+    """A time in milliseconds since 1970, without those of the second that has begun."""
+    return f"{unix_seconds(at)}000"
 
 
 def unix_seconds(at: datetime) -> str:
@@ -261,6 +319,8 @@ class Quirks(Record):
     """The parameter that tells when a good-till-date order ends."""
     good_till_as: Callable[[datetime], str] = rfc3339
     """How that time is written."""
+    reduce_only_by: str | None = None
+    """The parameter that lets an order only reduce; None: on spot a sell can only sell what is there."""
     protection: Protection | None = None
     """What it has to protect a position; None where nobody has looked."""
     visibility_grace: timedelta | None = None
@@ -268,7 +328,7 @@ class Quirks(Record):
     our ids at all, so that only a person can say that an order is absent."""
     page: int | None = None
     """Rows in a full page of history; None: read on until a page brings nothing new."""
-    pages: NewestFirst | ByCursor | OlderThan | ByNumber | OnePage | None = None
+    pages: NewestFirst | ByCursor | OlderThan | ByNumber | OnePage | InWindows | None = None
     """How lists are paged where they cannot be read on from a time."""
     mended: Callable[[Mapping[str, Any]], Mapping[str, Any]] = as_ccxt_reads
     """An order's row with what ccxt reads wrongly."""
@@ -309,8 +369,14 @@ class Quirks(Record):
     streams: Streams | None = None
     """What it tells without being asked; None: nothing, or nobody has tried: it is asked for everything."""
     open_orders_need_symbol: bool = False
+    waiting: WaitingList | None = None
+    """Where orders that wait for a price stand; None: among all others."""
+    account: ContractAccount | None = None
+    """How an account of contracts is read; None: it is one of spot."""
     sandbox_by_header: bool = False
     """ccxt's sandbox of it is at the same address: a header says that a request is not meant in earnest."""
+    sandbox_is_demo: bool = False
+    """Its sandbox is what it calls demo trading, which ccxt has apart."""
     credentials: Mapping[str, str] = field(default_factory=dict)
     """ccxt's names of the key and its secret, where they are not `apiKey` and `secret`."""
     config: Mapping[str, Any] = field(default_factory=dict)

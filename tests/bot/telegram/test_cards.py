@@ -698,7 +698,7 @@ def test_a_waiting_card_says_how_much_of_the_account_its_stop_costs(stop: str, s
     asked = terms(stop_loss=Decimal(stop))
     shown = view(ticket(terms=asked))
 
-    card = cards.card(shown, LOOK, short=SHORT, equity=Decimal(10_000))
+    card = cards.card(shown, LOOK, short=SHORT, account=cards.Account(equity=Decimal(10_000)))
 
     assert said in card.text
 

@@ -10,8 +10,8 @@ import pytest
 
 from bot.playground import CallbackAnswer
 from execution import limits
+from execution.checks import Limits
 from execution.equity import Standing
-from execution.risk import Limits
 from execution.store import Transaction
 from tests.desk import ANA, OLGA, VIC, FrontDesk, front_desk
 from tests.flows.setup import said

@@ -123,7 +123,7 @@ async def test_close_sells_the_position_and_its_card_follows(desk: FrontDesk) ->
 
 
 WRONG = {
-    "/close": "Type /close <symbol> [50%]: sell a position, or a share of it",
+    "/close": "Type /close <symbol> [50%]: close a position, or a share of it",
     "/close BTC/USDT 0.005": "Type /close <symbol> [50%]",
     "/close BTC/USDT 50% now": "Type /close <symbol> [50%]",
     "/close BTC/USDT NaN%": "Share is not a number",

@@ -91,7 +91,10 @@ async def test_adopt_makes_a_position_of_what_the_account_holds(desk: FrontDesk)
         ("/adopt", "Type /adopt <symbol> <amount> <average>: make what the account holds"),
         ("/adopt BTC/USDT 0.5", "Type /adopt"),
         ("/adopt BTC/USDT half 50000", "Amount is not a number"),
-        ("/adopt BTC/USDT -0.5 50000", "Amount must be above zero"),
+        (
+            "/adopt BTC/USDT -0.5 50000",
+            "On spot what is adopted was bought: the amount is more than zero.",
+        ),
         ("/adopt BTC/USDT 0 50000", "Amount must be above zero"),
         ("/adopt BTC/USDT 0.5 0", "Average must be above zero"),
         ("/adopt BTC/USDT 0.0000000000000000001 1", "Amount is too large or too fine"),

@@ -57,8 +57,8 @@ WAY_OUT = terms(
     reduces=True,
     closing=True,
 )
-TOO_LITTLE = "too little to be sold"
-DUST = "0.00004 BTC is left: main sells no less than 0.00009"
+TOO_LITTLE = "too little to be closed"
+DUST = "0.00004 BTC is left: main trades no less than 0.00009"
 
 
 def asked(state: TicketState, reason: str | None = None) -> Ticket:
@@ -225,7 +225,7 @@ binance main · T-7F3K
 Market, in slices near the best price
 █████████░ 99 %   0.04146 at 60 004
 2 487.77 USDT − fee 1 · no slippage
-0.00004 BTC is left: main sells no less than 0.00009.
+0.00004 BTC is left: main trades no less than 0.00009.
 sent +4 ms · acknowledged +90 ms · last fill +90 ms
 
 a close, Ana asked for it at 14:30:10""",
@@ -246,7 +246,7 @@ a close, Ana asked for it at 14:30:10""",
     ),
     "canceled before anything was sent": (
         closing(asked(TS.CANCELED, BY_OLGA)),
-        """<b>LIVE · CLOSE 0.0415 BTC/USDT · not closed, nothing was sold</b>
+        """<b>LIVE · CLOSE 0.0415 BTC/USDT · not closed, nothing filled</b>
 binance main · T-7F3K
 Market, in slices near the best price
 Canceled by Olga.
@@ -256,7 +256,7 @@ a close, Ana asked for it at 14:30:10""",
     ),
     "nobody bought": (
         closing(asked(TS.EXPIRED, "nothing of it was sold within 60 s"), CUT),
-        """<b>LIVE · CLOSE 0.0415 BTC/USDT · not closed, nothing was sold</b>
+        """<b>LIVE · CLOSE 0.0415 BTC/USDT · not closed, nothing filled</b>
 binance main · T-7F3K
 Market, in slices near the best price
 Nothing of it was sold within 60 s.
@@ -266,7 +266,7 @@ a close, Ana asked for it at 14:30:10""",
     ),
     "nothing of it left in time": (
         closing(asked(TS.FAILED, "no connection"), unsent(1, "0.0415", "no connection")),
-        """<b>LIVE · CLOSE 0.0415 BTC/USDT · not closed, nothing was sold</b>
+        """<b>LIVE · CLOSE 0.0415 BTC/USDT · not closed, nothing filled</b>
 binance main · T-7F3K
 Market, in slices near the best price
 No connection.
@@ -335,6 +335,7 @@ HELD = ExitView(
     reason=None,
 )
 ELSEWHERE = HELD.evolve(venue="spot", exchange="kraken", value=D(100))
+CONTRACT = HELD.evolve(symbol="BTC/USDT:USDT", amount=D("0.5"), short=True)
 GOING = HELD.evolve(closing=True)
 PARTLY = GOING.evolve(amount=D("0.0215"), sold=D("0.02"), average=D("60009.8"))
 SOLD = HELD.evolve(amount=D(0), sold=D("0.0415"), average=D("60009.8"))
@@ -366,6 +367,20 @@ ASKED = "All positions are to be closed: Olga at 14:40:10"
     ("halt", "views", "lines"),
     [
         (HALT, (HELD,), ["Open: 0.0415 BTC/USDT, binance main", NOT_SEEN]),
+        (
+            FLATTEN,
+            (
+                CONTRACT.evolve(closing=True),
+                CONTRACT.evolve(amount=D("0.2"), sold=D("0.3"), average=D(60_000), short=False),
+            ),
+            [
+                ASKED,
+                "Closing short 0.5 BTC/USDT:USDT, binance main",
+                "Closed long 0.3 BTC/USDT:USDT at 60 000, binance main; 0.2 is left",
+                "NOT DONE: short 0.5 BTC/USDT:USDT at binance main is not closed yet.",
+            ],
+        ),
+        (HALT, (CONTRACT,), ["Open: short 0.5 BTC/USDT:USDT, binance main", NOT_SEEN]),
         (PROVED, (HELD,), ["Open: 0.0415 BTC/USDT, binance main", SEEN_EMPTY]),
         (
             FLATTEN,
@@ -397,7 +412,7 @@ ASKED = "All positions are to be closed: Olga at 14:40:10"
             [
                 ASKED,
                 "Closed 0.04146 BTC/USDT at 60 009.80, binance main; "
-                "0.00004 is left (too little to be sold)",
+                "0.00004 is left (too little to be closed)",
                 SEEN_EMPTY,
             ],
         ),
@@ -423,7 +438,7 @@ ASKED = "All positions are to be closed: Olga at 14:40:10"
         (
             PROVED,
             (CRUMBS.evolve(sold=D(0), reason=None),),
-            ["Open: 0.00004 BTC/USDT, binance main (too little to be sold)", SEEN_EMPTY],
+            ["Open: 0.00004 BTC/USDT, binance main (too little to be closed)", SEEN_EMPTY],
         ),
     ],
 )

@@ -125,7 +125,7 @@ BTC/USDT takes no new order at binance main until this is known.""",
         messages.overfilled(FILLED, Decimal("0.05"), short=SHORT),
         """<b>LIVE · T-7F3K BUY 0.0415 BTC/USDT: more is filled than was ordered</b>
 binance main
-0.05 filled, 0.0415 ordered. It is booked as it is shown; nothing is sold by itself. Look at the exchange.""",
+0.05 filled, 0.0415 ordered. It is booked as it is shown; nothing is traded back by itself. Look at the exchange.""",
         [],
     ),
     "a trade that changed": (
@@ -169,7 +169,7 @@ This was there before Countersign: it is left alone and counts in no limit. An o
     ),
     "an account of many assets": (
         messages.account_found(VENUE, {f"A{n}": Decimal(n) for n in range(1, 9)}, orders=0),
-        """<b>LIVE · binance main holds 1 A1, 2 A2, 3 A3, 4 A4, 5 A5, 6 A6 and 2 more assets</b>
+        """<b>LIVE · binance main holds 1 A1, 2 A2, 3 A3, 4 A4, 5 A5, 6 A6 and 2 more</b>
 This was there before Countersign: it is left alone and counts in no limit. An owner takes a holding over with /adopt.""",
         [],
     ),

@@ -162,7 +162,7 @@ Messages not delivered 0 · as of 14:31:22""",
 /buy &lt;symbol&gt; [amount or $notional] [@ price] [sl x] [tp y]: propose a ticket of your own
 /sell &lt;symbol&gt; [amount or $notional] [@ price] [sl x] [tp y]: propose a ticket of your own
 /cancel &lt;id&gt;: withdraw a ticket, or cancel what is left of its order
-/close &lt;symbol&gt; [50%]: sell a position, or a share of it
+/close &lt;symbol&gt; [50%]: close a position, or a share of it
 /kill [flatten] [reason]: halt at once and cancel every open order of ours; with flatten, close positions too
 /pause [reason]: no new orders that add exposure; exits go on
 /resume: trade again after a halt or pause

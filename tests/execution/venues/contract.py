@@ -21,9 +21,11 @@ from execution.errors import (
     VenueRefused,
     VenueUnavailable,
 )
+from execution.symbols import assets
 from execution.types import ZERO, OrderState, OrderType, Side, TimeInForce
-from execution.venues.venue import NewOrder, OrderKey, Venue
+from execution.venues.venue import Balance, NewOrder, OrderKey, Venue
 
+NOTHING = Balance(free=ZERO, locked=ZERO)
 _WHOLE_ACCOUNT = 1_000
 
 
@@ -64,7 +66,8 @@ class VenueContract:
         self, under_test: VenueUnderTest
     ) -> None:
         instrument = under_test.venue.instruments()[under_test.symbol]
-        assert f"{instrument.base}/{instrument.quote}" == instrument.symbol == under_test.symbol
+        assert instrument.symbol == under_test.symbol
+        assert assets(instrument.symbol) == (instrument.base, instrument.quote)
         assert instrument.active
         assert instrument.amount_step > 0
         assert instrument.price_step > 0
@@ -129,7 +132,7 @@ class VenueContract:
     async def test_a_resting_order_locks_what_it_would_spend(
         self, under_test: VenueUnderTest
     ) -> None:
-        quote_asset = under_test.symbol.split("/")[1]
+        _, quote_asset = assets(under_test.symbol)
         before = (await under_test.venue.balances())[quote_asset]
         await _send(under_test, price=under_test.far_price)
         after = (await under_test.venue.balances())[quote_asset]
@@ -158,13 +161,14 @@ class VenueContract:
         assert not await under_test.venue.open_orders([under_test.symbol])
 
     async def test_what_was_bought_is_held_less_the_fee(self, under_test: VenueUnderTest) -> None:
-        base = under_test.symbol.split("/")[0]
-        before = (await under_test.venue.balances()).get(base)
+        base, _ = assets(under_test.symbol)
+        before = (await under_test.venue.balances()).get(base, NOTHING)
         order = await _send(under_test, price=under_test.near_price)
         trades = await under_test.venue.trades(_key(order))
         fees = sum((t.fee for t in trades if t.fee_currency == base), Decimal(0))
         after = (await under_test.venue.balances())[base]
-        assert after.free == (before.free if before else 0) + order.amount - fees
+        held = after.free + after.locked - before.free - before.locked
+        assert held == order.amount - fees
 
     @pytest.mark.parametrize("time_in_force", [TimeInForce.IOC, TimeInForce.FOK])
     async def test_an_order_that_may_not_rest_ends_unfilled_away_from_the_market(

@@ -7,6 +7,7 @@ says where to look, so each test of what happened to an order ends with looking.
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,16 @@ from tests.execution.venues.exchange.setup import Clock
 from tests.waiting import until
 
 T = TypeVar("T")
+
+
+@pytest.fixture(autouse=True)
+async def nothing_goes_unnoticed(caplog: pytest.LogCaptureFixture) -> AsyncIterator[None]:
+    """No task, future or session is left over that the loop would complain of in the log."""
+    yield
+    gc.collect()
+    await asyncio.sleep(0)
+    records = [*caplog.get_records("call"), *caplog.records]
+    assert not [one.getMessage() for one in records if one.name == "asyncio"]
 
 
 @dataclass
@@ -252,6 +263,7 @@ class StreamContract:
             api_key="",
             secret="",
             clock=Clock(),
+            kind=under_test.venue.kind,
             overrides=under_test.exchange.ccxt_overrides() | quick,
         )
         await venue.open()

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from execution.venues.paging import every_open, every_row
-from execution.venues.quirks import ByCursor, ByNumber, OlderThan, OnePage, Quirks
+from execution.venues.quirks import (
+    ByCursor,
+    ByNumber,
+    InWindows,
+    OlderThan,
+    OnePage,
+    Quirks,
+)
 
 SYMBOL = "BTC/USDT"
+NOW = 1_000_000
 Call = Callable[..., Awaitable[list[dict[str, Any]]]]
 
 
@@ -57,7 +66,7 @@ ONE = Quirks(pages=OnePage(rows=10, since="from", limit="size"))
 @pytest.mark.parametrize(("quirks", "page"), [(OLDER, _older), (NUMBERED, _numbered)])
 async def test_a_list_is_read_back_to_its_beginning(quirks: Quirks, page: Any, count: int) -> None:
     listed = Listed(count, page)
-    rows = await every_row(listed, SYMBOL, 1000, quirks)
+    rows = await every_row(listed, SYMBOL, 1000, quirks, NOW)
     assert {row["id"] for row in rows} == {row["id"] for row in listed.rows}
     assert len(rows) == count
     assert len(listed.asked) == count // 10 + 1
@@ -65,8 +74,8 @@ async def test_a_list_is_read_back_to_its_beginning(quirks: Quirks, page: Any, c
 
 async def test_the_beginning_is_asked_of_the_exchange_in_its_own_unit() -> None:
     older, numbered = Listed(3, _older), Listed(3, _numbered)
-    assert len(await every_row(older, SYMBOL, 2000, OLDER)) == 2
-    assert len(await every_row(numbered, SYMBOL, 2999, NUMBERED)) == 2
+    assert len(await every_row(older, SYMBOL, 2000, OLDER, NOW)) == 2
+    assert len(await every_row(numbered, SYMBOL, 2999, NUMBERED, NOW)) == 2
     assert (older.asked, numbered.asked) == ([{"from": 2000}], [{"from": 2}])
 
 
@@ -81,9 +90,9 @@ async def test_open_orders_are_all_read_though_they_have_no_beginning(
 async def test_a_history_without_a_beginning_is_not_read_for_ever(
     quirks: Quirks, page: Any
 ) -> None:
-    assert len(await every_row(Listed(9, page), SYMBOL, None, quirks)) == 9
+    assert len(await every_row(Listed(9, page), SYMBOL, None, quirks, NOW)) == 9
     with pytest.raises(ValueError, match="no way to the next one"):
-        await every_row(Listed(10, page), SYMBOL, None, quirks)
+        await every_row(Listed(10, page), SYMBOL, None, quirks, NOW)
 
 
 async def test_a_row_that_comes_meanwhile_shifts_the_pages_and_loses_none() -> None:
@@ -95,7 +104,7 @@ async def test_a_row_that_comes_meanwhile_shifts_the_pages_and_loses_none() -> N
         listed.rows.insert(0, newest)
         return found
 
-    rows = await every_row(growing, SYMBOL, 1000, NUMBERED)
+    rows = await every_row(growing, SYMBOL, 1000, NUMBERED, NOW)
     assert {f"row {one}" for one in range(1, 16)} <= {row["id"] for row in rows}
 
 
@@ -104,15 +113,15 @@ async def test_a_page_that_repeats_itself_is_no_end() -> None:
     stuck = Listed(20, lambda rows, _: rows[:10])
     for quirks in (OLDER, NUMBERED):
         with pytest.raises(ValueError, match="no way to the next one"):
-            await every_row(stuck, SYMBOL, 1000, quirks)
+            await every_row(stuck, SYMBOL, 1000, quirks, NOW)
 
 
 async def test_where_nobody_can_read_on_a_full_page_is_refused() -> None:
     short, full = Listed(9, lambda rows, _: rows[:10]), Listed(10, lambda rows, _: rows[:10])
-    assert len(await every_row(short, SYMBOL, 5, ONE)) == 9
+    assert len(await every_row(short, SYMBOL, 5, ONE, NOW)) == 9
     assert short.asked == [{"from": 5, "size": 10}]
     with pytest.raises(ValueError, match="no way to the next one"):
-        await every_row(full, SYMBOL, 5, ONE)
+        await every_row(full, SYMBOL, 5, ONE, NOW)
 
 
 async def test_a_cursor_may_be_told_by_another_name_than_it_is_asked_by() -> None:
@@ -128,6 +137,60 @@ async def test_a_cursor_may_be_told_by_another_name_than_it_is_asked_by() -> Non
         return rows
 
     quirks = Quirks(pages=ByCursor(rows=2, cursor="cursor", told="nextPageCursor"))
-    rows = await every_row(listed, SYMBOL, 1000, quirks)
+    rows = await every_row(listed, SYMBOL, 1000, quirks, NOW)
     assert [row["id"] for row in rows] == ["a", "b", "c"]
     assert asked == [{}, {"cursor": "2nd"}]
+
+
+WINDOWS = Quirks(
+    pages=InWindows(
+        rows=10,
+        until="until",
+        window=timedelta(seconds=20),
+        reaches=timedelta(seconds=70),
+    )
+)
+
+
+class Spans:
+    """A list that tells ten rows of twenty seconds at most, the oldest first."""
+
+    def __init__(self, *at: int) -> None:
+        self.rows = [{"id": f"row {number}", "timestamp": time} for number, time in enumerate(at)]
+        self.asked: list[tuple[int, int]] = []
+
+    async def __call__(
+        self, symbol: str, since: int, limit: int, params: Mapping[str, Any]
+    ) -> list[Any]:
+        until = params["until"]
+        assert until - since <= 20_000, "it takes no more"
+        self.asked.append((since, until))
+        return [row for row in self.rows if since <= row["timestamp"] <= until][:limit]
+
+
+@pytest.mark.parametrize(
+    "at", [(), (1000,), (1000, 21_000, 41_000, 59_999), (*range(1000, 60_000, 900),)]
+)
+async def test_a_list_that_tells_a_span_at_once_is_read_span_by_span_until_now(
+    at: tuple[int, ...],
+) -> None:
+    spans = Spans(*at)
+    found = await every_row(spans, SYMBOL, 1000, WINDOWS, 60_000)
+    assert [row["id"] for row in found] == [row["id"] for row in spans.rows]
+    assert spans.asked[-1][1] >= 60_000, "up to now"
+
+
+async def test_a_row_of_the_moment_at_which_spans_meet_is_one_row() -> None:
+    assert len(await every_row(Spans(21_000), SYMBOL, 1000, WINDOWS, 30_000)) == 1
+
+
+@pytest.mark.parametrize("since", [None, 1000])
+async def test_no_span_begins_before_what_the_list_reaches(since: int | None) -> None:
+    spans = Spans(915_000, 935_000, 999_000)
+    assert len(await every_row(spans, SYMBOL, since, WINDOWS, NOW)) == 2
+    assert spans.asked[0][0] == 930_000
+
+
+async def test_more_of_one_moment_than_a_page_holds_is_refused() -> None:
+    with pytest.raises(ValueError, match="no way to the next one"):
+        await every_row(Spans(*[5000] * 11), SYMBOL, 1000, WINDOWS, 6000)

@@ -38,10 +38,12 @@ async def test_two_markets_of_one_seed_agree_on_everything(
 
 def test_the_path_is_the_same_in_every_version() -> None:
     """Paper accounts outlive releases: a changed path would be a jump in somebody's market."""
-    quotes = {symbol: SyntheticMarket(1).quote(symbol, _NOON) for symbol in ("BTC/USDT", "BTC/EUR")}
+    pinned = ("BTC/USDT", "BTC/EUR", "BTC/USDT:USDT")
+    quotes = {symbol: SyntheticMarket(1).quote(symbol, _NOON) for symbol in pinned}
     assert {symbol: (str(q.bid), str(q.ask)) for symbol, q in quotes.items()} == {
         "BTC/USDT": ("68989.14", "68996.03"),
         "BTC/EUR": ("64230.34", "64236.76"),
+        "BTC/USDT:USDT": ("69019.0", "69025.9"),
     }
 
 
@@ -79,6 +81,23 @@ def test_there_is_no_arbitrage_between_the_markets(seed: int, at: datetime) -> N
         market.quote(symbol, at).mid for symbol in ("BTC/USDT", "BTC/EUR", "EUR/USDT")
     )
     assert abs(dollars / euros / rate - 1) < Decimal("0.0002")
+
+
+@given(seed=seeds, base=st.sampled_from(["BTC", "ETH", "SOL"]), at=instants)
+def test_a_contract_is_never_far_from_its_pair(seed: int, base: str, at: datetime) -> None:
+    market = SyntheticMarket(seed)
+    contract, pair = (market.quote(s, at).mid for s in (f"{base}/USDT:USDT", f"{base}/USDT"))
+    assert abs(contract / pair - 1) < Decimal("0.0006")
+
+
+def test_a_contract_has_a_price_of_its_own() -> None:
+    market = SyntheticMarket(1)
+    hours = [_NOON + timedelta(hours=hour) for hour in range(48)]
+    apart = [
+        market.quote("BTC/USDT:USDT", at).mid / market.quote("BTC/USDT", at).mid - 1 for at in hours
+    ]
+    assert min(apart) < Decimal("-0.0001")
+    assert max(apart) > Decimal("0.0001")
 
 
 @given(seed=seeds, symbol=symbols, at=instants, side=st.sampled_from(Side))

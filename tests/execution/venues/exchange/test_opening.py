@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from execution.errors import NotSent, VenueMisconfigured, VenueUnavailable
+from execution.instruments import MarketKind
 from execution.types import Mode, OrderState
 from execution.venues.exchange import ExchangeVenue
 from tests.doubles.binance import BinanceServer, Fault, refusal
@@ -52,7 +53,8 @@ class TestSettings:
         [
             ("binanec", Mode.LIVE, {}, "binanec"),
             ("base", Mode.PAPER, {}, "base"),
-            ("binance", Mode.LIVE, {"market": "swap"}, "swap"),
+            ("kraken", Mode.LIVE, {"kind": MarketKind.SWAP}, "swap"),
+            ("binanceusdm", Mode.LIVE, {}, "spot"),
             ("binance", Mode.LIVE, {"overrides": {"verbose": True}}, "verbose"),
             (
                 "binance",

@@ -63,7 +63,10 @@ async def test_an_answer_that_says_nothing_is_none(exchange: BinanceServer, body
 
 KRAKEN = ["query-funds", "query-open-trades", "query-closed-trades", "modify-trades"]
 WIDE: Mapping[str, Any] = {"Spot": ["SpotTrade"], "Wallet": ["AccountTransfer"]}
+BINANCE = {"enableWithdrawals": False, "ipRestrict": True, "enableSpotAndMarginTrading": True}
 ANSWERS: list[tuple[str, Any, KeyRights]] = [
+    ("binanceusdm", BINANCE | {"enableFutures": True}, FITS),
+    ("binanceusdm", BINANCE | {"enableFutures": False}, FITS.evolve(trades=False)),
     ("kraken", {"result": {"permissions": KRAKEN, "ipAllowlist": ["203.0.113.7"]}}, FITS),
     (
         "kraken",

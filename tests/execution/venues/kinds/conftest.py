@@ -7,11 +7,17 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.doubles.binance import BinanceServer
+from tests.doubles.binance_usdm.server import BinanceUsdmServer
 from tests.doubles.coinbase import CoinbaseServer
 from tests.doubles.kraken import KrakenServer
 from tests.execution.venues.kinds.setup import Exchange, opened
 
-_SERVERS = {"binance": BinanceServer, "kraken": KrakenServer, "coinbase": CoinbaseServer}
+_SERVERS = {
+    "binance": BinanceServer,
+    "kraken": KrakenServer,
+    "coinbase": CoinbaseServer,
+    "binanceusdm": BinanceUsdmServer,
+}
 
 
 @pytest.fixture(params=_SERVERS)

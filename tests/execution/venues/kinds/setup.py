@@ -18,16 +18,19 @@ from execution.venues.exchange import ExchangeVenue
 from execution.venues.quirks import quirks_of
 from execution.venues.venue import NewOrder
 from tests.doubles.binance import BinanceServer
+from tests.doubles.binance_usdm.server import BinanceUsdmServer
 from tests.doubles.coinbase import CoinbaseServer
 from tests.doubles.kraken import KrakenServer
-from tests.doubles.loopback import Request
+from tests.doubles.loopback import Fault, Request
+from tests.execution.venues.binance_usdm import setup as usdm
 from tests.execution.venues.coinbase import setup as coinbase
 from tests.execution.venues.exchange import setup as binance
 from tests.execution.venues.kraken import setup as kraken
 
 GOOD_TILL = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
 """When the good-till-date orders of these tests end."""
-AMOUNT = Decimal("0.001")
+AMOUNT, WORTHWHILE = Decimal("0.001"), Decimal("0.002")
+"""Of an order, and of one where less is worth too little."""
 _SELL: dict[str, Any] = {"side": Side.SELL, "price": None}
 _GTD: dict[str, Any] = {"time_in_force": TimeInForce.GTD, "good_till": GOOD_TILL}
 _LIMIT_STOP: dict[str, Any] = {"type": OrderType.STOP_LIMIT, "stop_price": Decimal(59000)}
@@ -59,6 +62,7 @@ _serial = count(1)
 _EVERY_ORDER = {
     "binance": {"newOrderRespType": "FULL", "recvWindow": "5000"},
     "kraken": {"oflags": "fciq"},
+    "binanceusdm": {"newOrderRespType": "RESULT", "recvWindow": "5000"},
 }
 
 
@@ -72,8 +76,9 @@ class Exchange:
     symbol: str
     market: str
     """BTC by the exchange's own name."""
-    endpoint: str
-    """Where orders are sent."""
+    endpoints: tuple[str, ...]
+    """Where orders are sent; to the last of them those that wait for a price."""
+    amount: Decimal
     read: Callable[[Request], dict[str, str]]
     """What a request said of an order, without keys and times."""
 
@@ -84,7 +89,7 @@ class Exchange:
             symbol=self.symbol,
             side=Side.BUY,
             type=OrderType.LIMIT,
-            amount=AMOUNT,
+            amount=self.amount,
             price=None,
             time_in_force=TimeInForce.GTC,
         )
@@ -96,27 +101,37 @@ class Exchange:
 
     def sent(self) -> list[Request]:
         """The orders that reached it."""
-        found: list[Request] = self.server.asked(self.endpoint)
-        return found
+        return [one for endpoint in self.endpoints for one in self.server.asked(endpoint)]
+
+    def taken(self) -> list[Any]:
+        """The orders that it accepted, those that wait for a price among them."""
+        algos = self.server.algos.accepted if self.name == "binanceusdm" else []
+        return [*self.server.account.accepted, *algos]
+
+    def fail_waiting(self, fault: Fault) -> None:
+        """What happens to the next order that waits for a price."""
+        self.server.fail(self.endpoints[-1], fault)
 
 
 async def opened(name: str, server: Any) -> Exchange:
     """A venue that is open at this double."""
-    made: dict[type, tuple[Any, str, str, str, Callable[[Request], dict[str, str]]]] = {
-        BinanceServer: (binance, binance.BTC, "BTCUSDT", "POST order", _of_binance),
-        KrakenServer: (kraken, kraken.BTC, "XXBTZUSD", "POST private/AddOrder", _of_kraken),
-        CoinbaseServer: (coinbase, coinbase.BTC, "BTC-USD", "POST orders", _of_coinbase),
+    made: dict[type, tuple[Any, str, tuple[str, ...], Callable[[Request], dict[str, str]]]] = {
+        BinanceServer: (binance, "BTCUSDT", ("POST order",), _of_binance),
+        KrakenServer: (kraken, "XXBTZUSD", ("POST private/AddOrder",), _of_kraken),
+        CoinbaseServer: (coinbase, "BTC-USD", ("POST orders",), _of_coinbase),
+        BinanceUsdmServer: (usdm, "BTCUSDT", ("POST v1/order", "POST v1/algoOrder"), _of_usdm),
     }
-    setup, symbol, market, endpoint, read = made[type(server)]
+    setup, market, endpoints, read = made[type(server)]
     venue = setup.venue_at(server)
     await venue.open()
     return Exchange(
         name=name,
         server=server,
         venue=venue,
-        symbol=symbol,
+        symbol=setup.BTC,
         market=market,
-        endpoint=endpoint,
+        endpoints=endpoints,
+        amount=WORTHWHILE if setup is usdm else AMOUNT,
         read=read,
     )
 
@@ -134,6 +149,18 @@ def _of_binance(request: Request) -> dict[str, str]:
     assert [terms[0], terms[1], terms[2]] == ["BTCUSDT", terms[1], str(AMOUNT)]
     assert len(said.pop("newClientOrderId")) == 32
     return _without_what_is_always_there("binance", said)
+
+
+def _of_usdm(request: Request) -> dict[str, str]:
+    said = dict(request.params)
+    assert said.pop("timestamp").isdecimal()
+    assert len(said.pop("signature")) == 64
+    assert [said.pop("symbol"), said.pop("quantity")] == ["BTCUSDT", str(WORTHWHILE)]
+    assert said.pop("side") in ("BUY", "SELL")
+    waits = "algoOrder" in request.path
+    assert len(said.pop("clientAlgoId" if waits else "newClientOrderId")) == 32
+    name = "binanceusdm"
+    return _dated(name, _without_what_is_always_there(name, said), "goodTillDate")
 
 
 def _of_kraken(request: Request) -> dict[str, str]:

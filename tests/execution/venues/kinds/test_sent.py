@@ -10,12 +10,12 @@ from execution.errors import VenueRefused
 from execution.types import OrderState, OrderType, TimeInForce, Trail
 from execution.venues.filters import not_taken
 from execution.venues.quirks import quirks_of
-from tests.execution.venues.kinds.setup import GOOD_TILL, ORDERS, Exchange, in_a_cell
+from tests.execution.venues.kinds.setup import AMOUNT, GOOD_TILL, ORDERS, Exchange, in_a_cell
 from tests.markdown import DOCS
 
 NOT_TAKEN = "not taken"
 TABLE = {
-    cells[0]: dict(zip(("binance", "kraken", "coinbase"), cells[1:], strict=True))
+    cells[0]: dict(zip(("binance", "kraken", "coinbase", "binanceusdm"), cells[1:], strict=True))
     for cells in DOCS["exchanges"].table("## Order kinds", "order")
 }
 
@@ -71,7 +71,7 @@ class TestEachKind:
         (
             "trailing stop by 1 %, sell",
             {"trail": Trail(value=Decimal("0.01005"), is_share=True)},
-            "trail 0.01005 is no multiple of 0.0001",
+            "trail 0.01005 is no multiple of 0.00",
         ),
         (
             "trailing stop by 1 %, sell",
@@ -95,6 +95,8 @@ async def test_what_cannot_be_said_exactly_is_refused_unsent(
     [
         ("binance", "stop, sell", "&stopPrice=59000&"),
         ("binance", "trailing stop by 1 %, sell", "&trailingDelta=100&"),
+        ("binanceusdm", "stop, sell", "&triggerPrice=59000&"),
+        ("binanceusdm", "trailing stop by 1 %, sell", "&callbackRate=1&"),
         ("kraken", "stop, sell", "&price=59000&"),
         ("kraken", "trailing stop by 500, sell", "&price=%2B500&"),
         ("kraken", "trailing stop by 1 %, sell", '"price":"+1%"'),
@@ -113,12 +115,12 @@ async def test_numbers_are_the_bytes_they_were_approved_as(
 
 async def test_every_digit_of_a_stop_and_of_its_limit_arrives(at: Exchange) -> None:
     exact = {
-        "amount": Decimal("0.12347"),
+        "amount": Decimal("0.12347") if at.name != "binanceusdm" else Decimal("0.123"),
         "stop_price": Decimal("59000.1"),
         "price": Decimal("58900.3"),
     }
     await at.venue.send(at.order("stop-limit, sell", **exact))
-    (taken,) = at.server.account.accepted
+    (taken,) = at.taken()
     assert [taken.amount, taken.stop, taken.price] == [*exact.values()]
 
 
@@ -128,7 +130,8 @@ async def test_every_digit_of_a_stop_and_of_its_limit_arrives(at: Exchange) -> N
 async def test_a_number_is_sent_plainly_however_it_is_held(
     at: Exchange, amount: str, price: str
 ) -> None:
-    order = at.order("limit", amount=Decimal(amount), price=Decimal(price))
+    doubled = at.amount / AMOUNT
+    order = at.order("limit", amount=Decimal(amount) * doubled, price=Decimal(price))
     await at.venue.send(order)
     said = at.read(at.sent()[0])
     assert said.get("price", said.get("limit_price")) == "59000.1"

@@ -6,6 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
+from execution.instruments import MarketKind
+from execution.symbols import is_spot
 from execution.types import OrderType, Side, TimeInForce
 from execution.venues.paper import PaperVenue
 from execution.venues.scripted import ScriptedMarket
@@ -13,13 +15,20 @@ from execution.venues.venue import NewOrder, OrderKey, Report
 from tests.clock import Clock
 
 BTC = "BTC/USDT"
+PERP = "BTC/USDT:USDT"
 
 
 class Desk:
     """A venue on a scripted market at a bid of 60 000, and short words for what tests do with it."""
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(
+        self, path: Path | str, symbol: str = BTC, *, leverage: Decimal = Decimal(1)
+    ) -> None:
+        """It trades this symbol's kind of market, and orders are for it."""
         self.path = path
+        self.symbol = symbol
+        self.kind = MarketKind.SPOT if is_spot(symbol) else MarketKind.SWAP
+        self.leverage = leverage
         self.clock = Clock()
         self.market = ScriptedMarket()
         self.venue = self.again()
@@ -27,7 +36,14 @@ class Desk:
 
     def again(self) -> PaperVenue:
         """The venue of another process on the same books."""
-        return PaperVenue("main", self.path, self.clock, market=self.market)
+        return PaperVenue(
+            "main",
+            self.path,
+            self.clock,
+            market=self.market,
+            kind=self.kind,
+            leverage=self.leverage,
+        )
 
     @property
     def now(self) -> datetime:
@@ -37,7 +53,7 @@ class Desk:
         self.sent += 1
         return NewOrder(
             client_order_id=self.venue.client_order_id(self.sent.to_bytes(16, "big")),
-            symbol=BTC,
+            symbol=self.symbol,
             side=side,
             type=OrderType.LIMIT,
             amount=Decimal(amount),
@@ -50,6 +66,10 @@ class Desk:
 
     async def sell(self, amount: str, price: str | None, **changes: object) -> Report:
         return await self.venue.send(self.order(Side.SELL, amount, price, **changes))
+
+    async def position(self) -> Decimal:
+        """Contracts held, negative when short."""
+        return (await self.venue.contracts()).positions.get(self.symbol, Decimal(0))
 
     async def look(self, report: Report) -> Report:
         found = await self.venue.find(key_of(report))

@@ -13,9 +13,9 @@ from execution.errors import VenueUnavailable
 from execution.types import OrderState, OrderType
 from execution.venues.venue import Balance, OrderKey
 from tests.clock import NOW
-from tests.execution.venues.paper.setup import BTC, Desk, key_of
+from tests.execution.venues.paper.setup import BTC, PERP, Desk, key_of
 
-_FIRST = """
+_TABLES = """
 CREATE TABLE orders (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     client_order_id TEXT NOT NULL,
@@ -23,13 +23,13 @@ CREATE TABLE orders (
     side TEXT NOT NULL,
     type TEXT NOT NULL,
     amount TEXT NOT NULL,
-    price TEXT NOT NULL,
+    price TEXT{needed},
     time_in_force TEXT NOT NULL,
     post_only INTEGER NOT NULL,
     reduce_only INTEGER NOT NULL,
     state TEXT NOT NULL,
     created_at TEXT NOT NULL,
-    changed_at TEXT NOT NULL
+    changed_at TEXT NOT NULL{more}
 ) STRICT;
 CREATE INDEX orders_client ON orders (client_order_id);
 CREATE INDEX orders_working ON orders (id) WHERE state = 'working';
@@ -48,25 +48,39 @@ CREATE TABLE trades (
 CREATE INDEX trades_order ON trades (order_id);
 CREATE INDEX trades_at ON trades (at);
 CREATE TABLE balances (asset TEXT PRIMARY KEY, total TEXT NOT NULL) STRICT;
-INSERT INTO orders VALUES (1, 'bought', 'BTC/USDT', 'buy', 'limit', '0.01', '60000.01', 'GTC', 0, 0,
-    'filled', '2026-11-20T14:00:00.000000+00:00', '2026-11-20T14:00:00.000000+00:00');
-INSERT INTO orders VALUES (7, 'resting', 'BTC/USDT', 'buy', 'limit', '0.02', '59000', 'GTC', 0, 0,
+INSERT INTO orders (id, client_order_id, symbol, side, type, amount, price, time_in_force, post_only,
+    reduce_only, state, created_at, changed_at) VALUES
+    (1, 'bought', 'BTC/USDT', 'buy', 'limit', '0.01', '60000.01', 'GTC', 0, 0,
+    'filled', '2026-11-20T14:00:00.000000+00:00', '2026-11-20T14:00:00.000000+00:00'),
+    (7, 'resting', 'BTC/USDT', 'buy', 'limit', '0.02', '59000', 'GTC', 0, 0,
     'working', '2026-11-20T14:00:01.000000+00:00', '2026-11-20T14:00:02.000000+00:00');
 INSERT INTO trades VALUES (1, 1, 'BTC/USDT', 'buy', '0.01', '60000.01', '0.00001', 'BTC',
     '2026-11-20T14:00:00.000000+00:00');
 INSERT INTO trades VALUES (2, 7, 'BTC/USDT', 'buy', '0.005', '59000', '0.000005', 'BTC',
     '2026-11-20T14:00:02.000000+00:00');
 INSERT INTO balances VALUES ('BTC', '0.014985'), ('USDT', '99104.9999');
-PRAGMA user_version = 1;
+PRAGMA user_version = {version};
 """
-"""What the first version wrote, as it wrote it."""
+_FIRST = _TABLES.format(needed=" NOT NULL", more="", version=1)
+_SECOND = _TABLES.format(
+    needed="",
+    more=""",
+    stop_price TEXT,
+    trail TEXT,
+    trail_is_share INTEGER,
+    good_till TEXT,
+    stop TEXT,
+    touched_at TEXT""",
+    version="2; CREATE TABLE countdown (ends_at TEXT NOT NULL) STRICT",
+)
+"""What earlier versions wrote, as they wrote it."""
 
 
-@pytest.fixture
-def old(tmp_path: Path) -> Desk:
-    """A venue, not opened, on books of the first version."""
+@pytest.fixture(params=[_FIRST, _SECOND], ids=["first", "second"])
+def old(tmp_path: Path, request: pytest.FixtureRequest) -> Desk:
+    """A venue, not opened, on books of an earlier version."""
     raw = sqlite3.connect(tmp_path / "paper.db")
-    raw.executescript(_FIRST)
+    raw.executescript(request.param)
     raw.close()
     return Desk(tmp_path / "paper.db")
 
@@ -111,12 +125,12 @@ async def test_they_go_on_with_every_kind_of_order(old: Desk) -> None:
 
 async def test_a_process_that_died_half_way_left_them_as_they_were(old: Desk) -> None:
     raw = sqlite3.connect(old.path)
-    raw.execute("CREATE TABLE orders_2 (in_the_way TEXT)")
+    raw.execute("CREATE TABLE account (in_the_way TEXT)")
     raw.commit()
     with pytest.raises(VenueUnavailable, match=r"paper\.db"):
         await old.venue.open()
     assert raw.execute("SELECT count(*) FROM orders").fetchone() == (2,)
-    raw.execute("DROP TABLE orders_2")
+    raw.execute("DROP TABLE account")
     raw.commit()
     raw.close()
     await old.venue.open()
@@ -127,10 +141,29 @@ async def test_a_process_that_died_half_way_left_them_as_they_were(old: Desk) ->
 async def test_books_of_a_newer_version_are_left_alone(desk: Desk) -> None:
     await desk.venue.close()
     raw = sqlite3.connect(desk.path)
-    raw.execute("PRAGMA user_version = 3")
+    raw.execute("PRAGMA user_version = 4")
     raw.close()
     with pytest.raises(VenueUnavailable, match="a newer version of Countersign made them"):
         await desk.venue.open()
+
+
+async def test_books_of_a_spot_account_are_none_of_contracts(old: Desk) -> None:
+    swaps = Desk(old.path, PERP)
+    with pytest.raises(VenueUnavailable, match=r"paper\.db: they are those of a spot account"):
+        await swaps.venue.open()
+    await old.venue.open()
+    assert len(await old.venue.open_orders([])) == 1
+    await old.venue.close()
+
+
+async def test_books_of_contracts_are_none_of_a_spot_account(swaps: Desk) -> None:
+    await swaps.sell("0.5", "59900")
+    await swaps.venue.close()
+    spot = Desk(swaps.path)
+    with pytest.raises(VenueUnavailable, match=r"paper\.db: they are those of a swap account"):
+        await spot.venue.open()
+    await swaps.venue.open()
+    assert await swaps.position() == Decimal("-0.5")
 
 
 async def test_every_kind_of_order_is_read_back_as_it_was_taken(desk: Desk) -> None:

@@ -354,6 +354,11 @@ class TestRefusingWhatTheMarketDoesNotTake:
             (Offers(), _STOP | {"stop_price": Decimal(61_000)}, "no stop orders here"),
             (Offers(), {"time_in_force": TimeInForce.GTD, "good_till": NOW}, "no GTD limit orders"),
             (Offers(post_only=False), {"post_only": True}, "no post-only orders here"),
+            (
+                Offers(post_only_times=frozenset({TimeInForce.GTD})),
+                {"post_only": True},
+                "no GTC post-only orders here",
+            ),
             (_trails(by_share=False), _trailing("0.01"), "no trailing stop by a share"),
             (_trails(by_share=True), _trailing("5", is_share=False), "no trailing stop by a dist"),
             (

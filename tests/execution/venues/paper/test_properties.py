@@ -95,7 +95,7 @@ class _Followed:
         return down + cent if sells and down != exact else down
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(steps=st.lists(_step, max_size=25))
 async def test_nothing_trades_before_its_stop_was_touched_or_past_its_limit_and_the_books_balance(
     steps: list[_Send | tuple[object, ...]],

@@ -26,7 +26,7 @@ from tests.doubles.binance import BinanceServer
 from tests.doubles.coinbase import CoinbaseServer
 from tests.doubles.kraken import KrakenServer
 from tests.doubles.loopback import Request
-from tests.doubles.spot_account import Book
+from tests.doubles.trading import Book
 from tests.execution.venues.contract import VenueContract, VenueUnderTest
 from tests.execution.venues.paper.setup import key_of
 from tests.waiting import until

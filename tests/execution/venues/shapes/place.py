@@ -11,14 +11,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
 from aiohttp import web
 
+from execution.instruments import MarketKind
 from execution.types import Mode, OrderType, Side, TimeInForce
 from execution.venues.exchange import ExchangeVenue
-from execution.venues.venue import NewOrder, OrderKey
+from execution.venues.venue import Balance, NewOrder, OrderKey
 from tests.doubles.loopback import Loopback, as_json
 
 KEY, SECRET, PHRASE = "the-api-key", "the-api-secret", "the passphrase"
@@ -42,7 +44,7 @@ class Asked:
     path: str
     query: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
-    """Of JSON; None where there is none."""
+    """Of JSON or of a form; None where there is none."""
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -74,6 +76,7 @@ class Exchange:
     name: str
     """ccxt's."""
     symbol: str
+    kind: MarketKind = MarketKind.SPOT
     client_order_id: str
     venue_order_id: str
     urls: Callable[[str], Mapping[str, Any]]
@@ -104,6 +107,15 @@ class Exchange:
     key_refused: Answer | None
     """None: it has no key that reads could tell."""
     is_signed: Callable[[Came], bool]
+    balances: Mapping[str, Balance] = field(
+        default_factory=lambda: {
+            "quote": Balance(free=Decimal(285), locked=Decimal(615)),
+            "base": Balance(free=Decimal("0.0023"), locked=Decimal(0)),
+        }
+    )
+    """Of the two assets of its market."""
+    triggered: bool = False
+    """Whether it takes orders that wait for a price; what these say, other tests tell."""
     amount: Decimal = AMOUNT
     price: Decimal = PRICE
     fine: tuple[str, str] = ("0.00005", "123456.7")
@@ -147,7 +159,7 @@ class Place(Loopback):
     ) -> web.Response:
         query = request.raw_path.partition("?")[2]
         text = raw.removeprefix(query)
-        body = json.loads(text) if text else None
+        body = (json.loads(text) if text[0] in "[{" else dict(parse_qsl(text))) if text else None
         asked = Asked(
             method=request.method,
             path=path,
@@ -167,7 +179,7 @@ class Place(Loopback):
             return as_json({"nobody wrote down": str(asked)}, status=404)
         return as_json(known[-1])
 
-    def venue(self, mode: Mode = Mode.LIVE) -> ExchangeVenue:
+    def venue(self, mode: Mode = Mode.LIVE, kept: Path | None = None) -> ExchangeVenue:
         """The venue at this server, not opened; on paper without a key."""
         keys = dict(self.exchange.credentials)
         if mode is Mode.PAPER:
@@ -179,6 +191,8 @@ class Place(Loopback):
             mode,
             **keys,
             clock=lambda: AT,
+            kind=self.exchange.kind,
+            kept=kept,
             overrides={"urls": {"api": self.exchange.urls(self.url)}} | quick,
         )
 
@@ -200,11 +214,16 @@ def settled(asked: Asked) -> Asked:
 
 
 def _settled(name: str, value: Any) -> Any:
-    if name in ("nonce", "signature"):
+    if name in ("nonce", "signature", "timestamp"):
         return f"<{name}>"
     if isinstance(value, dict):
         return {key: _settled(key, one) for key, one in value.items()}
-    for called, time, off in (("<since>", SINCE, 5000), ("<since, seconds>", SINCE // 1000, 5)):
+    times = (
+        ("<since>", SINCE, 5000),
+        ("<since, seconds>", SINCE // 1000, 5),
+        ("<a week later>", SINCE + 7 * 24 * HOUR - 1000, 5000),
+    )
+    for called, time, off in times:
         if str(value).isdecimal() and abs(int(value) - time) <= off:
             return called
     return value

@@ -1,0 +1,65 @@
+"""Long and short in words: what is held of a contract, and what an order does to it.
+
+Pure. On spot nothing is ever short: there the same figures stand without a word.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from bot.telegram import figures
+from execution.symbols import is_spot
+from execution.types import Order, Side, Terms, Ticket, TicketState
+
+_GOING_ON = {TicketState.NEW, TicketState.PENDING, TicketState.APPROVED, TicketState.WORKING}
+
+
+def held(symbol: str, amount: Decimal) -> str:
+    """`0.5` on spot; of a contract `long 0.5` or `short 0.5`."""
+    if is_spot(symbol):
+        return figures.figure(amount)
+    return f"{'short' if amount < 0 else 'long'} {figures.figure(abs(amount))}"
+
+
+def goal(terms: Terms) -> str:
+    """What an order for a contract is for, whatever is held by now: `Goes short`."""
+    if terms.reduces:
+        return f"Only reduces the {'short' if terms.side is Side.BUY else 'long'}"
+    return f"Goes {'long' if terms.side is Side.BUY else 'short'}"
+
+
+def effect(terms: Terms, position: Decimal) -> str:
+    """What an order for a contract does to what is held now: `opens a short`, `closes the long`."""
+    way = "long" if (terms.side is Side.BUY) is not terms.reduces else "short"
+    if terms.reduces:
+        return f"{'closes' if terms.amount >= abs(position) else 'reduces'} the {way}"
+    adds = position < 0 if way == "short" else position > 0
+    return f"adds to the {way}" if adds else f"opens a {way}"
+
+
+def standing(terms: Terms, position: Decimal, leverage: Decimal | None) -> str:
+    """What is held of a contract, and the leverage its market is set to: `Short 0.5 held · leverage 3x`."""
+    now = held(terms.symbol, position).capitalize() if position else "Nothing"
+    if leverage is not None:
+        return f"{now} held · leverage {figures.figure(leverage)}x"
+    return f"{now} held" + ("" if terms.reduces else " · leverage not known")
+
+
+def links(ticket: Ticket, pair: str) -> list[str]:
+    """That an entry follows once this has closed a position, that none does, or that this is it."""
+    if ticket.after is not None:
+        return [f"Follows the close {figures.short_id(ticket.after)}"]
+    if ticket.then is None or ticket.state is TicketState.DONE:
+        return []
+    if ticket.state not in _GOING_ON:
+        return ["No entry follows"]
+    entry = f"{ticket.asked.side} of {figures.figure(ticket.then)} {pair}"
+    return [f"Then a {entry} follows, as a card of its own"]
+
+
+def done(order: Order) -> str:
+    """What a filled order did: `bought`, `sold`; of a contract also `sold short`, `bought back`."""
+    bought = order.side is Side.BUY
+    if is_spot(order.symbol) or bought is not order.reduces:
+        return "bought" if bought else "sold"
+    return "bought back" if bought else "sold short"
