@@ -18,6 +18,7 @@ from execution.config import Config
 from execution.errors import Corrupt, VenueUnavailable
 from execution.executor import following
 from execution.executor.opening import add_order
+from execution.exposure import SizingFacts
 from execution.figures import figure
 from execution.instruments import Instrument, MarketKind
 from execution.market import Market
@@ -228,11 +229,10 @@ def _sellable(
         return None  # once its trades are shown there may be more
     if rest <= ZERO:
         return "no position is left"
-    if not is_spot(terms.symbol):
-        going = _make_way(tx, terms)
-        return None if going else small or _of_what_is_there(tx, terms, rest, there)
     quote = Quote(symbol=terms.symbol, bid=price, ask=price, at=tx.now)
     facts = moment.facts(venue, instrument, quote)
+    if not facts.spot:
+        return small or _of_what_is_there(terms, rest, there, facts, tx)
     if small is not None or facts.free_base is None:
         return small or rest
     # What other orders of ours may sell of the position is theirs, until they have given way.
@@ -251,12 +251,14 @@ def _sellable(
 
 
 def _of_what_is_there(
-    tx: Transaction, terms: Terms, rest: Decimal, there: Decimal | None
+    terms: Terms, rest: Decimal, there: Decimal | None, facts: SizingFacts, tx: Transaction
 ) -> Decimal | str | None:
-    """As much of the rest (base) as the venue shows of the position; a text where it shows none of it.
+    """As much of the rest (base) as the venue shows of a position in contracts; a text where it shows none.
 
-    None while what it shows may be what was before an order of ours.
+    None while orders of ours lock it, or what is shown may be what was before one of them.
     """
+    if abs(facts.position) - facts.resting_base < rest and _make_way(tx, terms):
+        return None
     if there is None:
         return rest
     left = max(there if terms.side is Side.SELL else -there, ZERO)
@@ -264,9 +266,8 @@ def _of_what_is_there(
         return min(rest, left)
     if terms.symbol in contracts.just_moved(tx, terms.venue, tx.now):
         return None
-    return (
-        f"{terms.venue} shows no such position, {figure(rest)} is left by our fills: see /positions"
-    )
+    shown = f"{terms.venue} shows no such position"
+    return f"{shown}, {figure(rest)} is left by our fills: see /positions"
 
 
 def _unseen_fees(tx: Transaction, terms: Terms) -> Decimal:

@@ -175,6 +175,19 @@ class TestOrders:
         assert desk.order(target).cancel_reason == orders.GIVES_WAY
         assert (await theirs(desk), await desk.paper.open_orders([SYMBOL])) == (D(0), [])
 
+    async def test_a_limit_that_rests_stays_where_enough_is_left_beside_it(
+        self, desk: FrontDesk
+    ) -> None:
+        await done(desk, BUY, "0.02")
+        target = await desk.new_ticket(
+            source="straight", symbol=SYMBOL, side=SELL, amount="0.01", price=D(70_000)
+        )
+        await rests(desk, target)
+        closings = await desk.side.desk.close(SYMBOL, D("0.5"), person=APPROVER)
+        await ended(desk, closings.tickets[0])
+        assert desk.order(target).cancel_requested_at is None
+        assert await theirs(desk) == D("0.01")
+
     async def test_leverage_above_the_limit_refuses_entries_and_lets_exits_go(
         self, desk: FrontDesk
     ) -> None:

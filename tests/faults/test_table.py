@@ -14,15 +14,16 @@ CASES = {
     "W": [f"W{number}" for number in range(1, 10)],
     "C": [f"C{number}" for number in range(1, 14)],
     "S": [f"S{number}" for number in range(1, 14)],
+    "P": [f"P{number}" for number in range(1, 17)],
 }
 """On the way from an approval to a fill, while an order waits for a price, on the way out of a position,
-where a stop gives way."""
+where a stop gives way, with a position in contracts."""
 
 
 def rows() -> Iterator[tuple[str, str, list[str]]]:
     """Each case, what is done about it, and the tests that hold it."""
     for line in DOCS["faults"].text.splitlines():
-        if re.match(r"\| [FWCS]\d", line):
+        if re.match(r"\| [FWCSP]\d", line):
             case, _, done, held = (cell.strip() for cell in line.strip("|").split("|"))
             yield case, done, code_of(held)
 
