@@ -248,7 +248,7 @@ MUTATIONS = {
             (orders, "proved_absent", absent_at_the_fence),
             (orders, "LOOK_AGAIN", (timedelta(seconds=0.5),)),
         ],
-        passing=6,
+        passing=11,
     ),
     "a trade is booked twice": Mutation("orders rest", "I2", venue=NewTradeIds),
     "one look-up stands for all": Mutation("answers are lost", "stuck", venue=OneLookUp),
@@ -279,7 +279,7 @@ MUTATIONS = {
         "people decide",
         "I5",
         replaced=[(approval, "is_approved", lambda *_: True)],
-        passing=5,
+        passing=16,
     ),
     "silence that was asked for is not kept": Mutation(
         "the exchange is away", "silence", replaced=[(Connections, "_silence", lambda _: None)]
@@ -311,7 +311,7 @@ MUTATIONS = {
         "orders rest",
         "is to be sold of",
         replaced=[(Moment, "facts", nothing_is_being_sold)],
-        passing=17,
+        passing=27,
     ),
     "a halt keeps every stop": Mutation(
         "people stop it",

@@ -12,6 +12,7 @@ from bot.telegram.pausing import ENTRIES
 from execution import pairs
 from execution.desk import Person
 from execution.equity import Standing
+from execution.events import EventKind
 from execution.limits import SetLimit
 from execution.store import Transaction
 from execution.types import TicketState
@@ -83,4 +84,6 @@ async def a_halt_with_a_position(desk: FrontDesk) -> str:
     """The desk is halted, and holds something."""
     await a_position(desk)
     await desk.side.desk.halt(person=OLGA_HERSELF, reason="")
-    return f"halt:{desk.head()[0]}"
+    subject = f"halt:{desk.head()[0]}"
+    await until(lambda: desk.read(lambda tx: tx.journal.count(EventKind.HALT_TAKEN)))
+    return subject
