@@ -284,6 +284,7 @@ def revised(
     through and has no veto window: whoever asked for a change gets asked.
     """
     required = max(rule.required, ticket.required, 1)
+    closes_all = ticket.terms is None or terms.amount >= ticket.terms.amount
     return moved(ticket, _T.PENDING, at, reason=reason).evolve(
         revision=ticket.revision + 1,
         terms=terms,
@@ -296,6 +297,7 @@ def revised(
         veto_window=None,
         goes_ahead_at=None,
         remind_at=reminder(at, ticket.waits, veto_window=None),
+        then=ticket.then if closes_all else None,  # no entry follows what leaves a part open
     )
 
 

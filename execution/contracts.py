@@ -17,7 +17,7 @@ from execution.events import EventKind
 from execution.record import Record
 from execution.store import Transaction
 from execution.types import ZERO, OrderState
-from execution.venues.venue import Contracts
+from execution.venues.venue import Contracts, Venue
 
 JUST_FILLED = timedelta(seconds=5)
 """A position that was read so soon after a fill may be the one before it."""
@@ -74,6 +74,15 @@ def compare(
             _tell(tx, EventKind.POSITION_APART, venue, symbol, one)
             found[symbol] = one.evolve(told=one.amounts)
     return found
+
+
+def of_ours(tx: Transaction, venue: Venue, positions: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    """Those of these positions that are in markets of ours: others, with an end or just listed, are nobody's
+    here, and no order of ours could meet them.
+    """
+    held = {one.symbol for one in tx.positions.open() if one.venue == venue.name}
+    markets = venue.instruments().keys() | held
+    return {symbol: amount for symbol, amount in positions.items() if symbol in markets}
 
 
 def _tell(tx: Transaction, kind: EventKind, venue: str, symbol: str, one: Apart) -> None:

@@ -144,9 +144,11 @@ def _instrument(feed: Feed, sent: str) -> Instrument:
 
 
 def _demand_rest(tx: Transaction, venue: str, instrument: Instrument) -> None:
-    """Nothing of ours changes what is held there just now."""
+    """Nothing of ours changes what is held there just now; of contracts what rests may stay."""
+    rests = frozenset() if is_spot(instrument.symbol) else {OrderState.WORKING}
     for order in tx.orders.in_state(*orders.LIVE, OrderState.PLANNED, OrderState.STUCK):
-        if order.venue == venue and assets(order.symbol)[0] == instrument.base:
+        here = order.venue == venue and assets(order.symbol)[0] == instrument.base
+        if here and order.state not in rests:
             raise NotPossible(f"An order in {order.symbol} is on its way: adopt when it has ended.")
 
 
@@ -179,7 +181,7 @@ def _demand_difference(
     venue, symbol = feed.venue.name, instrument.symbol
     position, asked_at = tx.positions.of(venue, symbol), feed.contracts_at
     young = asked_at is not None and tx.now - asked_at <= _POSITIONS_KNOWN
-    if feed.contracts is None or not young or symbol in contracts.busy(tx, venue, tx.now):
+    if feed.contracts is None or not young or symbol in contracts.just_moved(tx, venue, tx.now):
         feed.compare_due = True
         raise NotPossible(f"What {venue} holds just now is not known; try again in a moment.")
     ours = ZERO if position is None else position.amount

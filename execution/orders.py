@@ -223,6 +223,21 @@ def proved_absent(order: Order, at: datetime, grace: timedelta | None) -> bool:
     return enough and at >= fence + grace
 
 
+def ended_unseen(
+    order: Order, at: datetime, *, forgets: timedelta | None, grace: timedelta | None
+) -> bool:
+    """Whether looking has proved that an order which the venue took has ended without a fill; the last
+    round began `at`.
+
+    Only where the venue keeps no record of such an order once it was made so long ago: otherwise it would
+    show it.
+    """
+    taken, since = order.acknowledged_at, order.doubted_at
+    if forgets is None or grace is None or taken is None or since is None or order.reported:
+        return False
+    return order.looks >= ROUNDS_FOR_ABSENCE and at - taken > forgets and at - since >= grace
+
+
 def out_of_budget(order: Order, at: datetime) -> bool:
     """Whether looking has gone on so long that a person must decide."""
     return order.doubted_at is not None and at - order.doubted_at >= DOUBT_BUDGET

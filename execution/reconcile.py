@@ -233,7 +233,7 @@ class Reconciler:
             return contracts.compare(
                 tx,
                 feed.venue.name,
-                shown,
+                shown.evolve(positions=contracts.of_ours(tx, feed.venue, shown.positions)),
                 asked_at=asked_at,
                 before=feed.contracts,
                 apart=feed.apart,

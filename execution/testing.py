@@ -37,5 +37,6 @@ def _symbol(market: Market, config: Config, allowed: Set[str] | None) -> str:
     there = set() if feed is None else set(feed.venue.instruments())
     known = f"BTC/{config.currency}"
     candidates = there if allowed is None else there & allowed or allowed
-    ranked = sorted(candidates, key=lambda s: (s != known, assets(s)[1] != config.currency, s))
+    best = assets(known)
+    ranked = sorted(candidates, key=lambda s: (assets(s) != best, assets(s)[1] != best[1], s))
     return ranked[0] if ranked else known

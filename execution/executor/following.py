@@ -233,7 +233,17 @@ def _count_the_round(tx: Transaction, order: Order, venue: Venue, began: datetim
     """An order in doubt was not found once more: absent, stuck, or looked for again."""
     looked = order.evolve(looks=order.looks + 1)
     again = orders.next_look(looked, tx.now)
-    if orders.proved_absent(looked, began, venue.visibility_grace):
+    if _ended_unseen(tx, looked, venue, began):
+        wanted = order.cancel_requested_at is not None
+        booking.move_order(
+            tx,
+            order,
+            OrderState.CANCELED if wanted else OrderState.EXPIRED,
+            reason=f"it has ended: {venue.name} keeps no record of what ended unfilled so long ago",
+            looks=looked.looks,
+            next_look_at=None,
+        )
+    elif orders.proved_absent(looked, began, venue.visibility_grace):
         booking.move_order(
             tx,
             order,
@@ -247,3 +257,10 @@ def _count_the_round(tx: Transaction, order: Order, venue: Venue, began: datetim
     else:
         tx.orders.change(order, looked.evolve(next_look_at=again))
         unproved.tell_look(tx, looked, answered=True)
+
+
+def _ended_unseen(tx: Transaction, order: Order, venue: Venue, began: datetime) -> bool:
+    """Whether it has ended, and its venue keeps no record of that."""
+    if tx.fills.of_order(order.id):
+        return False
+    return orders.ended_unseen(order, began, forgets=venue.forgets, grace=venue.visibility_grace)

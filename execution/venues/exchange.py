@@ -114,6 +114,11 @@ class ExchangeVenue:
         return self._quirks.visibility_grace
 
     @property
+    def forgets(self) -> timedelta | None:
+        """An order that ended without a fill is not found any more once it was made so long ago; None: it is."""
+        return self._quirks.forgets
+
+    @property
     def clock_ahead(self) -> timedelta:
         """How far our clock was ahead of the exchange's when it was measured last; corrected for."""
         return self._connections.clock_ahead

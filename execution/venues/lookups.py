@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from execution.errors import OrderUnknown, VenueUnavailable
+from execution.orders import ENDED
 from execution.record import Record
 from execution.venues import answers
 from execution.venues.connections import Connections
@@ -58,7 +59,11 @@ class Lookups:
             found = await self._find_ordinary(key)
             if found is not None or waiting is None or key.venue_order_id is not None:
                 return found
-        return await self._find_waiting(key, waiting)
+        found = await self._find_waiting(key, waiting)
+        if found is None and key.venue_order_id is not None:
+            # Its list keeps it no longer; what it has become may still be known by our id.
+            found = await self._find_ordinary(key.evolve(venue_order_id=None))
+        return found
 
     async def _find_ordinary(self, key: OrderKey) -> Report | None:
         shown = await self._find_by_id(key)
@@ -170,8 +175,24 @@ class Lookups:
             return found.shown
         order = await self._order(key.symbol, found.became, {})
         if order is None:
-            raise VenueUnavailable(f"{self._exchange} does not show what this order became")
+            return await self._became_nothing(key, found)
         return order.evolve(client_order_id=found.shown.client_order_id)
+
+    async def _became_nothing(self, key: OrderKey, found: _Waiting) -> Report:
+        """An order that waited and has ended, and the order it became is not known: it traded nothing.
+
+        Raises:
+            VenueUnavailable: that is not certain, or not yet.
+        """
+        shown, grace = found.shown, self._quirks.visibility_grace
+        now = self._clock() - self._connections.clock_ahead
+        over = shown.state in ENDED and shown.at is not None and grace is not None
+        if not over or now - (shown.at or now) < (grace or timedelta.max):
+            raise VenueUnavailable(f"{self._exchange} does not show what this order became")
+        trades = await self._my_trades(key.symbol, self._look_back(key))
+        if any(one.venue_order_id == found.became for one in trades):
+            raise VenueUnavailable(f"{self._exchange} shows trades of an order it does not know")
+        return shown
 
     async def _waiting_by_id(self, key: OrderKey, waiting: WaitingList) -> _Waiting | None:
         number = (key.venue_order_id or "").removeprefix(waiting.mark)

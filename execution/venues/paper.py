@@ -96,6 +96,7 @@ class PaperVenue:
     mode = Mode.PAPER
     fence = timedelta(seconds=5)
     visibility_grace: timedelta | None = timedelta(seconds=2)
+    forgets: timedelta | None = None
     clock_ahead = timedelta(0)
     clock_refused = False
 

@@ -182,6 +182,10 @@ class Venue(Protocol):
         nobody knows, so that only a person can say that an order is absent."""
 
     @property
+    def forgets(self) -> timedelta | None:
+        """An order that ended without a fill is not found any more once it was made so long ago; None: it is."""
+
+    @property
     def clock_ahead(self) -> timedelta:
         """How far our clock was ahead of the venue's when it was measured last; corrected for."""
 

@@ -17,7 +17,7 @@ from execution.events import EventKind
 from execution.executor import following
 from execution.store import Transaction
 from execution.store.store import MAY_WAIT, SHARE_A_COMMIT
-from execution.types import Order, OrderState, TicketState
+from execution.types import Order, OrderState, TicketState, TimeInForce
 from tests.desk import ANA, FrontDesk, NoCandles, front_desk
 from tests.waiting import until
 
@@ -225,3 +225,49 @@ async def test_an_end_is_certain_once_a_look_that_was_answered_agrees(
         await desk.paper.cancel(following.key_of(order))
     desk.paper.faults.unreachable = away
     assert await following.has_ended(order, desk.paper, desk.side.store) is certain
+
+
+async def resting_for_good(desk: FrontDesk) -> Order:
+    """An order that rests until somebody cancels it."""
+    ticket = await desk.new_ticket(
+        source="straight", price=Decimal(50_000), amount="0.01", time_in_force=TimeInForce.GTC
+    )
+    await until(lambda: desk.ticket(ticket.id).state is TicketState.WORKING)
+    await until(lambda: desk.order(ticket).state is OrderState.WORKING)
+    return desk.order(ticket)
+
+
+@pytest.mark.parametrize(("wanted", "ends"), [(True, "canceled"), (False, "expired")])
+async def test_an_order_whose_end_the_venue_keeps_no_record_of_has_ended_once_looking_proved_it(
+    desk: FrontDesk, wanted: bool, ends: str
+) -> None:
+    """Some forget what ended unfilled at once when it was made days ago: nobody could ever show it."""
+    desk.paper.forgets = timedelta(days=3)
+    order = await resting_for_good(desk)
+    desk.clock.advance(timedelta(days=3, seconds=1).total_seconds())
+    if wanted:
+        await desk.side.desk.cancel(order.ticket, person=ANA_HERSELF)
+    desk.paper.faults.hide_orders = True
+
+    def over() -> bool:
+        desk.clock.advance(1)
+        return now(desk, order).state.value == ends
+
+    await until(over)
+    assert now(desk, order).looks >= 3
+
+
+async def test_an_order_that_is_younger_than_what_the_venue_forgets_stays_in_doubt(
+    desk: FrontDesk,
+) -> None:
+    desk.paper.forgets = timedelta(days=3)
+    order = await resting_for_good(desk)
+    desk.clock.advance(timedelta(days=2).total_seconds())
+    desk.paper.faults.hide_orders = True
+
+    def looked() -> bool:
+        desk.clock.advance(1)
+        return now(desk, order).looks > 5
+
+    await until(looked)
+    assert now(desk, order).state in {OrderState.IN_DOUBT, OrderState.STUCK}

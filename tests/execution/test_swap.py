@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bot import house
-from execution import orders, reports
+from execution import contracts, editing, orders, reports
 from execution.config import BY_HAND
 from execution.desk import Person
 from execution.equity import Standing
@@ -358,6 +358,19 @@ class TestFlips:
         assert desk.read(lambda tx: tx.signals.waiting()) == []
         assert len(desk.read(lambda tx: tx.tickets.newest(limit=9, source="tv"))) == 1
 
+    async def test_no_entry_follows_a_close_that_a_person_made_smaller(
+        self, desk: FrontDesk
+    ) -> None:
+        """Its card says so from then on."""
+        await done(desk, BUY, "0.02")
+        close = await desk.new_ticket(symbol=SYMBOL, side=SELL, amount="0.05")
+        change = editing.amount(D("0.01"))
+        await desk.side.desk.edit(close.id, revision=1, person=APPROVER, change=change)
+        assert (desk.ticket(close.id).revision, desk.ticket(close.id).then) == (2, None)
+        await vote(desk, desk.ticket(close.id))
+        await ended(desk, close)
+        assert desk.read(lambda tx: tx.signals.waiting()) == []
+
     async def test_a_flip_nobody_is_asked_about_goes_through_by_itself(
         self, desk: FrontDesk
     ) -> None:
@@ -468,6 +481,34 @@ class TestFoundThere:
         await looked(desk)
         assert await adopt(desk, "0.02") is None
         assert position(desk) is None
+
+    async def test_what_was_liquidated_is_booked_while_a_stop_of_ours_still_rests_and_that_goes(
+        self, desk: FrontDesk
+    ) -> None:
+        await done(desk, SELL, "0.02")
+        stop = await desk.new_ticket(
+            source="straight",
+            symbol=SYMBOL,
+            side=BUY,
+            amount="0.02",
+            type=OrderType.STOP,
+            stop_price=D(70_000),
+        )
+        await rests(desk, stop)
+        await desk.paper.trade_by_hand(SYMBOL, BUY, D("0.02"))
+        desk.clock.advance(10)
+        await looked(desk)
+        assert await adopt(desk, "0.02") is None
+        await until(lambda: desk.order(stop).state in orders.ENDED)
+
+    async def test_a_position_in_a_market_that_is_none_of_ours_stops_nothing(
+        self, desk: FrontDesk
+    ) -> None:
+        """With an end, or listed since: no order of ours could meet it."""
+        theirs = {"BTC/USDT:USDT-270326": D(1), SYMBOL: D(2)}
+        venue = desk.paper
+        found = desk.read(lambda tx: contracts.of_ours(tx, venue, theirs))
+        assert found == {SYMBOL: D(2)}
 
     async def test_nothing_is_adopted_by_what_was_seen_long_ago(self, desk: FrontDesk) -> None:
         await desk.paper.trade_by_hand(SYMBOL, SELL, D("0.5"))

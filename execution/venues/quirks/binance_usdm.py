@@ -153,6 +153,7 @@ BINANCE_USDM = Quirks(
     reduce_only_by="reduceOnly",
     receive_window=timedelta(seconds=5),
     visibility_grace=timedelta(seconds=30),  # nobody has measured it: three times that of spot
+    forgets=timedelta(days=3),  # "Query Order", "Query Algo Order"
     # Orders go back 90 days, a week at a time; trades six months. Those of one order ccxt does not ask for.
     pages=InWindows(
         rows=1000,
@@ -214,6 +215,7 @@ BINANCE_USDM = Quirks(
             "-5040",  # an end too near
         }
     ),
+    gone_codes=frozenset({"-20124"}),  # of an algo order that has become another
     key_codes=frozenset({"-1022", "-1099", "-2008", "-2014", "-2015"}),  # as on spot
     clock_codes=frozenset({"-1021", "-5028"}),  # on receipt, and before the matching engine
     meanings={

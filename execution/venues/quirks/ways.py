@@ -326,6 +326,8 @@ class Quirks(Record):
     visibility_grace: timedelta | None = None
     """How long an accepted order may be missing from look-ups. None: nobody has tried whether they show
     our ids at all, so that only a person can say that an order is absent."""
+    forgets: timedelta | None = None
+    """An order that ended without a fill is not found any more once it was made so long ago; None: it is."""
     page: int | None = None
     """Rows in a full page of history; None: read on until a page brings nothing new."""
     pages: NewestFirst | ByCursor | OlderThan | ByNumber | OnePage | InWindows | None = None

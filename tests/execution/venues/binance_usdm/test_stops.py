@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from execution.errors import OrderUnknown, OutcomeUnknown, VenueUnavailable
+from execution.orders import ENDED
 from execution.types import ZERO, OrderState, OrderType, Side
 from execution.venues.exchange import ExchangeVenue
 from execution.venues.venue import NewOrder, OrderKey, Report
@@ -232,3 +233,41 @@ class TestOnceItIsTouched:
         instead(exchange, algoStatus=status, actualOrderId=became)
         with pytest.raises(VenueUnavailable):
             await venue.find(theirs)
+
+
+class TestWhatItBecameIsNotKnown:
+    """It ended at the trigger, or Binance forgot it since: three days after it was made."""
+
+    @pytest.mark.parametrize("status", ["REJECTED", "EXPIRED", "CANCELED", "FINISHED"])
+    async def test_it_ended_with_nothing_once_that_is_certain(
+        self, venue: ExchangeVenue, exchange: BinanceUsdmServer, status: str
+    ) -> None:
+        _, theirs = await sent(venue, a_stop(venue))
+        long_ago = exchange.now() - 60_000
+        instead(exchange, algoStatus=status, actualOrderId="4711", updateTime=long_ago)
+        found = await venue.find(theirs)
+        assert found is not None
+        assert found.state in ENDED
+        assert found.filled == 0
+
+    async def test_right_after_it_ended_nothing_is_concluded(
+        self, venue: ExchangeVenue, exchange: BinanceUsdmServer
+    ) -> None:
+        """The order may show a little later."""
+        _, theirs = await sent(venue, a_stop(venue))
+        just_now = exchange.now() - 1_000
+        instead(exchange, algoStatus="FINISHED", actualOrderId="4711", updateTime=just_now)
+        with pytest.raises(VenueUnavailable, match="does not show what this order became"):
+            await venue.find(theirs)
+
+    async def test_a_cancel_of_what_has_become_another_goes_on_to_that(
+        self, venue: ExchangeVenue, exchange: BinanceUsdmServer
+    ) -> None:
+        _, theirs = await sent(venue, a_stop(venue))
+        falls(exchange)
+        said = refusal(-20124, "Invalid algo id or it has been completed.")
+        exchange.fail("DELETE v1/algoOrder", said)
+        await venue.cancel(theirs)
+        assert exchange.asked("DELETE v1/order")
+        (became,) = exchange.account.accepted
+        assert became.status == "CANCELED"
