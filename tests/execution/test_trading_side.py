@@ -906,6 +906,7 @@ async def test_a_card_does_not_say_not_sent_of_an_order_that_turned_up_and_works
         desk.paper.faults.hide_orders = True
         desk.paper.faults.drop_next_answer = True
         ticket = await desk.new_ticket(source="straight", price=D(50_000), amount="0.01")
+        await until(lambda: desk.ticket(ticket.id).state is TicketState.WORKING)
 
         def failed() -> bool:
             desk.clock.advance(1)
