@@ -59,11 +59,15 @@ def tell_found(tx: Transaction, feed: Feed, held: Mapping[str, Decimal], *, rest
 
 
 def venue_with(market: Market, default: str | None, sent: str) -> Feed | None:
-    """Whose account is meant by a market: the default venue's, or that of the only one that has it."""
+    """Whose account is meant by a market: the default venue's, or that of the only one that has it.
+
+    A default venue whose markets are not known yet may have it.
+    """
     feeds = market.feeds()
     having = [one for one in feeds.values() if _symbol(one, sent) is not None]
     first = feeds.get(default or "")
-    return first if first in having or len(having) != 1 else having[0]
+    unknown = first is not None and not first.loaded
+    return first if unknown or first in having or len(having) != 1 else having[0]
 
 
 def adopt(

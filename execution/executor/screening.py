@@ -10,10 +10,9 @@ from decimal import Decimal
 from execution import approval, flips, risk, rules
 from execution.approval import DEFAULT_RULE, Rule, fingerprint
 from execution.checks import Arrival
-from execution.config import BY_HAND, Config
+from execution.config import Config
 from execution.errors import VenueUnavailable
 from execution.events import EventKind
-from execution.holdings import venue_with
 from execution.instruments import MarketKind
 from execution.market import Market
 from execution.sizing import asked, make_terms
@@ -79,15 +78,9 @@ class Screening:
         await self.store.write(self._make(venue, symbol))
 
     def _venue(self) -> str | None:
-        """Where it goes: its own venue, its source's, else the default; None for an unknown one.
-
-        What a person types goes to the only venue that has such a market, where the default has none.
-        """
+        """Where it goes: its own venue, its source's, else the default; None for an unknown one."""
         source = self.config.sources.get(self.signal.source)
         named = self.signal.venue or (source.venue if source else None)
-        if named is None and self.signal.source == BY_HAND:
-            feed = venue_with(self.market, self.config.default_venue, self.signal.symbol)
-            named = None if feed is None else feed.venue.name
         venue = named or self.config.default_venue
         return venue if venue in self.market.feeds() else None
 

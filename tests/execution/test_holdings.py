@@ -12,9 +12,13 @@ import pytest
 from execution.desk import Person
 from execution.errors import NotAllowed, NotPossible
 from execution.events import EventKind
+from execution.holdings import venue_with
+from execution.market import Market
 from execution.positions import Position
 from execution.types import Side, TicketState
 from execution.venues.books import Books
+from execution.venues.paper import PaperVenue
+from tests.clock import Clock
 from tests.desk import ANA, OLGA, FrontDesk, front_desk
 from tests.waiting import until
 
@@ -156,3 +160,19 @@ async def test_only_an_owner_may(desk: FrontDesk) -> None:
 async def test_before_the_exchange_has_answered_nothing_is_known(tmp_path: Path) -> None:
     async with front_desk(tmp_path) as desk:
         assert await refusal(desk) == "The venue main is not connected: not connected yet."
+
+
+async def test_a_default_venue_whose_markets_are_not_known_yet_is_the_one_that_is_meant(
+    tmp_path: Path,
+) -> None:
+    """Else what is typed while it connects would go to another account."""
+    clock = Clock()
+    venues = {name: PaperVenue(name, tmp_path / f"{name}.db", clock) for name in ("main", "other")}
+    market = Market(venues, clock=clock, currency="USDT", at_par=())
+    await venues["other"].open()
+    try:
+        assert venue_with(market, "main", "BTCUSDT") is market.feed("main")
+        market.feed("main").loaded = True
+        assert venue_with(market, "main", "BTCUSDT") is market.feed("other")
+    finally:
+        await venues["other"].close()
