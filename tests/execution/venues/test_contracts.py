@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ DATED = MARKET | {
 TAKEN = Offers(post_only_times=frozenset({TimeInForce.GTC}))
 """Limit orders of every kind but one that is post-only and has an end."""
 LIMITS = {"orderTypes": ["LIMIT", "MARKET"]}
-GTD = {"time_in_force": TimeInForce.GTD, "good_till": AT.replace(day=24)}
+GTD = {"time_in_force": TimeInForce.GTD, "good_till": AT + timedelta(days=2)}
 
 
 def a_market(base: str, quote: str = "USDT", **changes: Any) -> dict[str, Any]:

@@ -28,7 +28,8 @@ UNIQUE = bytes.fromhex("0123456789abcdeffedcba9876543210")
 """What our client order id is made of in every shape."""
 AMOUNT, PRICE = Decimal("0.0123"), Decimal("50000.1")
 """What every order is of, where its market has such steps."""
-AT = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+AT = datetime.now(UTC).replace(second=0, microsecond=0)
+"""Now: ccxt asks KuCoin for bars by this machine's clock, and drops what is older."""
 SENT_AT = AT - timedelta(minutes=1)
 SINCE = int((SENT_AT - timedelta(minutes=1)).timestamp() * 1000)
 """From when traces of an order are searched: a minute before it was sent, in milliseconds."""
