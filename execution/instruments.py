@@ -40,6 +40,8 @@ class Offers(Record):
     """How long a limit order may rest there."""
     times_of_triggered: frozenset[TimeInForce] = frozenset({TimeInForce.GTC})
     """The same of one that waits for its stop price."""
+    triggered_lock: bool = True
+    """Whether one that waits for its stop price locks what it is to sell or spend; of spot only."""
     post_only: bool = True
     post_only_times: frozenset[TimeInForce] = frozenset({TimeInForce.GTC, TimeInForce.GTD})
     """How long such an order may rest, of `times`."""

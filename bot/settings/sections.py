@@ -56,7 +56,7 @@ from execution.approval import DEFAULT_RULE
 from execution.errors import CountersignError
 from execution.instruments import MarketKind
 from execution.types import Mode, Side
-from execution.venues.quirks import SWAP_EXCHANGES, ccxt_id, dead_mans_switch
+from execution.venues.quirks import SWAP_EXCHANGES, ccxt_id, switch_at
 
 SECOND = timedelta(seconds=1)
 CCXT_CREDENTIALS = ("apiKey", "secret", "password", "privateKey")
@@ -254,7 +254,7 @@ class VenueSettings(Section):
     def _switch_exists(self) -> None:
         if self.dead_man is None:
             return
-        switch = dead_mans_switch(self.exchange)
+        switch = switch_at(self.exchange, self.market)
         if switch is None:
             raise wrong(
                 "dead_man",

@@ -146,7 +146,15 @@ def _telling(body: Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(inner, str):  # Hyperliquid, of a request
         return {"msg": inner}
     told = body.get("error_response")
-    return told if isinstance(told, dict) else body
+    if isinstance(told, dict):
+        return told
+    told = body.get("sendStatus") or body.get("cancelStatus")
+    if isinstance(told, dict):  # Kraken Futures, of an order
+        return {"code": told.get("status"), "msg": told.get("status")}
+    errors = body.get("errors")
+    if isinstance(errors, list) and errors and isinstance(errors[0], dict):  # and of a request
+        return {"msg": errors[0].get("message")}
+    return body
 
 
 def sending_failed(error: Exception, wire: Wire, quirks: Quirks) -> VenueError:

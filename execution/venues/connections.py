@@ -420,7 +420,8 @@ class Connections:
         config = kind.deep_extend(
             base, copy.deepcopy(self._quirks.config), copy.deepcopy(of_streams), self._overrides
         )
-        made = type(kind.__name__, (how, kind), {"pace": self._pace, **more})(config)
+        bases = tuple(one for one in (how, self._quirks.mixed_in, kind) if one is not None)
+        made = type(kind.__name__, bases, {"pace": self._pace, **more})(config)
         if self._mode is Mode.SANDBOX:
             if not _has_sandbox(made, self._quirks):
                 raise VenueMisconfigured(

@@ -270,10 +270,8 @@ class ExchangeVenue:
                 None if order.price is None else self._quirks.number(order.price),
                 params | self._deadline(),
             )
-            shown, waiting = answers.acknowledged(row, order), self._quirks.waiting
-            if waiting is None or order.type not in TRIGGERED:
-                return shown
-            return shown.evolve(venue_order_id=waiting.mark + shown.venue_order_id)
+            waits = self._quirks.waiting is not None and order.type in TRIGGERED
+            return answers.acknowledged(self._quirks.mended(row) if waits else row, order)
 
         try:
             return await self._connections.send(create, held)

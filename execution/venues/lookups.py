@@ -72,8 +72,8 @@ class Lookups:
         since = self._look_back(key)
         listed = [*await self._open_orders(key.symbol), *await self._history(key.symbol, since)]
         for one in listed:
-            if _same(one, key):
-                return one
+            if (known := self._as_known(one, key)) is not None:
+                return known
         explained = {one.venue_order_id for one in listed}
         traded = {one.venue_order_id for one in await self._my_trades(key.symbol, since)}
         for venue_order_id in sorted(traded - explained):
@@ -82,8 +82,8 @@ class Lookups:
                 raise VenueUnavailable(
                     f"{self._exchange} shows trades of an order it does not know"
                 )
-            if _same(shown, key):
-                return shown
+            if (known := self._as_known(shown, key)) is not None:
+                return known
         return None
 
     async def open_orders(self, symbols: Sequence[str]) -> Sequence[Report]:
@@ -131,9 +131,21 @@ class Lookups:
             shown = await self._by_client_id(key.symbol, {by: key.client_order_id})
         else:
             return None
-        if shown is not None and not _same(shown, key):
+        if shown is None:
+            return None
+        known = self._as_known(shown, key)
+        if known is None:
             raise VenueUnavailable(f"{self._exchange} answered about another order")
-        return shown
+        return known
+
+    def _as_known(self, shown: Report, key: OrderKey) -> Report | None:
+        """What is shown, if it is the order looked for. One that has waited may bear another client id by
+        then: its number decides, and it keeps ours."""
+        if _same(shown, key):
+            return shown
+        if self._quirks.waiting is None or shown.venue_order_id != key.venue_order_id:
+            return None
+        return shown.evolve(client_order_id=key.client_order_id)
 
     async def _order(
         self, symbol: str, venue_order_id: str, params: Mapping[str, str]
@@ -209,8 +221,11 @@ class Lookups:
             return None
 
     async def _open_waiting(self, symbol: str | None, waiting: WaitingList) -> Sequence[_Waiting]:
+        quirks = self._quirks.evolve(pages=waiting.pages)
+        which = {**waiting.params, **waiting.open_by}
+
         async def ask(reads: Any) -> Sequence[_Waiting]:
-            rows = await reads.fetch_open_orders(symbol, None, None, dict(waiting.params))
+            rows = await every_open(_with(reads.fetch_open_orders, which), symbol, quirks)
             return [self._waited(row, waiting) for row in rows]
 
         return await self._connections.read(ask)
@@ -218,11 +233,11 @@ class Lookups:
     async def _waiting_history(
         self, symbol: str, since: int | None, waiting: WaitingList
     ) -> Sequence[_Waiting]:
-        async def ask(reads: Any) -> Sequence[_Waiting]:
-            async def listed(*terms: object, params: Mapping[str, object]) -> Any:
-                return await reads.fetch_orders(*terms, params={**params, **waiting.params})
+        if not waiting.history:
+            return []
 
-            rows = await self._every(listed, symbol, since)
+        async def ask(reads: Any) -> Sequence[_Waiting]:
+            rows = await self._every(_with(reads.fetch_orders, waiting.params), symbol, since)
             return [self._waited(row, waiting) for row in rows]
 
         return await self._connections.read(ask)
@@ -273,6 +288,20 @@ class Lookups:
     def _theirs(self, at: datetime) -> int:
         """A time of ours by the exchange's clock, in milliseconds."""
         return int((at - self._connections.clock_ahead).timestamp() * 1000)
+
+
+def _with(call: Call, which: Mapping[str, object]) -> Call:
+    """One of ccxt's lists, always with these parameters."""
+
+    async def asked(
+        symbol: str | None,
+        since: int | None = None,
+        limit: int | None = None,
+        params: Mapping[str, object] | None = None,
+    ) -> Any:
+        return await call(symbol, since, limit, {**(params or {}), **which})
+
+    return asked
 
 
 def _same(shown: Report, key: OrderKey) -> bool:

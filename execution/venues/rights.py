@@ -26,6 +26,7 @@ class KeyRights(Record):
 
 
 UNTOLD = KeyRights()
+_ANYWHERE = frozenset({"0.0.0.0/0", "::/0"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,6 +61,15 @@ def _kraken(answer: Mapping[str, Any]) -> KeyRights:
     )
 
 
+def _kraken_futures(answer: Mapping[str, Any]) -> KeyRights:
+    may, blocks = answer["permissions"], answer["allowedCidrBlocks"]
+    return KeyRights(
+        trades=may["general"] == "FULL_ACCESS",
+        withdraws=may["transfer"] == "FULL_ACCESS",
+        bound=bool(blocks) and not _ANYWHERE & set(blocks),
+    )
+
+
 def _coinbase(answer: Mapping[str, Any]) -> KeyRights:
     return KeyRights(trades=bool(answer["can_trade"]), withdraws=bool(answer["can_transfer"]))
 
@@ -89,6 +99,8 @@ ASKED: Mapping[str, Asking] = {
     ),
     # docs.kraken.com, "Get API Key Info"
     "kraken": Asking(call="privatePostGetApiKeyInfo", read=_kraken),
+    # docs.kraken.com, "Check v3 API key"
+    "krakenfutures": Asking(call="fetch_key_rights", read=_kraken_futures),
     # docs.cdp.coinbase.com, "Get API Key Permissions"; it does not tell of addresses.
     "coinbase": Asking(call="v3PrivateGetBrokerageKeyPermissions", read=_coinbase),
     # bybit-exchange.github.io, "Get API Key Information"

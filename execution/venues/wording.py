@@ -49,7 +49,8 @@ def in_ccxts_words(order: NewOrder, quirks: Quirks) -> tuple[str, dict[str, obje
     kind = quirks.kinds.get(order.type)
     if kind is None:
         raise VenueRefused(f"{order.type} orders cannot be sent to this exchange; nothing was sent")
-    params: dict[str, object] = {**quirks.order_params, quirks.send_by: order.client_order_id}
+    params: dict[str, object] = dict(quirks.order_params)
+    params[kind.id_by or quirks.send_by] = order.client_order_id
     params |= {**kind.params, **kind.params_of.get(order.side, {})}
     if kind.stop_by is not None and order.stop_price is not None:
         params[kind.stop_by] = plain(order.stop_price)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -347,6 +348,15 @@ class TestDeadMan:
             " be used here; remove it"
         )
 
+    def test_what_spot_has_its_contracts_may_not_and_the_other_way_round(
+        self, tmp_path: Path
+    ) -> None:
+        swap = '\nmarket = "swap"\ndead_man = "60s"\n'
+
+        assert "has no dead man's switch" in refusal(tmp_path, VENUE + swap)
+        futures = load(tmp_path, VENUE.replace("binance", "krakenfutures") + swap)
+        assert futures.venues["main"].dead_man == timedelta(seconds=60)
+
     @pytest.mark.parametrize(
         ("exchange", "time", "longest"),
         [
@@ -385,7 +395,7 @@ class TestKeysOnPaper:
 
 
 class TestContracts:
-    @pytest.mark.parametrize("exchange", ["kraken", "krakenfutures", "bybit", "coinbase"])
+    @pytest.mark.parametrize("exchange", ["bybit", "coinbase"])
     def test_where_they_are_not_built_the_line_says_where_they_are(
         self, tmp_path: Path, exchange: str
     ) -> None:
@@ -393,7 +403,7 @@ class TestContracts:
         line = refusal(tmp_path, file + 'market = "swap"')
         assert line == (
             f'venues.main.market (countersign.toml): "swap" is not built at {exchange} yet;'
-            " it is at paper, binance, binanceusdm"
+            " it is at paper, binance, binanceusdm, kraken, krakenfutures"
         )
 
     def test_an_exchange_that_has_nothing_else_is_no_spot_market(self, tmp_path: Path) -> None:

@@ -63,6 +63,8 @@ class Loopback:
         self.latency = 0.0
         """Seconds from a request to its answer, there and back."""
         self.url = ""
+        self.forbidden: list[str] = []
+        """Requests that would have changed what only the account's owner may change: they fail the test."""
         self.streaming = Streaming(self.hear)
         self._faults: list[tuple[str, Fault]] = []
         self._released = asyncio.Event()
@@ -113,6 +115,7 @@ class Loopback:
         traceback: TracebackType | None,
     ) -> None:
         await self.stop()
+        assert not self.forbidden, f"our product never asks for this: {self.forbidden}"
 
     def fail(self, endpoint: str, fault: Fault, *, times: int = 1) -> None:
         """Let the next requests to `"POST order"`, `"GET myTrades"` ... meet this fault."""

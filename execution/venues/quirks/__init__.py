@@ -54,6 +54,7 @@ __all__ = [
     "ccxt_id",
     "dead_mans_switch",
     "quirks_of",
+    "switch_at",
     "trades_swaps",
 ]
 
@@ -77,11 +78,16 @@ _KNOWN: Mapping[str, Quirks] = {
     "okxus": OKX,
 }
 
-_SWAPS: Mapping[str, str] = {"binance": "binanceusdm", "binanceusdm": "binanceusdm"}
+_SWAPS: Mapping[str, str] = {
+    "binance": "binanceusdm",
+    "binanceusdm": "binanceusdm",
+    "kraken": "krakenfutures",
+    "krakenfutures": "krakenfutures",
+}
 """By what the settings call an exchange, ccxt's id where its perpetual contracts are traded."""
 SWAP_EXCHANGES = tuple(_SWAPS)
 """The exchanges whose perpetual contracts can be traded."""
-_WITHOUT_SPOT = frozenset({"binanceusdm"})
+_WITHOUT_SPOT = frozenset({"binanceusdm", "krakenfutures"})
 """Those of them that list contracts alone."""
 
 
@@ -109,3 +115,9 @@ def ccxt_id(exchange: str, kind: MarketKind) -> str:
         known = ", ".join(SWAP_EXCHANGES)
         raise ValueError(f'market = "swap" is not built at {exchange} yet, only at {known}')
     return _SWAPS[exchange]
+
+
+def switch_at(exchange: str, kind: MarketKind) -> DeadMansSwitch | None:
+    """The dead man's switch of where this exchange trades markets of this kind, `paper` among them; None
+    where there is none, or none is used here."""
+    return dead_mans_switch(exchange if exchange == "paper" else ccxt_id(exchange, kind))

@@ -10,6 +10,9 @@ from execution.types import TimeInForce
 from execution.venues.quirks.ways import OlderThan, Protection, Quirks
 
 BITGET = Quirks(
+    # No stop and no target: nothing in a plan order says from which side its `triggerPrice` is awaited
+    # (spot/plan/Place-Plan-Order), so that a stop which comes a moment late would wait for the way back; nor
+    # is one looked up by `clientOid`. No order tells when it ends.
     offers=Offers(
         times=frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK}), post_only=True
     ),

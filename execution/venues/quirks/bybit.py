@@ -12,6 +12,9 @@ from execution.types import TimeInForce
 from execution.venues.quirks.ways import ByCursor, Protection, Quirks
 
 BYBIT = Quirks(
+    # No stop and no target: `triggerDirection` is of contracts alone (order/create-order). On spot the side
+    # on which the price is awaited follows from the market as the order arrives, so that a stop which comes
+    # a moment late would wait for the way back. No order tells when it ends.
     offers=Offers(
         times=frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK}), post_only=True
     ),

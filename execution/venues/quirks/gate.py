@@ -26,6 +26,9 @@ def gate_row(row: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 GATE = Quirks(
+    # No stop and no target: a price order bears no id of ours, so that one whose answer was lost could not
+    # be told from another, and it must end after some seconds (SpotPricePutOrder.md, SpotPriceTrigger.md).
+    # No order of the book tells when it ends.
     offers=Offers(
         times=frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK}), post_only=True
     ),

@@ -26,6 +26,8 @@ def hyperliquid_row(row: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 HYPERLIQUID = Quirks(
+    # No stop and no target: its documents tell of them for positions in perpetuals alone, touched by the
+    # mark price ("Take profit and stop loss orders"). No order tells when it ends.
     offers=Offers(times=frozenset({TimeInForce.GTC, TimeInForce.IOC}), post_only=True),
     # `cloid`: 128 bits, written so ("Exchange endpoint"). Whether one may be used twice nobody says.
     client_order_id=hexadecimal,

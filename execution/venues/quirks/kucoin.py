@@ -12,6 +12,9 @@ from execution.types import TimeInForce
 from execution.venues.quirks.ways import OnePage, Protection, Quirks
 
 KUCOIN = Quirks(
+    # No stop and no target: only those that wait are listed (get_stop_orders_list), so that one which was
+    # canceled is found nowhere, and nobody says which order a touched one becomes. No good-till-date:
+    # `cancelAfter` counts seconds from the arrival, so that a late order would last longer than approved.
     offers=Offers(
         times=frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK}), post_only=True
     ),

@@ -2,18 +2,117 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
+from decimal import Decimal
+from typing import Any
 
+from execution.errors import OrderUnknown
 from execution.instruments import Offers
-from execution.types import TimeInForce
-from execution.venues.quirks.ways import OlderThan, Protection, Quirks
+from execution.types import OrderType, TimeInForce
+from execution.venues.quirks.ways import Kind, OlderThan, Protection, Quirks, WaitingList
 
+MARK = "algo-"
+"""Before the number of an algo order."""
+_ALGO_STATES = {
+    "live": "open",
+    "pause": "open",
+    "effective": "closed",
+    "canceled": "canceled",
+    "order_failed": "rejected",
+}
+"""ccxt's words for what an algo order is at. One that took effect in part is read as nothing: the desk
+asks for none that could."""
+_PAST = "the market is past the stop price already"
+_SATOSHI = Decimal("0.00000001")
+
+
+def _algo(kind: str, stop_by: str) -> Kind:
+    """An algo order of the kind `conditional`, which `Place algo order` has apart from all others. ccxt
+    would send it as one on margin."""
+    return Kind(type=kind, id_by="algoClOrdId", stop_by=stop_by, params={"tdMode": "cash"})
+
+
+KINDS = {
+    OrderType.LIMIT: Kind(type="limit"),
+    OrderType.STOP: _algo("market", "stopLossPrice"),
+    OrderType.STOP_LIMIT: _algo("limit", "stopLossPrice"),
+    OrderType.TAKE_PROFIT: _algo("market", "takeProfitPrice"),
+    OrderType.TAKE_PROFIT_LIMIT: _algo("limit", "takeProfitPrice"),
+    # No trailing stop: nobody says in which currency one that buys counts, and the documents both say and
+    # deny that `cancel-algos` cancels one.
+}
+
+
+def okx_row(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An order at OKX: ccxt reads neither our id nor the limit of an algo order, and takes its number for
+    that of the order it became."""
+    told = row["info"]
+    if told is None:
+        raise OrderUnknown("okx shows no such order")
+    if "algoId" not in told or ("ordIdList" not in told and "ordId" in told):
+        client_order_id = told.get("clOrdId") or told.get("algoClOrdId") or None
+        return {**row, "id": told["ordId"], "clientOrderId": client_order_id}
+    return {
+        **row,
+        "id": f"{MARK}{told['algoId']}",
+        "clientOrderId": told.get("algoClOrdId") or None,
+        "status": _ALGO_STATES.get(told.get("state", "")),
+        "amount": _amount(told),
+        "filled": "0",
+        "price": _limit(told),
+        "triggerPrice": _touch(told),
+    }
+
+
+def _touch(told: Mapping[str, Any]) -> str | None:
+    """The price that an algo order waits for."""
+    return told.get("slTriggerPx") or told.get("tpTriggerPx") or None
+
+
+def _limit(told: Mapping[str, Any]) -> str | None:
+    """Its limit; -1 stands for the market."""
+    price = told.get("slOrdPx") or told.get("tpOrdPx")
+    return None if price in (None, "", "-1") else price
+
+
+def _amount(told: Mapping[str, Any]) -> str | None:
+    """What it buys or sells. That of others may buy for an amount of money: then what that comes to."""
+    amount, price = told.get("sz"), _touch(told)
+    unit = (told.get("side"), told.get("tgtCcy"), _limit(told))
+    if amount is None or price is None or unit != ("buy", "quote_ccy", None):
+        return amount
+    return str((Decimal(amount) / Decimal(price)).quantize(_SATOSHI))
+
+
+def okx_became(row: Mapping[str, Any]) -> str | None:
+    """The number of the order that a triggered algo order has become."""
+    numbers, state = row["info"]["ordIdList"], row["info"]["state"]
+    if len(numbers) > 1 or (not numbers and state == "effective"):
+        raise ValueError("it does not say which one order it has become")
+    return str(numbers[0]) if numbers else None
+
+
+_PAGES = OlderThan(rows=100, since="begin", before="after", told=("billId", "ordId"))
 OKX = Quirks(
     offers=Offers(
-        times=frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK}), post_only=True
+        types=frozenset(KINDS) | {OrderType.MARKET},
+        times=frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK}),
+        triggered_lock=False,  # OKX's help: nothing is frozen for one before it is touched
+        post_only=True,
     ),
-    # `clOrdId`: letters and digits, up to 32, no dashes (okx.com/docs-v5, "Place order"). ccxt sends its
-    # broker's id with an order that has none.
+    kinds=KINDS,
+    waiting=WaitingList(
+        params={"trigger": True},
+        open_by={"ordType": "conditional", "instType": "SPOT"},
+        pages=_PAGES.evolve(told=("algoId",)),
+        history=False,  # one list for each state; "Algo order details" tells them all
+        mark=MARK,
+        became=okx_became,
+    ),
+    mended=okx_row,
+    # `clOrdId`, of an algo order `algoClOrdId`: letters and digits, up to 32, no dashes (okx.com/docs-v5,
+    # "Place order", "Place algo order").
     # Orders are of the account's own money (`tdMode` is `cash`): an account in one of the margin modes that
     # asks for `cross` is refused.
     find_by="clientOrderId",  # sent as `clOrdId`
@@ -25,19 +124,21 @@ OKX = Quirks(
     page=100,
     # Newest first, a hundred at most, `after` leads to what is older ("Get order list", "Get transaction
     # details"). The history of orders goes back seven days, that of orders without any fill two hours.
-    pages=OlderThan(rows=100, since="begin", before="after", told=("billId", "ordId")),
+    pages=_PAGES,
     protection=Protection(
         attached="a stop and a target with the entry, placed once it filled: `attachAlgoOrds`",
         one_cancels_other="a stop and a target as one order of the kind `oco`",
         reduce_only="not on spot: a sell sells what is there",
         through_ccxt="`stopLoss` and `takeProfit` of `create_order`; both `stopLossPrice` and "
-        "`takeProfitPrice` make an `oco`. These have an id of their own, `algoClOrdId`, which ccxt does not send",
+        "`takeProfitPrice` make an `oco`",
         source='okx.com/docs-v5, "Place order", "Place algo order"; ccxt 4.5.90',
     ),
     duplicate_texts=frozenset(
         {
             "51011",  # order id is taken
             "51016",  # client order id is taken
+            "51065",  # the same of an algo order
+            "51068",
         }
     ),
     key_codes=frozenset(
@@ -54,6 +155,8 @@ OKX = Quirks(
             "50061",  # of orders of the account
         }
     ),
+    # Of algo orders: unknown under one name or another, or touched, and another order by then.
+    gone_codes=frozenset({"51291", "51293", "51412", "51416"}),
     meanings={
         "50101": "a key of the demo account does not open the real one, nor the other way round",
         "50105": "the passphrase is not the one the key was made with",
@@ -62,6 +165,11 @@ OKX = Quirks(
         "50113": "the secret does not belong to the key",
         "50119": "the key is unknown or was deleted",
         "50120": "the key lacks a right: it must read and trade",
+        "51275": "a stop or target that takes the market may not be that large",
+        "51277": _PAST,
+        "51278": _PAST,
+        "51279": _PAST,
+        "51280": _PAST,
     },
     config={
         "has": {"fetchCurrencies": False},  # a private call of the funding account
@@ -69,6 +177,7 @@ OKX = Quirks(
             "defaultType": "spot",
             "fetchMarkets": {"types": ["spot"]},
             "createOrder": "privatePostTradeOrder",  # by itself ccxt sends a list of one
+            "brokerId": None,  # its own, with each order that has no `clOrdId`, as algo orders have none
         },
     },
 )

@@ -116,6 +116,8 @@ class Kind(Record):
 
     type: str
     """What is given as its type: an exchange's own name, unless that is `limit`."""
+    id_by: str | None = None
+    """The parameter that carries our client order id; None: that of every other kind."""
     stop_by: str | None = None
     """The parameter that carries the stop price; None: none is sent."""
     percent_by: str | None = None
@@ -151,8 +153,14 @@ class WaitingList(Record):
 
     params: Mapping[str, object]
     """What lets ccxt ask that list."""
+    open_by: Mapping[str, object] = field(default_factory=dict)
+    """What else asks for those that wait still."""
+    pages: OlderThan | None = None
+    """How these are paged; None: one answer tells them all."""
+    history: bool = True
+    """Whether there is a list of those that wait no longer; else the look-up by id tells these too."""
     mark: str
-    """Stands before a number of that list, which else were one of the other."""
+    """Stands before a number of that list in `mended` rows, which else were one of the other."""
     became: Callable[[Mapping[str, Any]], str | None]
     """The number of the order it has become, by ccxt's row; None of one that waits, or never became any."""
 
@@ -381,5 +389,7 @@ class Quirks(Record):
     """Its sandbox is what it calls demo trading, which ccxt has apart."""
     credentials: Mapping[str, str] = field(default_factory=dict)
     """ccxt's names of the key and its secret, where they are not `apiKey` and `secret`."""
+    mixed_in: type | None = None
+    """A class whose calls stand before ccxt's own, where ccxt says or reads something else; None: none."""
     config: Mapping[str, Any] = field(default_factory=dict)
     """Merged into the ccxt constructor's config, before the user's own."""

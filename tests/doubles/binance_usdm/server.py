@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any
 
 from aiohttp import web
@@ -54,8 +53,6 @@ class BinanceUsdmServer(BinanceRest):
         )
         self.weights: Counter[int] = Counter()
         """What was asked for in each minute of the server's clock."""
-        self.forbidden: list[str] = []
-        """Requests that would have changed what only the account's owner may change."""
 
     def ccxt_overrides(self) -> dict[str, Any]:
         """What to put into a venue's `ccxt` setting to reach this server."""
@@ -68,15 +65,6 @@ class BinanceUsdmServer(BinanceRest):
         return {
             "urls": {"api": api | {"sapi": f"{self.url}/sapi/v1", "ws": {"linear": f"{ws}/ws"}}}
         }
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await super().__aexit__(kind, error, traceback)
-        assert not self.forbidden, f"our product never asks for this: {self.forbidden}"
 
     def answer(
         self, request: web.Request, path: str, params: Mapping[str, str], raw: str

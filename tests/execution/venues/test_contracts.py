@@ -357,14 +357,18 @@ class TestOrders:
 
 class TestWhereTheyAreTraded:
     def test_an_exchange_is_known_before_anything_is_imported(self) -> None:
-        assert SWAP_EXCHANGES == ("binance", "binanceusdm")
-        assert [one for one in ("binance", "kraken", "paper") if trades_swaps(one)] == ["binance"]
-        assert {ccxt_id(one, MarketKind.SWAP) for one in SWAP_EXCHANGES} == {"binanceusdm"}
+        assert SWAP_EXCHANGES == ("binance", "binanceusdm", "kraken", "krakenfutures")
+        assert [one for one in ("binance", "bybit", "paper") if trades_swaps(one)] == ["binance"]
+        found = [ccxt_id(one, MarketKind.SWAP) for one in SWAP_EXCHANGES]
+        assert found == ["binanceusdm", "binanceusdm", "krakenfutures", "krakenfutures"]
 
-    @pytest.mark.parametrize("exchange", SWAP_EXCHANGES)
-    def test_no_dead_mans_switch_is_used_there(self, exchange: str) -> None:
-        """Binance has one for each market, not for the account."""
+    @pytest.mark.parametrize("exchange", ["binance", "binanceusdm"])
+    def test_no_dead_mans_switch_is_used_at_binance(self, exchange: str) -> None:
+        """It has one for each market, not for the account."""
         assert dead_mans_switch(exchange) is None
+
+    def test_kraken_has_the_same_switch_for_its_contracts_as_for_spot(self) -> None:
+        assert dead_mans_switch("krakenfutures") == dead_mans_switch("kraken") is not None
 
     @pytest.mark.parametrize(
         ("mode", "rights"),

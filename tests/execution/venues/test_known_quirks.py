@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import base64
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execution.instruments import MarketKind
-from execution.types import Mode
-from execution.venues.exchange import ExchangeVenue
 from execution.venues.quirks import quirks_of
 
 HEX32 = r"[0-9a-f]{32}"
@@ -75,17 +72,3 @@ def test_what_protects_a_position_there_is_told_with_its_source(exchange: str) -
     protection = quirks_of(exchange).protection
     assert protection is not None
     assert protection.source
-
-
-def test_contracts_of_kraken_are_known_and_not_traded() -> None:
-    with pytest.raises(ValueError, match='market = "swap" is not built at krakenfutures yet'):
-        ExchangeVenue(
-            "main",
-            "krakenfutures",
-            Mode.LIVE,
-            api_key="k",
-            secret="s",
-            clock=lambda: datetime.now(UTC),
-            kind=MarketKind.SWAP,
-        )
-    assert quirks_of("krakenfutures").offers is None

@@ -149,7 +149,11 @@ class TestAnExchangeNobodyHasTried:
         assert quirks_of("bitstamp").kinds == {OrderType.LIMIT: Kind(type="limit")}
 
 
-@pytest.mark.parametrize("name", ["binance", "binanceusdm", "kraken", "coinbase"])
+TRIED = ["binance", "binanceusdm", "kraken", "coinbase"]
+KNOWN = ["bitget", "bybit", "gate", "hyperliquid", "kucoin", "okx"]
+
+
+@pytest.mark.parametrize("name", [*TRIED, *KNOWN])
 def test_each_kind_that_is_offered_has_words(name: str) -> None:
     quirks = quirks_of(name)
     assert quirks.offers is not None

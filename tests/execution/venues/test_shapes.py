@@ -35,11 +35,12 @@ from tests.execution.venues.shapes.bitget import BITGET
 from tests.execution.venues.shapes.bybit import BYBIT
 from tests.execution.venues.shapes.gate import GATE
 from tests.execution.venues.shapes.hyperliquid import HYPERLIQUID
+from tests.execution.venues.shapes.kraken_futures import KRAKEN_FUTURES
 from tests.execution.venues.shapes.kucoin import KUCOIN
 from tests.execution.venues.shapes.okx import OKX
 from tests.execution.venues.shapes.place import AT, UNIQUE, Answer, Asked, Exchange, Place
 
-KNOWN = (BINANCE_USDM, BITGET, BYBIT, GATE, HYPERLIQUID, KUCOIN, OKX)
+KNOWN = (BINANCE_USDM, BITGET, BYBIT, GATE, HYPERLIQUID, KRAKEN_FUTURES, KUCOIN, OKX)
 ORDERS = {
     "GTC": {"time_in_force": TimeInForce.GTC},
     "IOC": {"time_in_force": TimeInForce.IOC},
@@ -472,6 +473,7 @@ def _leaves(asked: Asked) -> dict[str, Any]:
         else:
             found[where] = value
 
+    walk("path", asked.path)
     walk("query", dict(asked.query))
     walk("body", asked.body)
     return found

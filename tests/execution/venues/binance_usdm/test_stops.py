@@ -206,6 +206,24 @@ class TestOnceItIsTouched:
         (trade,) = await venue.trades(keys[0])
         assert trade.amount == AMOUNT
 
+    async def test_one_that_bears_another_client_id_stays_ours_by_the_number_it_has_by_then(
+        self, venue: ExchangeVenue, exchange: BinanceUsdmServer
+    ) -> None:
+        """The answer to it was lost, and the first look came after its trigger."""
+        order = a_stop(venue)
+        await venue.send(order)
+        falls(exchange)
+        (became,) = exchange.account.accepted
+        became.client_id = "of its own"
+        found = await venue.find(key_of(order))
+        assert found is not None
+        known = key_of(order, venue_order_id=found.venue_order_id)
+        assert await venue.find(known) == found
+        await venue.cancel(known)
+        ended = await venue.find(known)
+        assert ended is not None
+        assert (ended.client_order_id, ended.state) == (order.client_order_id, OrderState.CANCELED)
+
     async def test_one_that_is_refused_then_is_told_as_rejected(
         self, venue: ExchangeVenue, exchange: BinanceUsdmServer
     ) -> None:

@@ -17,6 +17,7 @@ import pytest
 from aiohttp import web
 
 from execution.errors import VenueUnavailable
+from execution.instruments import MarketKind
 from execution.types import Mode
 from execution.venues.exchange import ExchangeVenue
 from execution.venues.quirks import dead_mans_switch
@@ -60,7 +61,11 @@ class Anywhere:
 
 @asynccontextmanager
 async def opened(
-    exchange: str, urls: Callable[[str], dict[str, str]], answers: Mapping[str, Any], **options: Any
+    exchange: str,
+    urls: Callable[[str], dict[str, str]],
+    answers: Mapping[str, Any],
+    kind: MarketKind = MarketKind.SPOT,
+    **options: Any,
 ) -> AsyncIterator[tuple[ExchangeVenue, Anywhere]]:
     """A venue that is open at a server of its own."""
     there = Anywhere(answers)
@@ -79,6 +84,7 @@ async def opened(
         secret=SECRET,
         password="the phrase",
         clock=lambda: datetime.now(UTC),
+        kind=kind,
         overrides={"urls": {"api": urls(there.url)}} | quick | options,
     )
     try:
@@ -101,6 +107,7 @@ KRAKEN = {
 }
 _FLEX = {"type": "multiCollateralMarginAccount", "currencies": {}}
 FUTURES = {
+    "tickers/PF_XBTUSD": {"result": "success", "serverTime": "2026-11-22T09:30:00.000Z"},
     "accounts": {"result": "success", "accounts": {"flex": _FLEX}},
     "": {"result": "success", "instruments": []},
 }
@@ -143,7 +150,7 @@ async def test_kraken_is_asked_in_seconds_and_with_zero_to_stop() -> None:
 
 async def test_kraken_futures_is_asked_in_seconds_and_with_zero_to_stop() -> None:
     api = _at("public", "private", path="/derivatives/api/")
-    async with opened("krakenfutures", api, FUTURES) as (venue, there):
+    async with opened("kraken", api, FUTURES, MarketKind.SWAP) as (venue, there):
         await venue.arm(MINUTE)
         await venue.disarm()
     assert [one.query for one in there.asked] == ["timeout=60", "timeout=0"]

@@ -53,8 +53,9 @@ class TestSettings:
         [
             ("binanec", Mode.LIVE, {}, "binanec"),
             ("base", Mode.PAPER, {}, "base"),
-            ("kraken", Mode.LIVE, {"kind": MarketKind.SWAP}, "swap"),
+            ("coinbase", Mode.LIVE, {"kind": MarketKind.SWAP}, "swap"),
             ("binanceusdm", Mode.LIVE, {}, "spot"),
+            ("krakenfutures", Mode.LIVE, {}, "spot"),
             ("binance", Mode.LIVE, {"overrides": {"verbose": True}}, "verbose"),
             (
                 "binance",

@@ -10,6 +10,7 @@ import pytest
 
 from execution.errors import VenueUnavailable
 from execution.types import Mode
+from execution.venues.quirks import quirks_of
 from execution.venues.rights import ASKED, UNTOLD, KeyRights
 from tests.doubles.binance import BinanceServer, Fault
 from tests.execution.venues.exchange.setup import venue_at
@@ -64,6 +65,14 @@ async def test_an_answer_that_says_nothing_is_none(exchange: BinanceServer, body
 KRAKEN = ["query-funds", "query-open-trades", "query-closed-trades", "modify-trades"]
 WIDE: Mapping[str, Any] = {"Spot": ["SpotTrade"], "Wallet": ["AccountTransfer"]}
 BINANCE = {"enableWithdrawals": False, "ipRestrict": True, "enableSpotAndMarginTrading": True}
+
+
+def key_check(general: str, transfer: str, *blocks: str) -> dict[str, Any]:
+    """What Kraken Futures tells of a key."""
+    may = {"general": general, "transfer": transfer}
+    return {"permissions": may, "allowedCidrBlock": None, "allowedCidrBlocks": list(blocks)}
+
+
 ANSWERS: list[tuple[str, Any, KeyRights]] = [
     ("binanceusdm", BINANCE | {"enableFutures": True}, FITS),
     ("binanceusdm", BINANCE | {"enableFutures": False}, FITS.evolve(trades=False)),
@@ -72,6 +81,17 @@ ANSWERS: list[tuple[str, Any, KeyRights]] = [
         "kraken",
         {"result": {"permissions": ["query-funds", "withdraw-funds"], "ipAllowlist": []}},
         KeyRights(trades=False, withdraws=True, bound=False),
+    ),
+    ("krakenfutures", key_check("FULL_ACCESS", "NO_ACCESS", "203.0.113.7/32"), FITS),
+    (
+        "krakenfutures",
+        key_check("READ_ONLY", "FULL_ACCESS"),
+        KeyRights(trades=False, withdraws=True, bound=False),
+    ),
+    (
+        "krakenfutures",
+        key_check("FULL_ACCESS", "READ_ONLY", "0.0.0.0/0"),
+        FITS.evolve(bound=False),
     ),
     (
         "coinbase",
@@ -107,4 +127,5 @@ def test_an_answer_is_read(exchange_id: str, answer: Any, rights: KeyRights) -> 
 @pytest.mark.parametrize("exchange_id", ASKED)
 def test_ccxt_has_the_call(exchange_id: str) -> None:
     module = importlib.import_module(f"ccxt.async_support.{exchange_id}")
-    assert hasattr(getattr(module, exchange_id), ASKED[exchange_id].call)
+    classes = getattr(module, exchange_id), quirks_of(exchange_id).mixed_in
+    assert any(hasattr(one, ASKED[exchange_id].call) for one in classes)

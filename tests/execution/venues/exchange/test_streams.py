@@ -356,7 +356,7 @@ class TestQuotes:
 def test_most_exchanges_tell_nothing_since_nobody_has_tried() -> None:
     told = {name for name in known_exchanges() if quirks_of(name).streams is not None}
 
-    assert told == {"binance", "binanceusdm", "coinbase", "kraken"}
+    assert told == {"binance", "binanceusdm", "coinbase", "kraken", "krakenfutures"}
 
 
 async def test_where_nothing_is_told_nobody_waits_for_it() -> None:

@@ -10,6 +10,7 @@ from tests.doubles.binance import BinanceServer
 from tests.doubles.binance_usdm.server import BinanceUsdmServer
 from tests.doubles.coinbase import CoinbaseServer
 from tests.doubles.kraken import KrakenServer
+from tests.doubles.kraken_futures.server import KrakenFuturesServer
 from tests.execution.venues.kinds.setup import Exchange, opened
 
 _SERVERS = {
@@ -17,6 +18,7 @@ _SERVERS = {
     "kraken": KrakenServer,
     "coinbase": CoinbaseServer,
     "binanceusdm": BinanceUsdmServer,
+    "krakenfutures": KrakenFuturesServer,
 }
 
 

@@ -21,11 +21,13 @@ from tests.doubles.binance import BinanceServer
 from tests.doubles.binance_usdm.server import BinanceUsdmServer
 from tests.doubles.coinbase import CoinbaseServer
 from tests.doubles.kraken import KrakenServer
+from tests.doubles.kraken_futures.server import KrakenFuturesServer
 from tests.doubles.loopback import Fault, Request
 from tests.execution.venues.binance_usdm import setup as usdm
 from tests.execution.venues.coinbase import setup as coinbase
 from tests.execution.venues.exchange import setup as binance
 from tests.execution.venues.kraken import setup as kraken
+from tests.execution.venues.kraken_futures import setup as futures
 
 GOOD_TILL = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
 """When the good-till-date orders of these tests end."""
@@ -105,8 +107,9 @@ class Exchange:
 
     def taken(self) -> list[Any]:
         """The orders that it accepted, those that wait for a price among them."""
-        algos = self.server.algos.accepted if self.name == "binanceusdm" else []
-        return [*self.server.account.accepted, *algos]
+        waiting = {"binanceusdm": "algos", "krakenfutures": "triggers"}.get(self.name)
+        apart = getattr(self.server, waiting).accepted if waiting else []
+        return [*self.server.account.accepted, *apart]
 
     def fail_waiting(self, fault: Fault) -> None:
         """What happens to the next order that waits for a price."""
@@ -120,8 +123,11 @@ async def opened(name: str, server: Any) -> Exchange:
         KrakenServer: (kraken, "XXBTZUSD", ("POST private/AddOrder",), _of_kraken),
         CoinbaseServer: (coinbase, "BTC-USD", ("POST orders",), _of_coinbase),
         BinanceUsdmServer: (usdm, "BTCUSDT", ("POST v1/order", "POST v1/algoOrder"), _of_usdm),
+        KrakenFuturesServer: (futures, "PF_XBTUSD", ("POST sendorder",), _of_kraken_futures),
     }
     setup, market, endpoints, read = made[type(server)]
+    if setup is futures:
+        server.account.contracts[market].tick = "0.1"  # as at the others
     venue = setup.venue_at(server)
     await venue.open()
     return Exchange(
@@ -171,6 +177,15 @@ def _of_kraken(request: Request) -> dict[str, str]:
     assert said.pop("type") in ("buy", "sell")
     assert len(said.pop("cl_ord_id")) == 36
     return _dated("kraken", _without_what_is_always_there("kraken", said), "expiretm")
+
+
+def _of_kraken_futures(request: Request) -> dict[str, str]:
+    said = dict(request.params)
+    assert datetime.fromisoformat(said.pop("processBefore")) > datetime.now(UTC)
+    assert [said.pop("symbol"), said.pop("size")] == ["PF_XBTUSD", str(AMOUNT)]
+    assert said.pop("side") in ("buy", "sell")
+    assert len(said.pop("cliOrdId")) == 36
+    return said
 
 
 def _of_coinbase(request: Request) -> dict[str, str]:

@@ -14,8 +14,9 @@ from tests.execution.venues.kinds.setup import AMOUNT, GOOD_TILL, ORDERS, Exchan
 from tests.markdown import DOCS
 
 NOT_TAKEN = "not taken"
+EXCHANGES = ("binance", "kraken", "coinbase", "binanceusdm", "krakenfutures")
 TABLE = {
-    cells[0]: dict(zip(("binance", "kraken", "coinbase", "binanceusdm"), cells[1:], strict=True))
+    cells[0]: dict(zip(EXCHANGES, cells[1:], strict=True))
     for cells in DOCS["exchanges"].table("## Order kinds", "order")
 }
 
@@ -101,6 +102,8 @@ async def test_what_cannot_be_said_exactly_is_refused_unsent(
         ("kraken", "trailing stop by 500, sell", "&price=%2B500&"),
         ("kraken", "trailing stop by 1 %, sell", '"price":"+1%"'),
         ("coinbase", "stop-limit, sell", '"stop_price":"59000"'),
+        ("krakenfutures", "stop, sell", "&stopPrice=59000&"),
+        ("krakenfutures", "trailing stop by 1 %, sell", "&trailingStopMaxDeviation=1&"),
     ],
     indirect=["at"],
 )
@@ -115,7 +118,9 @@ async def test_numbers_are_the_bytes_they_were_approved_as(
 
 async def test_every_digit_of_a_stop_and_of_its_limit_arrives(at: Exchange) -> None:
     exact = {
-        "amount": Decimal("0.12347") if at.name != "binanceusdm" else Decimal("0.123"),
+        "amount": Decimal(
+            {"binanceusdm": "0.123", "krakenfutures": "0.1234"}.get(at.name, "0.12347")
+        ),
         "stop_price": Decimal("59000.1"),
         "price": Decimal("58900.3"),
     }
@@ -134,7 +139,7 @@ async def test_a_number_is_sent_plainly_however_it_is_held(
     order = at.order("limit", amount=Decimal(amount) * doubled, price=Decimal(price))
     await at.venue.send(order)
     said = at.read(at.sent()[0])
-    assert said.get("price", said.get("limit_price")) == "59000.1"
+    assert said.get("price", said.get("limit_price", said.get("limitPrice"))) == "59000.1"
 
 
 def test_what_each_has_to_protect_a_position_is_told_as_it_is_known() -> None:

@@ -21,6 +21,8 @@ from tests.execution.venues.shapes.place import (
 OURS = "0123456789abcdeffedcba9876543210"
 THEIRS = "312269865356374016"
 ORDER = "/api/v5/trade/order"
+ALGO, ALGO_ORDER = "1753184812254216192", "/api/v5/trade/order-algo"
+ALGOS_OPEN = "/api/v5/trade/orders-algo-pending"
 _MARKET = {
     "instType": "SPOT",
     "instId": "BTC-USDT",
@@ -62,7 +64,52 @@ _SHOWN = {
     "state": "partially_filled",
     "fee": "-0.0000023",
     "feeCcy": "BTC",
+    "algoId": "",
+    "algoClOrdId": "",
     "cTime": str(NOW),
+    "uTime": str(NOW),
+}
+_ALGO_SHOWN = {
+    "activePx": "",
+    "actualPx": "",
+    "actualSide": "",
+    "actualSz": "0",
+    "algoClOrdId": OURS,
+    "algoId": ALGO,
+    "cTime": str(NOW),
+    "callbackRatio": "",
+    "callbackSpread": "",
+    "ccy": "",
+    "clOrdId": "",
+    "closeFraction": "",
+    "failCode": "0",
+    "instId": "BTC-USDT",
+    "instType": "SPOT",
+    "last": "50100",
+    "lever": "",
+    "moveTriggerPx": "",
+    "ordId": "",
+    "ordIdList": [],
+    "ordPx": "",
+    "ordType": "conditional",
+    "posSide": "net",
+    "reduceOnly": "false",
+    "side": "sell",
+    "slOrdPx": "48000.1",
+    "slTriggerPx": "49000.1",
+    "slTriggerPxType": "last",
+    "state": "live",
+    "sz": "0.0123",
+    "tag": "",
+    "tdMode": "cash",
+    "tgtCcy": "",
+    "tpOrdPx": "",
+    "tpTriggerPx": "",
+    "tpTriggerPxType": "",
+    "triggerPx": "",
+    "triggerPxType": "",
+    "triggerTime": "",
+    "tradeQuoteCcy": "USDT",
     "uTime": str(NOW),
 }
 _TRADE = {
@@ -82,13 +129,27 @@ _TRADE = {
 }
 
 
-def _told(*rows: object) -> dict[str, object]:
+def algo(**changes: object) -> dict[str, object]:
+    """`GET order-algo` of a stop-limit that sells, and waits unless changed."""
+    return told(_ALGO_SHOWN | changes)
+
+
+def became(**changes: object) -> dict[str, object]:
+    """`GET order` of what it became, which bears no `clOrdId`."""
+    row = {"side": "sell", "px": "48000.1", "clOrdId": "", "algoId": ALGO, "algoClOrdId": OURS}
+    return told(_SHOWN | row | changes)
+
+
+def told(*rows: object) -> dict[str, object]:
     return {"code": "0", "msg": "", "data": list(rows)}
 
 
-def _refused(code: str, text: str) -> Answer:
+def refused(code: str, text: str) -> Answer:
     row = {"clOrdId": OURS, "ordId": "", "tag": "", "sCode": code, "sMsg": text}
     return Answer(body={"code": "1", "msg": "All operations failed", "data": [row]})
+
+
+UNKNOWN = Answer(body={"code": "51603", "msg": "Order does not exist", "data": []})
 
 
 def _is_signed(came: Came) -> bool:
@@ -122,9 +183,9 @@ OKX = Exchange(
     venue_order_id=THEIRS,
     urls=everywhere("rest"),
     answers={
-        "GET /api/v5/public/time": _told({"ts": str(NOW)}),
-        "GET /api/v5/public/instruments": _told(_MARKET),
-        "GET /api/v5/account/balance": _told(
+        "GET /api/v5/public/time": told({"ts": str(NOW)}),
+        "GET /api/v5/public/instruments": told(_MARKET),
+        "GET /api/v5/account/balance": told(
             {
                 "uTime": str(NOW),
                 "details": [
@@ -133,28 +194,43 @@ OKX = Exchange(
                 ],
             }
         ),
-        "GET /api/v5/market/ticker": _told(
+        "GET /api/v5/market/ticker": told(
             {"instId": "BTC-USDT", "bidPx": "50000", "askPx": "50000.2", "last": "50000"}
         ),
-        "GET /api/v5/market/books": _told(
+        "GET /api/v5/market/books": told(
             {
                 "asks": [["50000.2", "1.5", "0", "4"]],
                 "bids": [["50000", "2", "0", "3"]],
                 "ts": str(NOW),
             }
         ),
-        "GET /api/v5/market/candles": _told(
+        "GET /api/v5/market/candles": told(
             [str(NOW), "49900", "50100", "49800", "50000", "12.5", "1", "1", "0"],
             [str(NOW - HOUR), "49000", "50000", "48900", "49900", "10", "1", "1", "1"],
         ),
-        f"POST {ORDER}": _told(
+        f"POST {ORDER}": told(
             {"ordId": THEIRS, "clOrdId": OURS, "tag": "", "sCode": "0", "sMsg": ""}
         ),
-        f"GET {ORDER}": _told(_SHOWN),
-        "GET /api/v5/trade/orders-pending": _told(_SHOWN),
-        "GET /api/v5/trade/orders-history": _told(),
-        "GET /api/v5/trade/fills-history": _told(_TRADE),
-        "POST /api/v5/trade/cancel-order": _told(
+        f"GET {ORDER}": told(_SHOWN),
+        "GET /api/v5/trade/orders-pending": told(_SHOWN),
+        "GET /api/v5/trade/orders-history": told(),
+        f"POST {ALGO_ORDER}": told(
+            {
+                "algoId": ALGO,
+                "algoClOrdId": OURS,
+                "clOrdId": "",
+                "sCode": "0",
+                "sMsg": "",
+                "tag": "",
+            }
+        ),
+        f"GET {ALGO_ORDER}": algo(),
+        f"GET {ALGOS_OPEN}": told(),
+        "POST /api/v5/trade/cancel-algos": told(
+            {"algoId": ALGO, "algoClOrdId": "", "clOrdId": "", "sCode": "0", "sMsg": "", "tag": ""}
+        ),
+        "GET /api/v5/trade/fills-history": told(_TRADE),
+        "POST /api/v5/trade/cancel-order": told(
             {"ordId": THEIRS, "clOrdId": OURS, "sCode": "0", "sMsg": ""}
         ),
     },
@@ -203,6 +279,17 @@ OKX = Exchange(
             path="/api/v5/trade/fills-history",
             query={"instType": "SPOT", "instId": "BTC-USDT", "limit": "100", "begin": "<since>"},
         ),
+        Asked(method="GET", path=ALGO_ORDER, query={"instId": "BTC-USDT", "algoClOrdId": OURS}),
+        Asked(
+            method="GET",
+            path=ALGOS_OPEN,
+            query={
+                "instType": "SPOT",
+                "instId": "BTC-USDT",
+                "limit": "100",
+                "ordType": "conditional",
+            },
+        ),
     ],
     of_theirs=Asked(
         method="GET",
@@ -210,9 +297,10 @@ OKX = Exchange(
         query={"instType": "SPOT", "instId": "BTC-USDT", "limit": "100", "ordId": THEIRS},
     ),
     nothing={
-        f"GET {ORDER}": Answer(body={"code": "51603", "msg": "Order does not exist", "data": []}),
-        "GET /api/v5/trade/orders-pending": Answer(body=_told()),
-        "GET /api/v5/trade/fills-history": Answer(body=_told()),
+        f"GET {ORDER}": UNKNOWN,
+        f"GET {ALGO_ORDER}": UNKNOWN,
+        "GET /api/v5/trade/orders-pending": Answer(body=told()),
+        "GET /api/v5/trade/fills-history": Answer(body=told()),
     },
     canceled=Asked(
         method="POST",
@@ -224,10 +312,10 @@ OKX = Exchange(
         path="/api/v5/trade/cancel-order",
         body={"instId": "BTC-USDT", "ordId": THEIRS},
     ),
-    gone=_refused("51402", "Cancellation failed as the order has been completed"),
+    gone=refused("51402", "Cancellation failed as the order has been completed"),
     refusals={
-        "duplicate": _refused("51016", "Client order ID already exists"),
-        "refused": _refused("51008", "Order failed. Insufficient USDT balance in account"),
+        "duplicate": refused("51016", "Client order ID already exists"),
+        "refused": refused("51008", "Order failed. Insufficient USDT balance in account"),
         "in doubt": Answer(body={"code": "50004", "msg": "API endpoint request timeout"}),
         "late": Answer(body={"code": "50102", "msg": "Timestamp request expired"}, status=401),
         "too many": Answer(body={"code": "50061", "msg": "Sub-account rate limit exceeded"}),
@@ -235,4 +323,5 @@ OKX = Exchange(
     key_refused=Answer(body={"code": "50111", "msg": "Invalid OK-ACCESS-KEY"}, status=401),
     sandbox={"x-simulated-trading": "1"},
     is_signed=_is_signed,
+    triggered=True,
 )

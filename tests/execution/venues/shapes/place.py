@@ -215,7 +215,7 @@ def settled(asked: Asked) -> Asked:
 
 
 def _settled(name: str, value: Any) -> Any:
-    if name in ("nonce", "signature", "timestamp"):
+    if name in ("nonce", "processBefore", "signature", "timestamp"):
         return f"<{name}>"
     if isinstance(value, dict):
         return {key: _settled(key, one) for key, one in value.items()}
