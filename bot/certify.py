@@ -28,8 +28,8 @@ from bot.terminal import Report
 from execution import certificates
 from execution.certificates import Certificate, Finding, Outcome
 from execution.certifying.placed import Clock, Token
-from execution.certifying.plan import RESTING, TAKING, Plan
-from execution.certifying.run import Run, untried
+from execution.certifying.plan import Plan
+from execution.certifying.run import Run
 from execution.errors import NotPossible
 from execution.instruments import MarketKind
 from execution.types import Mode
@@ -80,6 +80,7 @@ async def certify(
             at=clock(),
             ccxt=certificates.CCXT,
             countersign=VERSION,
+            kind=venue.kind,
             findings=findings,
         )
         tried = all(one.outcome is not Outcome.NOT_TRIED for one in findings)
@@ -96,19 +97,16 @@ def _in_sandbox(settings: Settings, name: str) -> Settings:
         raise SettingsError(f"venues.{name}: there is no such venue; there is: {known}")
     if venue.mode is Mode.PAPER:
         raise NotPossible(f"{name} is paper: its books are our own, there is nothing to certify")
-    if venue.market is MarketKind.SWAP:
-        raise NotPossible(
-            f"{name} trades contracts, and the steps are made for spot: it stays uncertified"
-        )
-    if not has_sandbox(venue.exchange):
+    if not has_sandbox(venue.exchange, venue.market):
         raise NotPossible(
             f"{venue.exchange} has no sandbox that ccxt knows, and nothing is tried with real money:"
             f" {name} stays uncertified"
         )
     if venue.mode is Mode.LIVE:
+        of_contracts = "" if venue.market is MarketKind.SPOT else ', market = "swap"'
         raise NotPossible(
-            f"{name} is live, and nothing is tried with real money; certify a venue with"
-            f' exchange = "{venue.exchange}" and mode = "sandbox": that counts for {name} too'
+            f"{name} is live, and nothing is tried with real money; certify a venue with exchange ="
+            f' "{venue.exchange}"{of_contracts} and mode = "sandbox": that counts for {name} too'
         )
     return settings.model_copy(update={"venues": {name: venue}})
 
@@ -118,7 +116,7 @@ async def _findings(run: Run, venue: Venue, status: Status, sure: Sure) -> Seque
     try:
         findings = await run.look()
         if any(one.outcome is not Outcome.HELD for one in findings):
-            return [*findings, *untried()]
+            return [*findings, *run.untried()]
         status.stop()
         if not sure(_question(venue, run.plan)):
             raise NotPossible("nothing was sent")
@@ -130,10 +128,12 @@ async def _findings(run: Run, venue: Venue, status: Status, sure: Sure) -> Seque
 
 def _question(venue: Venue, plan: Plan) -> str:
     each = f"{figures.about(plan.each)} {plan.market.quote}"
+    fills = "one of them is to fill, the others are canceled"
+    if venue.kind is MarketKind.SWAP:
+        fills = "one of them is to open a long, which is closed again, the others are canceled"
     return (
-        f"This places up to {RESTING + TAKING} orders of about {each} each in the sandbox of"
-        f" {venue.exchange}, in {plan.market.symbol}; one of them is to fill, the others are canceled."
-        " Go on?"
+        f"This places up to {plan.orders} orders of about {each} each in the sandbox of"
+        f" {venue.exchange}, in {plan.market.symbol}; {fills}. Go on?"
     )
 
 
@@ -169,6 +169,7 @@ def _report(made: Certificate, *, width: int, kept: bool) -> Report:
     json = {
         "venue": made.venue,
         "exchange": made.exchange,
+        "market": made.kind,
         "mode": made.mode,
         "at": shapes.moment(made.at),
         "ccxt": made.ccxt,
@@ -197,7 +198,9 @@ def _table(made: Certificate, width: int) -> str:
     for one in made.findings:
         table.add_row(Text(one.step), Text(one.outcome.value), Text(one.text))
     paper = Console(file=io.StringIO(), width=width)
-    about = f"{made.exchange} {made.venue} · {made.mode.value.upper()} · {made.at:%Y-%m-%d %H:%M:%S} UTC"
+    kind = "" if made.kind is MarketKind.SPOT else f" {made.kind}"
+    where = f"{made.exchange} {made.venue}{kind} · {made.mode.value.upper()}"
+    about = f"{where} · {made.at:%Y-%m-%d %H:%M:%S} UTC"
     paper.print(
         Text(f"{about} · ccxt {made.ccxt} · Countersign {made.countersign}"), soft_wrap=True
     )

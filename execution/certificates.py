@@ -1,7 +1,8 @@
-"""What the last conformance run at each exchange came to: kept in the database, shown by /status.
+"""What the last conformance runs at each exchange came to: kept in the database, shown by /status.
 
 A run is made in an exchange's sandbox and says something of the exchange, so it counts for every venue
-there. It must never call certified what the last run did not find to hold.
+there that trades markets of the same kind: what spot has shown says nothing of contracts. It must never
+call certified what the last run did not find to hold.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from execution.instruments import MarketKind
 from execution.record import Record
 from execution.store import Transaction
 from execution.types import Mode
+from execution.venues.quirks import ccxt_id
 from execution.venues.venue import Venue
 
 CCXT = version("ccxt")
@@ -54,6 +56,8 @@ class Certificate(Record):
     ccxt: str
     """Its version."""
     countersign: str
+    kind: MarketKind = MarketKind.SPOT
+    """What the venue trades."""
     findings: Sequence[Finding]
 
     @property
@@ -66,13 +70,13 @@ _CERTIFICATE = TypeAdapter(Certificate)
 
 
 def keep(tx: Transaction, certificate: Certificate) -> None:
-    """Keep the last run at its exchange."""
-    tx.remember(f"certificate:{certificate.exchange}", _CERTIFICATE.dump_json(certificate))
+    """Keep the last run at its exchange, in markets of its kind."""
+    tx.remember(_key(certificate.exchange, certificate.kind), _CERTIFICATE.dump_json(certificate))
 
 
-def last(tx: Transaction, exchange: str) -> Certificate | None:
-    """The last run at an exchange."""
-    kept = tx.known(f"certificate:{exchange}")
+def last(tx: Transaction, exchange: str, kind: MarketKind) -> Certificate | None:
+    """The last run at an exchange, in markets of this kind."""
+    kept = tx.known(_key(exchange, kind))
     return None if kept is None else _CERTIFICATE.validate_json(kept)
 
 
@@ -85,10 +89,12 @@ def standing(certificate: Certificate | None) -> str:
 
 
 def told_of(tx: Transaction, venue: Venue) -> str | None:
-    """The same of a venue; None for one on paper, whose books are our own.
-
-    What an exchange has shown on spot says nothing of its contracts, and nobody asks it for those yet.
-    """
+    """The same of a venue; None for one on paper, whose books are our own."""
     if venue.mode is Mode.PAPER:
         return None
-    return standing(last(tx, venue.exchange) if venue.kind is MarketKind.SPOT else None)
+    return standing(last(tx, venue.exchange, venue.kind))
+
+
+def _key(exchange: str, kind: MarketKind) -> str:
+    """Where the last run is kept: by where it was made, however the settings call that."""
+    return f"certificate:{ccxt_id(exchange, kind)}"

@@ -1,4 +1,5 @@
-"""The orders of one conformance run: noted before they are sent, canceled at its end whatever happens.
+"""The orders of one conformance run: noted before they are sent, canceled at its end whatever happens; and
+what they opened in contracts is closed.
 
 Their client ids begin alike, so that a run also ends what one before it left that was killed. They are
 not of the kind a desk's own orders have: no desk takes them for another Countersign's.
@@ -13,8 +14,12 @@ from decimal import Decimal
 from uuid import UUID
 
 from execution import orders
+from execution.certifying.plan import DoesNotHold, Waits, to_close
 from execution.errors import NotSent, OrderUnknown, VenueError, VenueRefused, VenueUnavailable
-from execution.types import OrderType, Side, TimeInForce
+from execution.figures import figure
+from execution.instruments import Instrument, MarketKind
+from execution.rounding import exactly
+from execution.types import ZERO, OrderType, Side, TimeInForce
 from execution.venues.venue import NewOrder, OrderKey, Report, Venue
 
 MARK = b"cert"
@@ -32,11 +37,13 @@ Token = Callable[[int], bytes]
 class Placed:
     """What was sent in one market, and may rest there."""
 
-    def __init__(self, venue: Venue, symbol: str, clock: Clock, token: Token) -> None:
-        self._venue, self._symbol = venue, symbol
+    def __init__(self, venue: Venue, market: Instrument, clock: Clock, token: Token) -> None:
+        self._venue, self._market, self._symbol = venue, market, market.symbol
         self._clock, self._token = clock, token
         self._keys: list[OrderKey] = []
         """One for each request that may have become an order, until that is seen to have ended."""
+        self._filled: dict[str, Decimal] = {}
+        """What was bought, or (negative) sold, by the venue's id of each order."""
         self._on_the_way: set[asyncio.Task[Report]] = set()
         self._fence = clock()
         """Until then an order whose answer is not known may still be taken."""
@@ -66,6 +73,35 @@ class Placed:
             post_only=post_only,
         )
 
+    def waiting(self, side: Side, amount: Decimal, terms: Waits, *, reduce_only: bool) -> NewOrder:
+        """An order that waits for a price, not sent yet."""
+        return NewOrder(
+            client_order_id=self.new_id(),
+            symbol=self._symbol,
+            side=side,
+            type=terms.type,
+            amount=amount,
+            price=terms.price,
+            stop_price=terms.stop_price,
+            trail=terms.trail,
+            time_in_force=TimeInForce.GTC,
+            reduce_only=reduce_only,
+        )
+
+    async def reducing(self, side: Side, amount: Decimal) -> NewOrder:
+        """An order that fills at once and may only make a position smaller, not sent yet.
+
+        Raises:
+            DoesNotHold: nobody would take it.
+            VenueUnavailable: nobody knows.
+        """
+        met = await self._venue.book(self._symbol, side)
+        if not met:
+            raise DoesNotHold("nothing is on offer")
+        price = to_close(self._market, met[0].price, side)
+        order = self.buy(price, amount, time_in_force=TimeInForce.IOC)
+        return order.evolve(side=side, reduce_only=True)
+
     def key(self, client_order_id: str) -> OrderKey:
         """How an order is looked for by our id alone, sent about now."""
         return OrderKey(client_order_id=client_order_id, symbol=self._symbol, sent_at=self._clock())
@@ -91,12 +127,13 @@ class Placed:
         finally:
             if sending.done():
                 self._on_the_way.discard(sending)
+        self._note(report)
         known = key.evolve(venue_order_id=report.venue_order_id)
         self._keys[self._keys.index(key)] = known
         return report
 
-    async def cancel_all(self) -> Sequence[str]:
-        """Cancel whatever rests, until two looks find nothing; what may be left, by its ids."""
+    async def clear(self) -> Sequence[str]:
+        """Cancel whatever rests and close what was opened, until two looks find nothing; what may be left."""
         if self._on_the_way:
             await asyncio.gather(*self._on_the_way, return_exceptions=True)
             self._fence = self._clock() + self._venue.fence
@@ -104,6 +141,8 @@ class Placed:
         while True:
             began = self._clock()
             left = await self._look()
+            if self._venue.kind is MarketKind.SWAP:
+                left += await self._close()
             clean = 0 if left else clean + 1
             if clean >= LOOKS and began >= self._fence:
                 return ()
@@ -130,6 +169,8 @@ class Placed:
         """Whether an order may rest; then it was asked to be canceled just now."""
         try:
             shown = await self._venue.find(key)
+            if shown is not None:
+                self._note(shown)
             if shown is not None and shown.state in orders.ENDED:
                 self._keys = [one for one in self._keys if one != key]
                 return False
@@ -140,6 +181,34 @@ class Placed:
         except VenueUnavailable:
             return True
         return True
+
+    async def _close(self) -> list[str]:
+        """The position, by name, unless there is none; what of it is ours is asked to be closed just now."""
+        try:
+            position = (await self._venue.contracts()).positions.get(self._symbol, ZERO)
+        except VenueUnavailable as error:
+            return [f"a position in {self._symbol}, which cannot be seen: {error}"]
+        named = [f"a position of {figure(position)} in {self._symbol}"] if position else []
+        if not (opened := self._opened()):
+            return named
+        side = Side.SELL if opened > 0 else Side.BUY
+        try:
+            # Also where none shows: that may be late, and an order that only reduces opens nothing.
+            await self.send(await self.reducing(side, abs(opened)))
+        except VenueRefused as no:
+            return [f"{one}: {no}" for one in named]
+        except (VenueError, DoesNotHold) as error:
+            return [f"a position of {figure(opened)} in {self._symbol}: {error}"]
+        return [f"a position of {figure(opened)} in {self._symbol}"]
+
+    @exactly
+    def _opened(self) -> Decimal:
+        """What the orders of this run have bought more than they sold; negative when it is less."""
+        return sum(self._filled.values(), ZERO)
+
+    def _note(self, shown: Report) -> None:
+        filled = shown.filled if shown.side is Side.BUY else -shown.filled
+        self._filled[shown.venue_order_id] = filled
 
 
 def is_marked(client_order_id: str | None) -> bool:

@@ -7,22 +7,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from execution.errors import CountersignError
-from execution.instruments import Instrument
+from execution.instruments import Instrument, MarketKind
+from execution.kinds import TRIGGERED, lies_below, trailing_from
+from execution.pricing import against
 from execution.record import Record
 from execution.rounding import amount_down, exactly, price_never_worse, to_step
-from execution.types import ZERO, Level, Side
+from execution.types import ZERO, Level, OrderType, Side, Trail
 
-USUAL = ("BTC/USDT", "BTC/USDC", "BTC/USD", "BTC/EUR", "ETH/USDT", "ETH/USD")
+USUAL: Mapping[MarketKind, Sequence[str]] = {
+    MarketKind.SPOT: ("BTC/USDT", "BTC/USDC", "BTC/USD", "BTC/EUR", "ETH/USDT", "ETH/USD"),
+    MarketKind.SWAP: ("BTC/USDT:USDT", "BTC/USD:USD", "ETH/USDT:USDT", "ETH/USD:USD"),
+}
 """Where it is tried unless somebody says where: the first of these that trades."""
 RESTING, TAKING = 5, 3
 """How many orders a run places at most: some far from the market, some that are to fill."""
 FAR = Decimal("0.8")
 """Where an order rests, as a share of the bid: too low to fill, not so low that it is refused."""
+AWAY = Decimal("0.04")
+"""How far from the market an order waits for its price: some contracts take no price 5 % away."""
+SLACK = Decimal("0.005")
+"""How much worse than the best price an order may fill at that has to."""
 ROOM = Decimal("1.1")
 """How far above the smallest notional, since some venues count it at a price of their own."""
+_CENT = Decimal("0.01")
 
 
 class DoesNotHold(CountersignError):
@@ -36,6 +46,8 @@ class Plan(Record):
     market: Instrument
     bid: Decimal
     ask: Decimal
+    leverage: Decimal | None = None
+    """What a market of contracts is set to; None on spot, and until the account has told it."""
 
     @property
     @exactly
@@ -53,23 +65,50 @@ class Plan(Record):
     @exactly
     def needed(self) -> Decimal:
         """What all of it may take at once: an order that is to fill may be twice the size."""
-        return self.each * (RESTING + 2 * TAKING)
+        whole = self.each * (RESTING + 2 * TAKING)
+        return (
+            whole if self.leverage is None else to_step(whole / self.leverage, _CENT, ROUND_CEILING)
+        )
+
+    @property
+    def orders(self) -> int:
+        """How many are placed at most; of contracts one that must do nothing too, and what closes."""
+        of_contracts = 0 if self.leverage is None else 1 + TAKING
+        return RESTING + TAKING + len(waiting_kinds(self.market)) + of_contracts
 
 
-def market_of(instruments: Mapping[str, Instrument], wanted: str | None) -> Instrument:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Waits(Record):
+    """The terms of an order that waits for a price."""
+
+    type: OrderType
+    stop_price: Decimal
+    price: Decimal | None
+    trail: Trail | None
+
+
+def market_of(
+    instruments: Mapping[str, Instrument], kind: MarketKind, wanted: str | None
+) -> Instrument:
     """The market to try it in.
 
     Raises:
         DoesNotHold: there is none, it does not trade, or it does not tell its smallest order.
     """
-    names = USUAL if wanted is None else (wanted,)
-    trading = [found for name in names if (found := instruments.get(name)) and found.active]
+    names = USUAL[kind] if wanted is None else (wanted,)
+    trading = usual(instruments, names)
     if not trading:
         of = " or ".join(names[:2] if wanted is None else names)
         raise DoesNotHold(f"no market {of} trades there; name another with --symbol")
-    if trading[0].min_notional is None and trading[0].min_amount is None:
+    untold = trading[0].min_notional is None and trading[0].min_amount is None
+    if untold and kind is MarketKind.SPOT:  # of contracts it is one step then
         raise DoesNotHold(f"{trading[0].symbol} does not tell its smallest order; try --symbol")
     return trading[0]
+
+
+def usual(instruments: Mapping[str, Instrument], names: Sequence[str]) -> Sequence[Instrument]:
+    """Those of these markets that trade."""
+    return [found for name in names if (found := instruments.get(name)) and found.active]
 
 
 @exactly
@@ -86,6 +125,43 @@ def to_fill(market: Instrument, best: Level) -> Decimal:
     least = smallest(market, best.price)
     more = amount_down(best.amount + least, market.amount_step)
     return more if best.amount <= least else least
+
+
+@exactly
+def to_close(market: Instrument, best: Decimal, side: Side) -> Decimal:
+    """The limit of an order that has to fill, by the best price it meets."""
+    return price_never_worse(best * (1 + against(side) * SLACK), market.price_step, side)
+
+
+def waiting_kinds(market: Instrument) -> Sequence[OrderType]:
+    """Which orders that wait for a price the market takes."""
+    return [kind for kind in OrderType if kind in TRIGGERED & market.offers.types]
+
+
+@exactly
+def waits(plan: Plan, kind: OrderType, side: Side) -> Waits:
+    """An order of this kind that will not fire meanwhile."""
+    market, reference = plan.market, plan.ask if side is Side.BUY else plan.bid
+    if kind is OrderType.TRAILING_STOP:
+        trail = _trail(market, reference)
+        stop = trailing_from(reference, trail, market.price_step, side)
+        return Waits(type=kind, stop_price=stop, price=None, trail=trail)
+    share, rounding = (
+        (1 - AWAY, ROUND_FLOOR) if lies_below(kind, side) else (1 + AWAY, ROUND_CEILING)
+    )
+    stop = to_step(reference * share, market.price_step, rounding)
+    limited = kind in {OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT_LIMIT}
+    return Waits(type=kind, stop_price=stop, price=stop if limited else None, trail=None)
+
+
+def _trail(market: Instrument, reference: Decimal) -> Trail:
+    """The distance a trailing stop keeps."""
+    shares = market.offers.trails_by_share
+    if shares is None:
+        distance = amount_down(reference * AWAY, market.price_step)
+        return Trail(value=distance, is_share=False)
+    share = max(shares.least, amount_down(min(AWAY, shares.most), shares.step))
+    return Trail(value=share, is_share=True)
 
 
 @exactly

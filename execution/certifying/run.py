@@ -5,37 +5,59 @@ What only looks goes first; who calls asks a person before anything is sent.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 from execution.certificates import Finding, Outcome
+from execution.certifying import contract_steps, steps
+from execution.certifying.bench import Bench
 from execution.certifying.placed import Clock, Token
 from execution.certifying.plan import DoesNotHold, Plan
-from execution.certifying.steps import Steps
 from execution.errors import VenueError, VenueMisconfigured
+from execution.instruments import MarketKind
 from execution.venues.venue import Venue
 
-Step = tuple[str, Callable[[Steps], Awaitable[str]]]
+Step = tuple[str, Callable[[Bench], Awaitable[str]]]
 
-LOOKS: Sequence[Step] = (
-    ("reach and clock", Steps.reach),
-    ("key", Steps.rights),
-    ("market", Steps.market),
-    ("balance", Steps.balances),
+_MARKET: Sequence[Step] = (
+    ("reach and clock", steps.reach),
+    ("key", steps.rights),
+    ("market", steps.market),
 )
+_BALANCE: Step = ("balance", steps.balance)
+_RESTING: Sequence[Step] = (
+    ("precision", steps.precision),
+    ("create", steps.create),
+    ("look-up by our id", steps.look_up),
+    ("open orders", steps.open_orders),
+    ("cancel by our id", steps.cancel),
+    ("cancel of an unknown order", steps.unknown),
+    ("answer lost", steps.lost),
+    ("same id twice", steps.duplicate),
+)
+_ABSENT: Step = ("proof of absence", steps.absent)
+
+LOOKS: Mapping[MarketKind, Sequence[Step]] = {
+    MarketKind.SPOT: (*_MARKET, _BALANCE),
+    MarketKind.SWAP: (*_MARKET, ("account", contract_steps.account), _BALANCE),
+}
 """What has to hold before anything can be tried."""
-TRIALS: Sequence[Step] = (
-    ("precision", Steps.precision),
-    ("create", Steps.create),
-    ("look-up by our id", Steps.look_up),
-    ("open orders", Steps.open_orders),
-    ("cancel by our id", Steps.cancel),
-    ("cancel of an unknown order", Steps.unknown),
-    ("answer lost", Steps.lost),
-    ("same id twice", Steps.duplicate),
-    ("fill", Steps.fill),
-    ("proof of absence", Steps.absent),
-)
+TRIALS: Mapping[MarketKind, Sequence[Step]] = {
+    MarketKind.SPOT: (
+        *_RESTING,
+        ("fill", steps.fill),
+        ("stops and targets", steps.stops),
+        _ABSENT,
+    ),
+    MarketKind.SWAP: (
+        *_RESTING,
+        ("reduce-only", contract_steps.reduce_only),
+        ("fill", contract_steps.fill),
+        ("stops and targets", contract_steps.stops),
+        ("close", contract_steps.close),
+        _ABSENT,
+    ),
+}
 CLEARED = "nothing left behind"
 
 
@@ -59,13 +81,13 @@ class Run:
         self, venue: Venue, watcher: Watcher, *, symbol: str | None, clock: Clock, token: Token
     ) -> None:
         """`symbol` is where it is tried, else in a usual market."""
-        self._clock, self._watcher = clock, watcher
-        self._steps = Steps(venue, symbol=symbol, clock=clock, token=token, say=watcher.says)
+        self._clock, self._watcher, self._kind = clock, watcher, venue.kind
+        self._bench = Bench(venue, symbol=symbol, clock=clock, token=token, say=watcher.says)
 
     @property
     def plan(self) -> Plan:
         """What is going to be sent, once the looks have held."""
-        return self._steps.plan
+        return self._bench.plan
 
     async def look(self) -> Sequence[Finding]:
         """What has to hold before anything can be tried; nothing is sent.
@@ -74,26 +96,30 @@ class Run:
             VenueMisconfigured: its settings can never work: it has no sandbox.
         """
         findings: list[Finding] = []
-        for step in LOOKS:
+        for step in LOOKS[self._kind]:
             missing = any(one.outcome is not Outcome.HELD for one in findings)
-            findings.append(_not_tried(step) if missing else await self._take(*step))
+            findings.append(_not_tried(step[0]) if missing else await self._take(*step))
         return findings
 
     async def trial(self) -> Sequence[Finding]:
-        """Everything else. Whatever happens, what was sent is canceled at the end."""
+        """Everything else. Whatever happens, what was sent is canceled at the end, and what it opened closed."""
         findings = []
         try:
-            for step in TRIALS:
+            for step in TRIALS[self._kind]:
                 findings.append(await self._take(*step))
         finally:
-            findings.append(await self._take(CLEARED, Steps.clear))
+            findings.append(await self._take(CLEARED, steps.clear))
         return findings
 
-    async def _take(self, name: str, step: Callable[[Steps], Awaitable[str]]) -> Finding:
+    def untried(self) -> Sequence[Finding]:
+        """What a run comes to of which only the looks were made."""
+        return [_not_tried(step) for step in names(self._kind)[len(LOOKS[self._kind]) :]]
+
+    async def _take(self, name: str, step: Callable[[Bench], Awaitable[str]]) -> Finding:
         self._watcher.begins(name)
         began = self._clock()
         try:
-            text, outcome = await step(self._steps), Outcome.HELD
+            text, outcome = await step(self._bench), Outcome.HELD
         except VenueMisconfigured:
             raise
         except (DoesNotHold, VenueError) as error:
@@ -103,10 +129,10 @@ class Run:
         return finding
 
 
-def untried() -> Sequence[Finding]:
-    """What a run comes to of which only the looks were made."""
-    return [_not_tried(step) for step in (*TRIALS, (CLEARED, Steps.clear))]
+def names(kind: MarketKind) -> Sequence[str]:
+    """The steps of a run in their order."""
+    return [*(name for name, _ in (*LOOKS[kind], *TRIALS[kind])), CLEARED]
 
 
-def _not_tried(step: Step) -> Finding:
-    return Finding(step=step[0], outcome=Outcome.NOT_TRIED, text="what comes before does not hold")
+def _not_tried(step: str) -> Finding:
+    return Finding(step=step, outcome=Outcome.NOT_TRIED, text="what comes before does not hold")

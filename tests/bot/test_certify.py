@@ -30,10 +30,12 @@ from bot.telegram import replies
 from bot.terminal import Report
 from execution import certificates, reports
 from execution.certificates import CCXT, Certificate, Outcome
-from execution.certifying.run import CLEARED, LOOKS, TRIALS
+from execution.certifying.run import names
 from execution.errors import NotPossible
+from execution.instruments import MarketKind
 from tests.databases import new_database
 from tests.doubles.binance import BinanceServer, refusal
+from tests.doubles.binance_usdm.server import BinanceUsdmServer
 from tests.markdown import DOCS
 from tests.virtual_time import skipping
 
@@ -60,35 +62,50 @@ exchange = "binance"
 mode = "sandbox"
 market = "swap"
 
+[venues.perps]
+exchange = "binance"
+mode = "live"
+market = "swap"
+
 [venues.toy]
 exchange = "paper"
 mode = "paper"
 """
 ASKED = (
-    "This places up to 8 orders of about 6 USDT each in the sandbox of binance, in BTC/USDT;"
+    "This places up to 13 orders of about 6 USDT each in the sandbox of binance, in BTC/USDT;"
     " one of them is to fill, the others are canceled. Go on?"
+)
+ASKED_OF_CONTRACTS = (
+    "This places up to 17 orders of about 144 USDT each in the sandbox of binance, in BTC/USDT:USDT;"
+    " one of them is to open a long, which is closed again, the others are canceled. Go on?"
 )
 
 
 @dataclass
 class Host:
-    """Somebody at the command line of a desk's host, and an exchange's sandbox."""
+    """Somebody at the command line of a desk's host, and an exchange's sandboxes of spot and of contracts."""
 
     folder: Path
     exchange: BinanceServer
+    contracts: BinanceUsdmServer
     answer: bool = True
     asked: list[str] = field(default_factory=list)
     shown: str = ""
 
     @property
     def environ(self) -> dict[str, str]:
-        overrides = self.exchange.ccxt_overrides() | {"timeout_on_exit": 1, "rateLimit": 1}
+        quick = {"timeout_on_exit": 1, "rateLimit": 1}
         return {
             "COUNTERSIGN_DATABASE__URL": f"sqlite:///{self.folder / 'countersign.db'}",
             "COUNTERSIGN_ALLOW_LIVE": "yes",
             "COUNTERSIGN_VENUES__MAIN__API_KEY": self.exchange.api_key,
             "COUNTERSIGN_VENUES__MAIN__SECRET": self.exchange.secret,
-            "COUNTERSIGN_VENUES__MAIN__CCXT": json.dumps(overrides),
+            "COUNTERSIGN_VENUES__MAIN__CCXT": json.dumps(self.exchange.ccxt_overrides() | quick),
+            "COUNTERSIGN_VENUES__FUTURES__API_KEY": self.contracts.api_key,
+            "COUNTERSIGN_VENUES__FUTURES__SECRET": self.contracts.secret,
+            "COUNTERSIGN_VENUES__FUTURES__CCXT": json.dumps(
+                self.contracts.ccxt_overrides() | quick
+            ),
             "DATABASE_URL": "",
             "PORT": "",
         }
@@ -126,11 +143,11 @@ class Host:
             assert isinstance(console.file, io.StringIO)
             self.shown = console.file.getvalue()
 
-    def kept(self) -> Certificate | None:
+    def kept(self, kind: MarketKind = MarketKind.SPOT) -> Certificate | None:
         """What the database has of the last run at Binance."""
         store = parts.open_store(self.settings, Ids())
         try:
-            return store.read_now(lambda tx: certificates.last(tx, "binance"))
+            return store.read_now(lambda tx: certificates.last(tx, "binance", kind))
         finally:
             store.close()
 
@@ -155,8 +172,8 @@ def quiet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 async def host(tmp_path: Path, quiet: None) -> AsyncIterator[Host]:
     (tmp_path / "countersign.toml").write_text(TOML)
     new_database(tmp_path / "countersign.db")
-    async with BinanceServer() as exchange:
-        yield Host(tmp_path, exchange)
+    async with BinanceServer() as exchange, BinanceUsdmServer() as contracts:
+        yield Host(tmp_path, exchange, contracts)
 
 
 def line_of(result: Result, code: int) -> str:
@@ -179,14 +196,45 @@ async def test_a_run_that_holds_is_printed_and_kept(host: Host) -> None:
     )
     assert re.search(r"\n create +held +rests at 47\u202f992, post-only;", report.text)
     today = f"{datetime.now(UTC):%Y-%m-%d}"
-    assert last == f"All 15 steps held: certified {today} (ccxt {CCXT})."
+    assert last == f"All 16 steps held: certified {today} (ccxt {CCXT})."
     kept = host.kept()
     assert kept is not None
     assert (kept.venue, kept.exchange, kept.mode) == ("main", "binance", "sandbox")
     assert (kept.ccxt, kept.countersign) == (CCXT, VERSION)
-    assert [one.outcome for one in kept.findings] == [Outcome.HELD] * 15
+    assert [one.outcome for one in kept.findings] == [Outcome.HELD] * 16
     assert [one["text"] for one in report.json["steps"]] == [one.text for one in kept.findings]
     assert (report.json["certified"], report.json["stored"]) == (True, True)
+
+
+async def test_a_run_in_contracts_is_printed_and_kept_as_one_of_contracts(host: Host) -> None:
+    report = await host.certify("futures")
+
+    assert report.verified
+    assert host.asked == [ASKED_OF_CONTRACTS]
+    first, *_, last = report.text.splitlines()
+    assert first.startswith("binance futures swap · SANDBOX · ")
+    assert last.startswith("All 19 steps held: certified ")
+    assert re.search(r"\n close +held +0\.002 sold in full;", report.text)
+    assert (report.json["exchange"], report.json["market"]) == ("binance", "swap")
+    kept = host.kept(MarketKind.SWAP)
+    assert kept is not None
+    assert (kept.venue, kept.kind, kept.holds) == ("futures", MarketKind.SWAP, True)
+    assert host.contracts.account.held() == []
+
+
+async def test_contracts_and_spot_of_one_exchange_are_certified_apart(host: Host) -> None:
+    none, said = "not certified", f"certified {datetime.now(UTC):%Y-%m-%d} (ccxt {CCXT})"
+    await host.certify("futures")
+    found = host.status()
+    assert {found[name] for name in ("main", "real")} == {none}
+    assert {found[name] for name in ("futures", "perps")} == {said}
+
+    await host.certify("main")
+    host.contracts.blind.add("openOrders")
+    await host.certify("futures")
+    found = host.status()
+    assert {found[name] for name in ("main", "real")} == {said}
+    assert {found[name] for name in ("futures", "perps")} == {none}
 
 
 async def test_it_counts_for_every_venue_of_that_exchange_and_for_no_other(host: Host) -> None:
@@ -196,7 +244,8 @@ async def test_it_counts_for_every_venue_of_that_exchange_and_for_no_other(host:
     said = f"certified {datetime.now(UTC):%Y-%m-%d} (ccxt {CCXT})"
     none = "not certified"
     assert host.status() == {
-        "main": said, "real": said, "kraken": none, "coinbase": none, "futures": none, "toy": None,
+        "main": said, "real": said, "kraken": none, "coinbase": none, "futures": none, "perps": none,
+        "toy": None,
     }  # fmt: skip
     text = terminal.status(host.settings).text
     assert f"binance main: 0 open orders, dead man's switch none, {said}\n" in text
@@ -214,7 +263,7 @@ async def test_the_chat_says_it_of_each_venue(host: Host) -> None:
     await side.close()
     text = replies.status(view, parts.look(host.settings), now=parts.now(), short=str).text
 
-    main, _, kraken, _, _, toy = text.splitlines()[1:7]
+    main, _, kraken, _, _, _, toy = text.splitlines()[1:8]
     assert "binance main" in main
     assert main.endswith(f", certified {datetime.now(UTC):%Y-%m-%d} (ccxt {CCXT})")
     assert "kraken kraken" in kraken
@@ -245,7 +294,7 @@ async def test_what_did_not_hold_is_named_and_takes_the_certificate_back(host: H
     assert re.search(
         r"\n same id twice +failed +open orders do not show it, so a second", report.text
     )
-    assert report.text.splitlines()[-1] == "13 of 15 steps held: not certified."
+    assert report.text.splitlines()[-1] == "13 of 16 steps held: not certified."
     assert host.status()["main"] == "not certified"
     assert re.search(r"^failed +open orders, ", host.shown, re.M)
 
@@ -254,7 +303,7 @@ async def test_how_it_goes_is_shown_step_by_step(host: Host) -> None:
     await host.certify()
 
     lines = host.shown.splitlines()
-    assert len([line for line in lines if line.startswith("held ")]) == 15
+    assert len([line for line in lines if line.startswith("held ")]) == 16
     assert lines[0].startswith("held      reach and clock, ")
     assert "          looking 6 times, for 31 s" in lines
 
@@ -277,7 +326,7 @@ async def test_what_could_not_be_tried_is_not_kept_and_nobody_is_asked(host: Hos
 
     assert not report.verified
     assert host.asked == []
-    assert report.text.endswith("0 of 15 steps held. Nothing was sent, and nothing is stored.")
+    assert report.text.endswith("0 of 16 steps held. Nothing was sent, and nothing is stored.")
     assert {one["outcome"] for one in report.json["steps"]} == {"failed", "not tried"}
     assert host.status()["main"].startswith("certified ")
     for secret in (host.exchange.api_key, host.exchange.secret):
@@ -285,12 +334,14 @@ async def test_what_could_not_be_tried_is_not_kept_and_nobody_is_asked(host: Hos
 
 
 def test_the_page_about_it_tells_every_step_and_shows_a_run_of_all_of_them() -> None:
-    steps = [name for name, _ in (*LOOKS, *TRIALS)] + [CLEARED]
     page = DOCS["certify"]
+    told = [row[0] for row in page.table("# Certifying an exchange", "step")]
+    of_contracts = [step.removesuffix(" (contracts)") for step in told]
 
-    assert [step for step, _ in page.table("# Certifying an exchange", "step")] == steps
+    assert of_contracts == names(MarketKind.SWAP)
+    assert [step for step in told if "(contracts)" not in step] == names(MarketKind.SPOT)
     shown = re.findall(r"^ (\S.*\S) +held ", page.text, re.M)
-    assert [name.strip() for name in shown] == steps
+    assert [name.strip() for name in shown] == [*names(MarketKind.SPOT), *names(MarketKind.SWAP)]
 
 
 # Where it does not run
@@ -306,8 +357,9 @@ def test_the_page_about_it_tells_every_step_and_shows_a_run_of_all_of_them() -> 
             ' and mode = "sandbox": that counts for real too',
         ),
         (
-            "futures",
-            "futures trades contracts, and the steps are made for spot: it stays uncertified",
+            "perps",
+            'perps is live, and nothing is tried with real money; certify a venue with exchange = "binance",'
+            ' market = "swap" and mode = "sandbox": that counts for perps too',
         ),
         (
             "kraken",
@@ -332,7 +384,8 @@ async def test_a_venue_that_is_no_sandbox_is_one_line_and_exit_1(
 async def test_a_venue_that_is_not_there_is_exit_2(host: Host) -> None:
     done = await asyncio.to_thread(host.type, "certify", "none", "--yes")
     assert line_of(done, 2) == (
-        "countersign: venues.none: there is no such venue; there is: main, real, kraken, coinbase, futures, toy"
+        "countersign: venues.none: there is no such venue; there is: main, real, kraken, coinbase, futures, perps,"
+        " toy"
     )
 
 

@@ -5,107 +5,61 @@ should, and each step fails when the exchange misbehaves in the way that step is
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
 import pytest
 from aiohttp import web
 
-from execution.certificates import Finding, Outcome
-from execution.certifying import fills
+from execution.certificates import Outcome
+from execution.certifying import fills, steps
 from execution.certifying.placed import MARK, Placed
 from execution.certifying.plan import DoesNotHold, Plan, market_of, smallest, to_fill
-from execution.certifying.run import CLEARED, LOOKS, TRIALS, Run
-from execution.certifying.steps import Steps
-from execution.errors import VenueError, VenueMisconfigured
-from execution.instruments import Instrument
+from execution.certifying.run import CLEARED, names
+from execution.errors import VenueMisconfigured
+from execution.instruments import Instrument, MarketKind
 from execution.orders import of_our_make
 from execution.types import Level, Mode, OrderState, OrderType, Side, TimeInForce
 from execution.venues.exchange import ExchangeVenue
-from execution.venues.venue import Held, NewOrder, Report, Trade, Venue, go
+from execution.venues.venue import Held, NewOrder, Report, Trade, go
 from tests.doubles.binance import BinanceServer, refusal
 from tests.doubles.coinbase import CoinbaseServer
 from tests.doubles.kraken import KrakenServer
 from tests.doubles.kraken_account import Pair
 from tests.doubles.loopback import Fault, as_json
 from tests.doubles.trading import Order
+from tests.execution.certifying import (
+    Params,
+    Proper,
+    Trial,
+    Twist,
+    Twisted,
+    failing,
+    resting,
+    running_clock,
+    told,
+    tried,
+)
 from tests.execution.venues.coinbase import setup as coinbase
 from tests.execution.venues.exchange import setup as binance
 from tests.execution.venues.exchange.setup import an_order
 from tests.execution.venues.kraken import setup as kraken
 from tests.virtual_time import skipping
 
-STEPS = [name for name, _ in (*LOOKS, *TRIALS)] + [CLEARED]
-Params = Mapping[str, str]
-Proper = Callable[[Params], web.Response]
-"""What the exchange would answer to such parameters."""
-Twist = Callable[[Params, Proper], web.Response]
+STEPS = names(MarketKind.SPOT)
 
 
-class Odd(BinanceServer):
+class Odd(Twisted, BinanceServer):
     """A Binance that answers some requests otherwise than it should."""
 
     def __init__(self, **twists: Twist) -> None:
         """`twists` by endpoint, its blank written as `_`."""
         super().__init__()
         self.twists = {name.replace("_", " ", 1): twist for name, twist in twists.items()}
-
-    def answer(self, request: web.Request, path: str, params: Params, raw: str) -> web.Response:
-        def proper(asked: Params) -> web.Response:
-            return super(Odd, self).answer(request, path, asked, raw)
-
-        twist = self.twists.get(f"{request.method} {path}")
-        return proper(params) if twist is None else twist(params, proper)
-
-
-@dataclass
-class Trial:
-    """A run at one venue, and what somebody at the terminal sees of it."""
-
-    venue: Venue
-    symbol: str | None = None
-    findings: dict[str, Finding] = field(default_factory=dict)
-    said: list[str] = field(default_factory=list)
-
-    def begins(self, step: str) -> None:
-        assert step in STEPS
-
-    def says(self, text: str) -> None:
-        self.said.append(text)
-
-    def found(self, finding: Finding) -> None:
-        self.findings[finding.step] = finding
-
-    async def run(self) -> None:
-        """All of it, waits skipped."""
-        run = Run(
-            self.venue, self, symbol=self.symbol, clock=running_clock(), token=secrets.token_bytes
-        )
-        try:
-            with skipping():
-                looks = await run.look()
-                if all(one.outcome is Outcome.HELD for one in looks):
-                    await run.trial()
-        finally:
-            with skipping(skips=False):
-                await self.venue.close()
-
-    @property
-    def failed(self) -> dict[str, str]:
-        """What did not hold, and why."""
-        found = self.findings.values()
-        return {one.step: one.text for one in found if one.outcome is not Outcome.HELD}
-
-
-async def tried(venue: Venue, symbol: str | None = None) -> Trial:
-    trial = Trial(venue, symbol)
-    await trial.run()
-    return trial
 
 
 def at(exchange: BinanceServer) -> ExchangeVenue:
@@ -117,40 +71,6 @@ def at(exchange: BinanceServer) -> ExchangeVenue:
 async def tried_at(exchange: BinanceServer, symbol: str | None = None) -> Trial:
     """A run at a Binance that is up."""
     return await tried(at(exchange), symbol)
-
-
-async def failing(venue: Any, step: Callable[[Steps], Awaitable[str]]) -> str:
-    """Why this step alone does not hold, once the looks have."""
-    steps = Steps(
-        venue, symbol=None, clock=running_clock(), token=secrets.token_bytes, say=lambda text: None
-    )
-    with skipping():
-        for _, look in LOOKS:
-            await look(steps)
-        try:
-            with pytest.raises((DoesNotHold, VenueError)) as no:
-                await step(steps)
-        finally:
-            await steps.placed.cancel_all()
-            await venue.close()
-    return str(no.value)
-
-
-def running_clock() -> Callable[[], datetime]:
-    """The time of the running loop, what was skipped of it included."""
-    loop, began = asyncio.get_running_loop(), datetime.now(UTC)
-    start = loop.time()
-    return lambda: began + timedelta(seconds=loop.time() - start)
-
-
-def resting(exchange: Any) -> list[Order]:
-    found: list[Order] = exchange.account.open_orders()
-    return found
-
-
-def told(answer: web.Response) -> Any:
-    assert isinstance(answer.body, bytes)
-    return json.loads(answer.body)
 
 
 # Exchanges that do as they should
@@ -173,7 +93,7 @@ class TestItPasses:
         assert trial.findings["proof of absence"].text == (
             "not there in 6 complete looks, for 31 s: proved absent"
         )
-        assert trial.said == ["looking 6 times, for 31 s", "canceling what was sent"]
+        assert trial.said == ["looking 6 times, for 31 s", "ending what was begun"]
 
     async def test_at_kraken(self) -> None:
         async with KrakenServer() as exchange:
@@ -203,11 +123,26 @@ class TestItPasses:
             await tried_at(exchange)
 
         taken = exchange.account.accepted
-        assert len(taken) == 5
-        assert all(5 <= order.amount * order.price < 7 for order in taken)
+        assert len(taken) == 10
+        assert all(5 <= order.amount * (order.price or order.stop) < 7 for order in taken)
         assert [order.status for order in taken].count("FILLED") == 1
         assert resting(exchange) == []
         assert len(exchange.asked("POST order")) == len(taken) + 1, "an id that was taken already"
+
+    async def test_of_stops_and_targets_where_the_market_takes_them(self) -> None:
+        async with BinanceServer() as exchange, CoinbaseServer() as another:
+            limits = ("LIMIT", "LIMIT_MAKER", "MARKET")
+            market = exchange.account.markets["BTCUSDT"]
+            exchange.account.markets["BTCUSDT"] = replace(market, order_types=limits)
+            none, some = await tried_at(exchange), await tried(coinbase.venue_at(another))
+
+        assert none.failed == some.failed == {}
+        assert (
+            none.findings["stops and targets"].text == "none is taken here, and none is ever sent"
+        )
+        assert some.findings["stops and targets"].text == (
+            "found by our id, listed and canceled: stop limit"
+        )
 
     async def test_where_a_person_says(self) -> None:
         async with BinanceServer() as exchange:
@@ -368,7 +303,7 @@ class Deaf(Mends):
 class TestPrecision:
     async def test_a_venue_that_mends_orders(self) -> None:
         async with BinanceServer() as exchange:
-            why = await failing(Mends(at(exchange)), Steps.precision)
+            why = await failing(Mends(at(exchange)), steps.precision)
 
         assert why == "a half step off the price steps would be sent"
 
@@ -378,13 +313,13 @@ class TestPrecision:
             exchange.account.pairs["XXBTZUSD"] = Pair(
                 base="XXBT", quote="ZUSD", name="XBTUSD", decimals=1, tick="0.01", least="0.00005"
             )
-            why = await failing(kraken.venue_at(exchange), Steps.precision)
+            why = await failing(kraken.venue_at(exchange), steps.precision)
 
         assert why.endswith(" is on the steps it tells, and would be changed")
 
     async def test_a_venue_that_sends_what_is_held_back(self) -> None:
         async with BinanceServer() as exchange:
-            why = await failing(Deaf(at(exchange)), Steps.precision)
+            why = await failing(Deaf(at(exchange)), steps.precision)
 
         assert why == "an order that was held back is sent all the same"
         assert resting(exchange) == []
@@ -396,7 +331,7 @@ class TestCreate:
             return as_json(told(proper(params)) | {"clientOrderId": "another"})
 
         async with Odd(POST_order=other) as exchange:
-            why = await failing(at(exchange), Steps.create)
+            why = await failing(at(exchange), steps.create)
 
         assert why == "the answer is about another order"
         assert resting(exchange) == []
@@ -406,8 +341,8 @@ class TestCreate:
             return proper({**params, "price": "47999"})
 
         async with Odd(POST_order=dearer) as exchange:
-            answered = await failing(at(exchange), Steps.create)
-            found = await failing(at(exchange), Steps.look_up)
+            answered = await failing(at(exchange), steps.create)
+            found = await failing(at(exchange), steps.look_up)
 
         assert answered == "it shows the price 47\u202f999, sent was 47\u202f992"
         assert found == answered
@@ -418,7 +353,7 @@ class TestCreate:
             return as_json(answer | {"status": "EXPIRED"})
 
         async with Odd(POST_order=at_once) as exchange:
-            why = await failing(at(exchange), Steps.create)
+            why = await failing(at(exchange), steps.create)
 
         assert why == "it is expired instead of resting"
 
@@ -441,7 +376,7 @@ class TestLookingForIt:
             return answer
 
         async with Odd(GET_order=another) as exchange:
-            why = await failing(at(exchange), Steps.look_up)
+            why = await failing(at(exchange), steps.look_up)
 
         assert why == "1 is found, 1000 was made"
 
@@ -458,7 +393,7 @@ class TestLookingForIt:
     async def test_a_list_of_open_orders_that_lacks_it(self) -> None:
         async with BinanceServer() as exchange:
             exchange.blind.add("openOrders")
-            why = await failing(at(exchange), Steps.open_orders)
+            why = await failing(at(exchange), steps.open_orders)
 
         assert why == "listed 0 times, with our id"
 
@@ -468,7 +403,7 @@ class TestLookingForIt:
             return proper(params)
 
         async with Odd(POST_order=hides) as exchange:
-            why = await failing(at(exchange), Steps.lost)
+            why = await failing(at(exchange), steps.lost)
 
         assert why == "not found by our id within 10.0 s"
         assert resting(exchange) == []
@@ -487,7 +422,7 @@ class TestTheSameId:
             return answer
 
         async with Odd(POST_order=takes) as exchange:
-            why = await failing(at(exchange), Steps.duplicate)
+            why = await failing(at(exchange), steps.duplicate)
 
         assert why == "the id of an open order makes a second order"
         assert resting(exchange) == []
@@ -502,7 +437,7 @@ class TestTheSameId:
             return proper(params)
 
         async with Odd(POST_order=takes) as exchange:
-            why = await failing(at(exchange), Steps.duplicate)
+            why = await failing(at(exchange), steps.duplicate)
 
         assert why == "the id of an open order makes a second order"
         assert resting(exchange) == []
@@ -521,7 +456,7 @@ class TestTheSameId:
             return as_json(told(proper(params))[:1])
 
         async with Odd(POST_order=takes, GET_openOrders=first) as exchange:
-            why = await failing(at(exchange), Steps.duplicate)
+            why = await failing(at(exchange), steps.duplicate)
 
         assert why == "the id of an open order makes a second order"
         assert resting(exchange) == []
@@ -546,7 +481,7 @@ class TestCanceling:
         assert left
         for client_id, id in left:
             assert f"{client_id} ({id})" in trial.failed[CLEARED]
-        assert trial.failed[CLEARED].startswith("may still rest, cancel by hand: ")
+        assert trial.failed[CLEARED].startswith("may be left, to be ended by hand: ")
 
     async def test_a_cancel_that_comes_too_late(self) -> None:
         def fills(params: Params, proper: Proper) -> web.Response:
@@ -555,7 +490,7 @@ class TestCanceling:
             return as_json(exchange.state()["accepted"][0])
 
         async with Odd(DELETE_order=fills) as exchange:
-            why = await failing(at(exchange), Steps.cancel)
+            why = await failing(at(exchange), steps.cancel)
 
         assert why == "it is filled after the cancel"
 
@@ -564,7 +499,7 @@ class TestCanceling:
             return as_json({"symbol": "BTCUSDT", "orderId": 1, "status": "CANCELED"})
 
         async with Odd(DELETE_order=agrees) as exchange:
-            why = await failing(at(exchange), Steps.unknown)
+            why = await failing(at(exchange), steps.unknown)
 
         assert why == "a cancel of an order that never was is taken"
 
@@ -590,7 +525,7 @@ class TestFilling:
 
     async def failed(self, change: Callable[[list[dict[str, Any]]], object]) -> str:
         async with Odd(GET_myTrades=self.trades(change)) as exchange:
-            return await failing(at(exchange), Steps.fill)
+            return await failing(at(exchange), steps.fill)
 
     async def test_a_trade_that_is_missing(self) -> None:
         assert await self.failed(lambda rows: []) == (
@@ -623,7 +558,7 @@ class TestFilling:
         def dearer(rows: list[dict[str, Any]]) -> object:
             return [row | {"price": "60000.01"} for row in rows]
 
-        assert await self.failed(dearer) == "a trade is dearer than the limit"
+        assert await self.failed(dearer) == "a trade is worse than the limit"
 
     async def test_a_market_that_is_not_there_any_more_when_the_order_comes(self) -> None:
         def as_before(params: Params, proper: Proper) -> web.Response:
@@ -631,7 +566,7 @@ class TestFilling:
 
         async with Odd(GET_depth=as_before) as exchange:
             exchange.account.set_book("BTCUSDT", bid="59990", ask="60010")
-            why = await failing(at(exchange), Steps.fill)
+            why = await failing(at(exchange), steps.fill)
 
         assert why == "3 orders at the best price filled nothing"
 
@@ -640,7 +575,7 @@ class TestFilling:
             return as_json(told(proper(params)) | {"asks": []})
 
         async with Odd(GET_depth=nothing) as exchange:
-            why = await failing(at(exchange), Steps.fill)
+            why = await failing(at(exchange), steps.fill)
 
         assert why == "nothing is on offer"
 
@@ -664,7 +599,7 @@ class TestAbsence:
             return as_json(self.SHOWN | {"clientOrderId": params["origClientOrderId"]})
 
         async with Odd(GET_order=any_order) as exchange:
-            why = await failing(at(exchange), Steps.absent)
+            why = await failing(at(exchange), steps.absent)
 
         assert why == "it shows an order of an id that never was"
 
@@ -673,7 +608,7 @@ class TestAbsence:
             return as_json(self.SHOWN | {"clientOrderId": "another"})
 
         async with Odd(GET_order=any_order) as exchange:
-            why = await failing(at(exchange), Steps.absent)
+            why = await failing(at(exchange), steps.absent)
 
         assert why == "binance answered about another order"
 
@@ -694,7 +629,7 @@ class TestWhateverHappens:
 
         assert len(exchange.account.accepted) == 1
         assert resting(exchange) == []
-        assert trial.findings[CLEARED].text == "everything is canceled, seen in two looks"
+        assert trial.findings[CLEARED].text == "everything has ended, seen in two looks"
         assert "create" not in trial.findings
 
     async def test_an_order_that_comes_late_is_waited_for_and_canceled(self) -> None:
@@ -707,7 +642,7 @@ class TestWhateverHappens:
 
         async with Odd(POST_order=lost) as exchange:
             exchange.twists["GET openOrders"] = arrives_late(exchange, late)
-            why = await failing(at(exchange), Steps.create)
+            why = await failing(at(exchange), steps.create)
 
         assert why == "binance answered with HTTP status 502"
         assert [order.status for order in exchange.account.accepted] == ["CANCELED"]
@@ -739,8 +674,9 @@ class TestWhateverHappens:
             left = venue.client_order_id(MARK + bytes(12))
             await venue.send(an_order(venue, client_order_id=left))
             with skipping():
-                placed = Placed(venue, binance.BTC, running_clock(), secrets.token_bytes)
-                assert await placed.cancel_all() == ()
+                market = venue.instruments()[binance.BTC]
+                placed = Placed(venue, market, running_clock(), secrets.token_bytes)
+                assert await placed.clear() == ()
             await venue.close()
 
         assert resting(exchange) == []
@@ -815,7 +751,7 @@ def a_market(**changes: Any) -> Instrument:
 class TestThePlan:
     def test_the_usual_market_is_the_first_that_trades(self) -> None:
         usdt, usd = a_market(active=False), a_market(symbol="BTC/USD", quote="USD")
-        assert market_of({"BTC/USDT": usdt, "BTC/USD": usd}, None) is usd
+        assert market_of({"BTC/USDT": usdt, "BTC/USD": usd}, MarketKind.SPOT, None) is usd
 
     @pytest.mark.parametrize(
         ("market", "said"),
@@ -829,7 +765,7 @@ class TestThePlan:
     )
     def test_there_may_be_none(self, market: Instrument, said: str) -> None:
         with pytest.raises(DoesNotHold, match=said):
-            market_of({"BTC/USDT": market}, None)
+            market_of({"BTC/USDT": market}, MarketKind.SPOT, None)
 
     @pytest.mark.parametrize(
         ("price", "amount"),
@@ -897,10 +833,21 @@ class TestBooking:
     def test_trades_that_make_up_the_order_are_booked(self) -> None:
         fills.demand_booked(self.ORDER, self.ENDED, self.WHOLE, Decimal("0.1"))
         assert fills.amount(self.WHOLE) == self.ENDED.filled
-        assert fills.after(Decimal(1), self.WHOLE, "BTC") == Decimal("1.1999")
-        assert fills.told(self.ORDER, self.WHOLE) == (
+        assert fills.base_after(Decimal(1), self.WHOLE, "BTC") == Decimal("1.1999")
+        assert fills.told(self.WHOLE, self.ORDER.amount) == (
             "0.2 bought in part, of 0.3; 2 trades add up, fee 0.0001 BTC, fee 0.0001 BNB"
         )
+
+    def test_a_sale_is_worse_below_its_limit_and_takes_away(self) -> None:
+        order = self.ORDER.evolve(side=Side.SELL, price=Decimal(100))
+        whole = [one.evolve(side=Side.SELL) for one in self.WHOLE]
+        fills.demand_booked(order, self.ENDED, whole, Decimal("0.1"))
+        assert fills.base_after(Decimal(1), whole, "BTC") == Decimal("0.7999")
+        assert fills.told(whole, order.amount).startswith("0.2 sold in part, of 0.3; ")
+        with pytest.raises(DoesNotHold, match="a trade is worse than the limit"):
+            fills.demand_booked(
+                order.evolve(price=Decimal("100.1")), self.ENDED, whole, Decimal("0.1")
+            )
 
     def test_an_order_without_an_average_is_no_worse(self) -> None:
         untold = self.ENDED.evolve(average=None)
@@ -911,7 +858,8 @@ class TestBooking:
         [
             ({"trade_id": "2"}, "two trades have one id"),
             ({"venue_order_id": "8"}, "a trade of another order is among them"),
-            ({"price": Decimal("101.1")}, "a trade is dearer than the limit"),
+            ({"side": Side.SELL}, "a trade is of the other side"),
+            ({"price": Decimal("101.1")}, "a trade is worse than the limit"),
             ({"fee_currency": None}, "a trade tells no fee"),
             ({"price": Decimal(99)}, "the order's average is 100.5, that of its trades 100"),
         ],
