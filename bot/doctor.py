@@ -193,7 +193,7 @@ async def _telegram(settings: Settings) -> Check:
 async def _venue(name: str, venue: Venue, certified: str | None, most: Decimal) -> Check:
     part = f"venue {name}"
     if venue.exchange == PAPER:
-        return _ok(part, "paper, a market of our own")
+        return _ok(part, f"{_what(venue)}, a market of our own")
     on_paper = venue.mode is Mode.PAPER
     try:
         async with asyncio.timeout(PATIENCE):
@@ -209,7 +209,7 @@ async def _venue(name: str, venue: Venue, certified: str | None, most: Decimal) 
     finally:
         await venue.close()
     if certified is None:
-        return _ok(part, f"{venue.exchange}, PAPER, our own books on its public prices")
+        return _ok(part, f"{_what(venue)}, PAPER, our own books on its public prices")
     judged = _judged(part, venue, rights, certified)
     if account is None or judged.result is Result.FAILED:
         return judged
@@ -232,10 +232,14 @@ def _with_contracts(judged: Check, account: Contracts, most: Decimal) -> Check:
     return _warning(judged.part, text, "Set less at the exchange, or raise max_leverage.")
 
 
+def _what(venue: Venue) -> str:
+    """The exchange, and that contracts are traded there where they are."""
+    return venue.exchange if venue.kind is MarketKind.SPOT else f"{venue.exchange} {venue.kind}"
+
+
 def _judged(part: str, venue: Venue, rights: KeyRights, certified: str) -> Check:
     """A venue that answers: its key and its clock."""
-    kind = "" if venue.kind is MarketKind.SPOT else f" {venue.kind}"
-    what = f"{venue.exchange}{kind}, {venue.mode.value.upper()}"
+    what = f"{_what(venue)}, {venue.mode.value.upper()}"
     why = refused(rights, venue.mode)
     if why is not None:
         return _failed(part, f"{what}: no order goes there, {why}.")

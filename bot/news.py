@@ -25,6 +25,7 @@ from execution.booking import TESTED
 from execution.events import Event, EventKind
 from execution.kinds import STOPS
 from execution.market import INTERVAL, Market
+from execution.orders import REPLACED
 from execution.pairs import told
 from execution.reports import TicketView
 from execution.stopping import HALTED
@@ -319,7 +320,8 @@ def _conflict(view: TicketView, event: Event, look: Look, short: str) -> Face:
 
 def _stop_gone(view: TicketView, event: Event, look: Look, short: str) -> Face:
     amount, ended_as = Decimal(event.data["amount"]), event.data.get("ended_as")
-    return messages.stop_gone(view, amount, ended_as, event.data.get("reason"), short=short)
+    reason, replaced = event.data.get("reason"), "replaced" in event.data
+    return messages.stop_gone(view, amount, ended_as, reason, replaced=replaced, short=short)
 
 
 def _pair_blocked(view: TicketView, event: Event, look: Look, short: str) -> Face:
@@ -344,7 +346,7 @@ def _ended_unfilled(view: TicketView, event: Event, look: Look, short: str) -> F
     """
     reason = event.data.get("reason", "")
     withdrawn = event.kind is EventKind.TICKET_CANCELED and not reason.startswith("canceled by")
-    if reason in {HALTED, TESTED} or not (view.orders or withdrawn):
+    if reason in {HALTED, TESTED, REPLACED} or not (view.orders or withdrawn):
         return None
     return messages.trouble(view, look, short=short)
 

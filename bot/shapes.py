@@ -122,6 +122,7 @@ def ticket_json(view: TicketView) -> Json:
         "proposer": ticket.proposer,
         "then": number(ticket.then),
         "after": ticket.after,
+        "replaces": ticket.replaces,
         "created_at": moment(ticket.created_at),
         "reason": ticket.reason,
         "note": ticket.note,

@@ -7,11 +7,11 @@ ends with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 
-from execution import approval, flips, orders, pairs, protection, rules, trading
+from execution import approval, flips, orders, pairs, protection, replacing, rules, trading
 from execution.approval import Policy
 from execution.events import EventKind
 from execution.figures import figure
@@ -117,7 +117,9 @@ def _tell_overfill(tx: Transaction, order: Order, *, earlier: Decimal, booked: D
     ticket, legs = tx.tickets.get(order.ticket), tx.orders.of_ticket(order.ticket)
     assert ticket is not None, "an order has a ticket"
     others = sum((_booked(tx, leg) for leg in legs if leg.id != order.id), ZERO)
-    whole = legs[0].amount if ticket.terms is None else ticket.terms.amount
+    whole = legs[0].amount if ticket.terms is None else orders.whole(ticket.terms, legs)
+    if (room := replacing.may_have_filled(tx, ticket)) is not None:
+        whole = room
     if booked > order.amount >= earlier or booked + others > whole >= earlier + others:
         tx.journal.add(
             EventKind.OVERFILL, tx.now, ticket=order.ticket, order=order.id, by=booked + others
@@ -182,15 +184,6 @@ def end(tx: Transaction, ticket: Ticket, legs: Sequence[Order], *, reason: str |
         move_ticket(tx, ticket, to, reason=reason)
 
 
-def left(terms: Terms, legs: Sequence[Order], fills: Iterable[Fill]) -> Decimal:
-    """Base amount of a ticket that no order of it took, as far as the venue has said."""
-    booked: dict[str | None, Decimal] = {}
-    for fill in fills:
-        booked[fill.order] = booked.get(fill.order, ZERO) + fill.amount
-    taken = (max(booked.get(leg.id, ZERO), leg.reported) for leg in legs)
-    return terms.amount - sum(taken, ZERO)
-
-
 def move_ticket(
     tx: Transaction,
     ticket: Ticket,
@@ -206,6 +199,9 @@ def move_ticket(
     actor = None if rule is None else f"rule:{rule}"
     tx.journal.add(kind, tx.now, ticket=ticket.id, actor=actor, reason=reason)
     flips.go_on(tx, after, ticket.state)
+    for other, why in replacing.void(tx, after, ticket.state):
+        move_ticket(tx, other, TicketState.CANCELED, reason=why)
+    replacing.tell_of_gone(tx, after, ticket.state)
     return after
 
 
@@ -241,6 +237,7 @@ def revise(
         moved_from=moved_from,
     )
     tx.tickets.change(ticket, after)
+    replacing.tell_of_gone(tx, after, ticket.state)
     tx.journal.add(
         kind,
         tx.now,

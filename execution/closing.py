@@ -255,7 +255,7 @@ def left(tx: Transaction, ticket: Ticket) -> Decimal:
     """Base amount of a closing that it has not sold."""
     assert ticket.terms is not None, "a closing has terms"
     fills = tx.fills.of_tickets([ticket.id]).get(ticket.id, [])
-    return booking.left(ticket.terms, tx.orders.of_ticket(ticket.id), fills)
+    return orders.left(ticket.terms, tx.orders.of_ticket(ticket.id), fills)
 
 
 def _price(market: Market, position: Position) -> Decimal:

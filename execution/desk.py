@@ -159,6 +159,22 @@ class Desk:
 
         return await self._store.write(work)
 
+    async def replace(self, ticket_id: str, *, person: Person, change: Change) -> Answer:
+        """Ask for an order that rests with something about it changed: a ticket of its own, which takes
+        its place once approved.
+        """
+
+        def work(tx: Transaction) -> Answer:
+            ticket = tx.tickets.get(ticket_id)
+            if ticket is None:
+                return Answer(outcome=Outcome.UNKNOWN)
+            if not self._policy.may(person.id, Role.APPROVER):
+                return Answer(outcome=Outcome.NOT_ALLOWED, ticket=ticket)
+            moment = self._moment(tx)
+            return editing.replace(ticket, change, moment, person=person.id, name=person.name)
+
+        return await self._store.write(work)
+
     async def cancel(self, ticket_id: str, *, person: Person) -> Answer:
         """Void a pending ticket, or cancel what still rests of a working one.
 

@@ -1,15 +1,17 @@
-"""A waiting ticket with something about it changed by a person: new terms, asked about as a new revision.
+"""A ticket with something about it changed by a person: new terms, which people are asked about.
 
-Inside the transaction that acts on it. What is not changed stays as the card says it, and new terms meet
-every rule; a ticket that may not have them stays as it was.
+Of one that waits they are a new revision; of one whose order rests a ticket of its own, which takes its place
+once approved. Inside the transaction that acts on it. What is not changed stays as the card says it, and
+new terms meet every rule; a ticket that may not have them stays as it was.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from hashlib import sha256
 
-from execution import booking, kinds, risk
+from execution import booking, kinds, replacing, risk
 from execution.events import EventKind
 from execution.outcome import Answer, Outcome
 from execution.record import Record
@@ -34,11 +36,13 @@ class Change(Record):
     size: Size | None = None
     price: Decimal | None = None
     """A limit price: the order is bounded by it from then on, as one with its sender's price is."""
+    stop_price: Decimal | None = None
+    """What the market must touch first, of an order that waits for that."""
     stop_loss: Decimal | None = None
     take_profit: tuple[Target, ...] | None = None
 
 
-CHANGEABLE = ("size", "limit", "stop", "target")
+CHANGEABLE = ("size", "limit", "stop price", "stop", "target")
 """What a person may change, as the journal names it."""
 
 
@@ -51,6 +55,9 @@ def edit(ticket: Ticket, change: Change, moment: Moment, *, person: str, name: s
     """Ask about a pending ticket anew with what this person changes."""
     before = ticket.terms
     assert before is not None, "only a ticket with terms is pending"
+    moment.leave_out(ticket)
+    if late := replacing.late(moment.tx, ticket, begun=replacing.has_begun(moment.tx, ticket)):
+        return Answer(outcome=Outcome.REFUSED, ticket=ticket, refusals=(late,))
     made = _made(ticket, before, change, moment)
     if not isinstance(made, Terms):
         return Answer(outcome=Outcome.REFUSED, ticket=ticket, refusals=made)
@@ -70,6 +77,47 @@ def edit(ticket: Ticket, change: Change, moment: Moment, *, person: str, name: s
     return Answer(outcome=Outcome.REVISED, ticket=after)
 
 
+def replace(ticket: Ticket, change: Change, moment: Moment, *, person: str, name: str) -> Answer:
+    """Propose a ticket whose order takes the place of the one that rests; that stays until it is approved."""
+    tx, before = moment.tx, ticket.terms
+    if before is None or not replacing.rests(tx, ticket):
+        return Answer(outcome=Outcome.ENDED, ticket=ticket)
+    left = replacing.left(tx, ticket)
+    rest, moment.instead_of = before.evolve(amount=left), ticket.id
+    made = _made(ticket, rest, change, moment)
+    if not isinstance(made, Terms):
+        return Answer(outcome=Outcome.REFUSED, ticket=ticket, refusals=made)
+    changed = changes(rest, made)
+    if not changed:
+        return Answer(outcome=Outcome.UNCHANGED, ticket=ticket)
+    signal = _changed(tx.signals.get(ticket.signal), rest, change).evolve(
+        id=tx.new_id(),
+        received_at=tx.now,
+        venue=before.venue,
+        side=before.side,
+        time=None,
+        bar_time=None,
+        expires_in=None,
+        again=None,
+        after=None,
+        replaces=ticket.id,
+        replaces_left=left,
+        proposer=person,
+        proposer_name=name,
+    )
+    tx.signals.add(signal, sha256(signal.id.encode()).hexdigest())
+    tx.journal.add(
+        EventKind.TICKET_PROPOSED,
+        tx.now,
+        ticket=ticket.id,
+        actor=person,
+        name=name,
+        signal=signal.id,
+        **changed,
+    )
+    return Answer(outcome=Outcome.REPLACING, ticket=ticket)
+
+
 def changes(before: Terms, after: Terms) -> dict[str, str]:
     """What differs between two terms, of all that a person may change: `{"size": "0.04 to 0.02"}`."""
     pairs = zip(CHANGEABLE, _said(before), _said(after), strict=True)
@@ -77,7 +125,7 @@ def changes(before: Terms, after: Terms) -> dict[str, str]:
 
 
 def _said(terms: Terms) -> tuple[str, ...]:
-    """Size, limit, stop and targets, in the order of `CHANGEABLE`."""
+    """Size, limit, what it waits for, stop and targets, in the order of `CHANGEABLE`."""
     targets = [
         plain(target.price) + (f" ({plain(target.share)})" if target.share < 1 else "")
         for target in terms.take_profit
@@ -85,6 +133,7 @@ def _said(terms: Terms) -> tuple[str, ...]:
     return (
         plain(terms.amount),
         "none" if terms.price is None else plain(terms.price),
+        "none" if terms.stop_price is None or terms.trail is not None else plain(terms.stop_price),
         "none" if terms.stop_loss is None else plain(terms.stop_loss),
         ", ".join(targets) or "none",
     )
@@ -99,6 +148,8 @@ def _made(
     quote = market.quote(venue, before.symbol, max_age=None)
     if instrument is None or quote is None:
         return (Refusal(code="VENUE_DOWN", text=f"{venue} is not connected."),)
+    if change.stop_price is not None and (before.stop_price is None or before.trail is not None):
+        return (Refusal(code="NOT_SUPPORTED", text="It waits for no price that could be changed."),)
     signal = _changed(moment.tx.signals.get(ticket.signal), before, change)
     facts, prices = moment.facts(venue, instrument, quote), moment.config.prices
     made = make_terms(signal, facts, None, prices, venue=venue, mode=before.mode)
@@ -118,6 +169,7 @@ def _changed(signal: Signal, before: Terms, change: Change) -> Signal:
         type=before.type if price is None else kinds.WITH_LIMIT.get(before.type, before.type),
         size=change.size or Size(kind=SizeKind.AMOUNT, value=before.amount),
         price=price,
+        stop_price=change.stop_price or before.stop_price,
         stop_loss=change.stop_loss or before.stop_loss,
         take_profit=before.take_profit if change.take_profit is None else change.take_profit,
         reduce_only=before.reduce_only,

@@ -51,7 +51,7 @@ def split(
     What waits for its stop price is not split: when it comes to that, nobody may be there to approve.
     """
     asked, by_hand = signal.type or OrderType.MARKET, signal.source == BY_HAND
-    bound = signal.close or signal.reduce_only or signal.after is not None
+    bound = signal.close or signal.reduce_only or bool(signal.after or signal.replaces)
     if facts.spot or by_hand or bound or signal.size is None or asked in kinds.TRIGGERED:
         return None
     flat = facts.evolve(position=ZERO, reserved_base=ZERO, entering=())

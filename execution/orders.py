@@ -6,7 +6,7 @@ table is an error, never a silent overwrite.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -16,10 +16,14 @@ from uuid import UUID
 from execution.errors import Corrupt
 from execution.kinds import STOPS
 from execution.record import Record
+from execution.rounding import exactly
 from execution.types import (
+    ZERO,
+    Fill,
     OnTimeout,
     Order,
     OrderState,
+    Terms,
     Ticket,
     TicketState,
 )
@@ -63,6 +67,8 @@ AGAIN = "stop"
 """A stop that gave way to a closing stands again as `stop-2` and so on."""
 GIVES_WAY = "its position is being closed"
 """Why an order of ours is canceled that locks what is to be sold."""
+REPLACED = "canceled for a changed order"
+"""Why an order of ours is canceled that people have approved another one for."""
 NO_POSITION = "there is no position any more"
 """Why an order is canceled that was to make a position in contracts smaller."""
 TIMED_OUT = "its time to rest was over"
@@ -143,6 +149,22 @@ def apply_report(order: Order, shown: Shown, at: datetime) -> Applied:
         # Still open while a cancel is on its way: the cancel decides, not this look.
         return Applied(order=known, changed=known != order)
     return Applied(order=moved(known, target, at), changed=True)
+
+
+def whole(terms: Terms, legs: Sequence[Order]) -> Decimal:
+    """Base amount that all orders of a ticket may take together: that of its first one, which may be less
+    than was approved when it replaced another order; slices share what was approved."""
+    return terms.amount if terms.closing or not legs else legs[0].amount
+
+
+@exactly
+def left(terms: Terms, legs: Sequence[Order], fills: Iterable[Fill]) -> Decimal:
+    """Base amount of a ticket that no order of it took, as far as the venue has said."""
+    booked: dict[str | None, Decimal] = {}
+    for fill in fills:
+        booked[fill.order] = booked.get(fill.order, ZERO) + fill.amount
+    taken = (max(booked.get(leg.id, ZERO), leg.reported) for leg in legs)
+    return whole(terms, legs) - sum(taken, ZERO)
 
 
 def is_exit(order: Order) -> bool:

@@ -23,6 +23,8 @@ class Outcome(StrEnum):
     """The vote counts, more are needed."""
     REJECTED = "rejected"
     REVISED = "revised"
+    REPLACING = "replacing"
+    """Its order rests and stays: a ticket of its own asks for the changed one."""
     UNCHANGED = "unchanged"
     """What a person would change says so already."""
     MOVED = "moved"

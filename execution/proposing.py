@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
-from execution import approval, orders
+from execution import approval, orders, replacing
 from execution.events import EventKind
 from execution.outcome import Answer, Outcome
 from execution.receiving import SignalKey, receive_once
@@ -43,11 +43,14 @@ def propose(
 def _again(tx: Transaction, ticket: Ticket, value: Decimal | None) -> Signal:
     """The signal of a ticket at the size its card said last, or at another `value` in `currency`."""
     signal = tx.signals.get(ticket.signal)
-    size, terms = signal.size, ticket.terms
+    size, terms, before = signal.size, ticket.terms, replacing.replaced(tx, ticket)
     if value is not None:
         size = Size(kind=SizeKind.NOTIONAL, value=value, in_currency=True)
     elif ticket.revision > 1 and terms is not None and not signal.close:
         size = Size(kind=SizeKind.AMOUNT, value=terms.amount)
+    if size is not None and size.kind is SizeKind.AMOUNT:
+        size = size.evolve(value=size.value - replacing.filled_meanwhile(tx, ticket))
+    rests = before is not None and replacing.rests(tx, before)
     return signal.evolve(
         id=tx.new_id(),
         received_at=tx.now,
@@ -56,5 +59,7 @@ def _again(tx: Transaction, ticket: Ticket, value: Decimal | None) -> Signal:
         expires_in=None,
         again=ticket.id,
         after=None,
+        replaces=ticket.replaces if rests else None,
+        replaces_left=replacing.left(tx, before) if before is not None and rests else None,
         size=size,
     )

@@ -31,16 +31,22 @@ def protecting(tx: Transaction) -> Sequence[Order]:
 
 
 def tell_of_gone(
-    tx: Transaction, ticket: Ticket, legs: Sequence[Order], *, reason: str | None
+    tx: Transaction,
+    ticket: Ticket,
+    legs: Sequence[Order],
+    *,
+    reason: str | None,
+    replaced: bool = False,
 ) -> None:
     """Say that a position is held without the stop of this ticket, which has ended, and without any other.
 
-    Not when somebody wanted it canceled, but for the closing it gave way to.
+    Not when somebody wanted it canceled, but for the closing it gave way to, or the changed stop that was
+    to take its place (`replaced`).
     """
     last, gave_way = legs[-1], orders.gave_way(legs)
     if last.type not in kinds.STOPS or last.state is OrderState.FILLED:
         return
-    if last.cancel_reason not in (None, orders.GIVES_WAY):
+    if last.cancel_reason not in (None, orders.GIVES_WAY) and not replaced:
         return
     position = tx.positions.of(last.venue, last.symbol)
     if position is None or position.exit_side is not last.side:
@@ -54,6 +60,7 @@ def tell_of_gone(
         venue=last.venue,
         symbol=last.symbol,
         amount=position.amount,
-        ended_as=None if gave_way else last.state,
+        ended_as=None if gave_way or replaced else last.state,
+        replaced=replaced or None,
         reason=reason,
     )

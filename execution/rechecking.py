@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from execution import kinds, risk
+from execution import kinds, replacing, risk
 from execution.config import Config
 from execution.instruments import Instrument
 from execution.pricing import drift, past_own_stop_or_target
@@ -37,11 +37,14 @@ def recheck(ticket: Ticket, moment: Moment) -> Recheck:
     """Ask every rule again, and whether the price is still the one people saw."""
     terms = ticket.terms
     assert terms is not None, "only a ticket with terms is approved"
-    moment.without = ticket.id
+    moment.leave_out(ticket)
     instrument = moment.market.instrument(terms.venue, terms.symbol)
     quote = moment.market.quote(terms.venue, terms.symbol)
     if quote is None or instrument is None:
         return Recheck()
+    begun = replacing.has_begun(moment.tx, ticket)
+    if (late := replacing.late(moment.tx, ticket, begun=begun)) is not None:
+        return Recheck(refusals=(late,), quote=quote)
     if (over := kinds.over(terms, moment.tx.now)) is not None:
         return Recheck(refusals=(over,), quote=quote)
     sized = resized(terms, terms.amount, moment.facts(terms.venue, instrument, quote))
@@ -69,7 +72,7 @@ def recheck_rest(ticket: Ticket, rest: Decimal, moment: Moment) -> Quote | str |
     """
     terms = ticket.terms
     assert terms is not None, "only a ticket with terms works"
-    moment.without = ticket.id
+    moment.leave_out(ticket)
     instrument = moment.market.instrument(terms.venue, terms.symbol)
     quote = moment.market.quote(terms.venue, terms.symbol)
     if quote is None or instrument is None:
@@ -92,7 +95,7 @@ def price_again(ticket: Ticket, moment: Moment) -> Recheck:
     """New terms at the market of now for an approval that can no longer be used."""
     terms = ticket.terms
     assert terms is not None, "only a ticket with terms is approved"
-    moment.without = ticket.id
+    moment.leave_out(ticket)
     instrument = moment.market.instrument(terms.venue, terms.symbol)
     quote = moment.market.quote(terms.venue, terms.symbol)
     if quote is None or instrument is None:

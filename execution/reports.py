@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 
-from execution import certificates, orders, protection, stopping
+from execution import certificates, orders, protection, replacing, stopping
 from execution.breaker import BreakerState
 from execution.contracts import Apart
 from execution.equity import Standing, Stop, day_start
@@ -33,8 +33,7 @@ from execution.types import (
     TicketState,
     Vote,
 )
-from execution.venues.quirks import dead_mans_switch
-from execution.venues.venue import Venue
+from execution.venues.quirks import switch_at
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,6 +47,8 @@ class TicketView(Record):
     fills: Sequence[Fill]
     exchange: str
     """The exchange's name people know: `binance`, `paper`."""
+    instead: bool = False
+    """Whether the order that this one was to replace was canceled for it."""
 
     @property
     def filled(self) -> Decimal:
@@ -154,6 +155,7 @@ def ticket_views(
             orders=legs.get(ticket.id, []),
             fills=fills.get(ticket.id, []),
             exchange=exchanges.get(ticket.venue, ticket.venue),
+            instead=replacing.has_begun(tx, ticket),
         )
         for ticket in tickets
     ]
@@ -236,10 +238,6 @@ def positions(tx: Transaction, market: Market, since: datetime) -> list[Position
     return views
 
 
-def _has_dead_man(venue: Venue) -> bool:
-    return venue.kind is MarketKind.SPOT and dead_mans_switch(venue.exchange) is not None
-
-
 def venue_views(tx: Transaction, market: Market) -> list[VenueView]:
     """How each venue is doing."""
     live = tx.orders.in_state(*orders.LIVE)
@@ -256,7 +254,7 @@ def venue_views(tx: Transaction, market: Market) -> list[VenueView]:
             open_orders=sum(1 for order in live if order.venue == name),
             last_reconciled=feed.reconciled_at,
             strangers=feed.strangers,
-            has_dead_man=_has_dead_man(feed.venue),
+            has_dead_man=switch_at(feed.venue.exchange, feed.venue.kind) is not None,
             dead_man=feed.dead_man,
             armed_at=feed.armed_at,
             certified=certificates.told_of(tx, feed.venue),

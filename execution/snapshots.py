@@ -69,12 +69,19 @@ class Used(Record):
 
 @dataclass
 class Moment:
-    """One transaction's view. `without` is the ticket asked about: it is in none of the figures."""
+    """One transaction's view. `without` is the ticket asked about: it is in none of the figures, and
+    neither is the one `instead_of` which it is to stand.
+    """
 
     tx: Transaction
     market: Market
     config: Config
     without: str | None = None
+    instead_of: str | None = None
+
+    def leave_out(self, ticket: Ticket) -> None:
+        """Ask about this ticket; before any figure is asked for."""
+        self.without, self.instead_of = ticket.id, ticket.replaces
 
     @cached_property
     def limits(self) -> Limits:
@@ -86,14 +93,13 @@ class Moment:
         feed = self.market.feed(venue)
         symbol = instrument.symbol
         position = self.tx.positions.of(venue, symbol)
-        base = feed.balances.get(instrument.base)
         exits = (venue, symbol, Side.SELL if position is None else position.exit_side)
         leaving = [
             (order, left)
             for order, left in self._open_orders
             if (order.venue, order.symbol, order.side) == exits
         ]
-        reserved = sum((left for order, left in leaving if order.state not in _RESTING), ZERO)
+        reserved = sum((left for order, left in leaving if not self._is_seen(order)), ZERO)
         for terms in self._approved:
             if (terms.venue, terms.symbol, terms.side) == exits:
                 reserved += terms.amount
@@ -104,9 +110,9 @@ class Moment:
             rate=self.market.rate(venue, instrument.quote),
             position=ZERO if position is None else position.amount,
             base_fees=ZERO if position is None else position.base_fees,
-            free_base=(ZERO if base is None else base.free) if known else None,
+            free_base=self._free(feed, instrument.base) if known else None,
             reserved_base=reserved,
-            resting_base=sum((left for order, left in leaving if _is_held(order)), ZERO),
+            resting_base=sum((left for order, left in leaving if self._is_held(order)), ZERO),
             entering=self._entering(venue, symbol),
             equity=self.market.equity(venue),
         )
@@ -117,7 +123,6 @@ class Moment:
         venue, symbol = terms.venue, terms.symbol
         feed = self.market.feed(venue)
         base, quote_asset = assets(symbol)
-        money = feed.balances.get(quote_asset)
         known = feed.balances_at is not None
         return Snapshot(
             now=self.tx.now,
@@ -136,7 +141,7 @@ class Moment:
             open_entries=self._open_entries,
             open_positions=self._held_or_entered,
             entries_last_minute=self._entries_last_minute(),
-            free_quote=(ZERO if money is None else money.free) if known else None,
+            free_quote=self._free(feed, quote_asset) if known else None,
             reserved_quote=self._reserved_quote(venue, quote_asset),
             takes_quote=self._takes_quote(terms, terms.notional),
             standing=self._standing,
@@ -175,6 +180,23 @@ class Moment:
             if order.state in orders.UNKNOWN
         )
 
+    def _free(self, feed: Feed, asset: str) -> Decimal:
+        """What a venue calls free of an asset, with what an order still locks that is to be replaced."""
+        told, told_at = feed.balances.get(asset), feed.balances_at
+        free = ZERO if told is None else told.free
+        for order, left in self._to_be_replaced:
+            taken_at = order.acknowledged_at
+            if order.venue != feed.venue.name or taken_at is None or told_at is None:
+                continue
+            if not self._is_seen(order) or taken_at > told_at:
+                continue
+            base, quote = assets(order.symbol)
+            if is_spot(order.symbol) and order.side is Side.SELL:
+                free += left if asset == base else ZERO
+            elif asset == quote:
+                free += self._takes_quote(order, left * order.counted_at)
+        return free
+
     def _blocked_pair(self, venue: str, symbol: str) -> str | None:
         block = self.tx.pairs.of(venue, symbol)
         return None if block is None else block.reason
@@ -185,7 +207,7 @@ class Moment:
             self._takes_quote(order, left * order.counted_at)
             for order, left in self._open_orders
             if order.venue == venue
-            and order.state not in _RESTING
+            and not self._is_seen(order)
             and assets(order.symbol)[1] == asset
         )
         waiting = (
@@ -203,13 +225,13 @@ class Moment:
             return ZERO
         taken = ZERO
         for order in self.tx.orders.taken_since(venue, told):
-            if assets(order.symbol)[1] != asset:
+            if assets(order.symbol)[1] != asset or order.ticket == self.instead_of:
                 continue
             if order.state in orders.ENDED:
                 fills = self.tx.fills.of_order(order.id)
                 worth = sum((fill.amount * fill.price for fill in fills), ZERO)
                 taken += self._takes_quote(order, worth)
-            elif order.state in _RESTING:
+            elif self._is_seen(order):
                 taken += self._takes_quote(order, order.amount * order.counted_at)
         return taken
 
@@ -336,9 +358,19 @@ class Moment:
 
     @cached_property
     def _approved(self) -> list[Terms]:
-        """Terms of approved tickets nothing was sent for yet."""
-        tickets = self.tx.tickets.in_state(TicketState.APPROVED)
-        return [t.terms for t in tickets if t.terms is not None and t.id != self.without]
+        """Terms of approved tickets nothing was sent for yet.
+
+        A closing goes before what takes the place of another order: that waits for it.
+        """
+        asked = None if self.without is None else self.tx.tickets.get(self.without)
+        first = asked is not None and asked.closes
+        return [
+            ticket.terms
+            for ticket in self.tx.tickets.in_state(TicketState.APPROVED)
+            if ticket.terms is not None
+            and ticket.id != self.without
+            and not (first and ticket.replaces is not None)
+        ]
 
     @cached_property
     def _approved_entries(self) -> list[Terms]:
@@ -351,12 +383,30 @@ class Moment:
     @cached_property
     def _open_orders(self) -> list[tuple[Order, Decimal]]:
         """Orders that may still fill, with the amount (base) they may still take."""
-        found = []
-        for order in self.tx.orders.in_state(*_OURS):
-            booked = sum((f.amount for f in self.tx.fills.of_order(order.id)), ZERO)
-            if order.ticket != self.without:
-                found.append((order, order.amount - booked))
-        return found
+        left_out = {self.without, self.instead_of}
+        found = [order for order in self.tx.orders.in_state(*_OURS) if order.ticket not in left_out]
+        return [(order, self._left_of(order)) for order in found]
+
+    @property
+    def _to_be_replaced(self) -> list[tuple[Order, Decimal]]:
+        """The same of the ticket that this one is to stand instead of."""
+        legs = [] if self.instead_of is None else self.tx.orders.of_ticket(self.instead_of)
+        return [(order, self._left_of(order)) for order in legs if order.state in _OURS]
+
+    def _is_seen(self, order: Order) -> bool:
+        """Whether it rests, and what the venue calls free tells that as far as it locks anything."""
+        instrument = self.market.instrument(order.venue, order.symbol)
+        unseen = instrument is not None and not instrument.offers.triggered_lock
+        waits = is_spot(order.symbol) and order.type in kinds.TRIGGERED
+        return order.state in _RESTING and not (waits and unseen)
+
+    def _is_held(self, order: Order) -> bool:
+        """Whether it rests, and no other order may take what is meant for it: a stop of contracts locks nothing."""
+        locks = is_spot(order.symbol) or order.type not in kinds.TRIGGERED
+        return locks and self._is_seen(order)
+
+    def _left_of(self, order: Order) -> Decimal:
+        return order.amount - sum((f.amount for f in self.tx.fills.of_order(order.id)), ZERO)
 
 
 def _down(feed: Feed) -> str | None:
@@ -373,12 +423,6 @@ def _down(feed: Feed) -> str | None:
     if not feed.ready:
         return f"{name} has not been compared with our orders yet."
     return None
-
-
-def _is_held(order: Order) -> bool:
-    """Whether it rests, and no other order may take what is meant for it: a stop of contracts locks nothing."""
-    locks = is_spot(order.symbol) or order.type not in kinds.TRIGGERED
-    return order.state in _RESTING and locks
 
 
 def _apart(feed: Feed, symbol: str) -> str | None:

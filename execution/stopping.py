@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from execution import approval, booking, closing, orders, protection, risk, trading
+from execution import approval, booking, closing, orders, protection, replacing, risk, trading
 from execution.errors import NotPossible
 from execution.events import EventKind
 from execution.outcome import Answer, Outcome
@@ -117,6 +117,8 @@ def cancel(tx: Transaction, *, ticket_id: str, by: str, name: str) -> Answer:
     live = [o for o in tx.orders.of_ticket(ticket_id) if o.state not in orders.ENDED]
     for order in live:
         booking.request_cancel(tx, order, actor=by, reason=reason)
+    for other in replacing.waiting(tx, ticket_id):
+        booking.move_ticket(tx, other, TicketState.CANCELED, reason=reason)
     stopped = bool(live) or booking.withdraw(tx, ticket_id, reason=reason)
     outcome = Outcome.CANCELED if stopped else Outcome.ENDED
     return Answer(outcome=outcome, ticket=tx.tickets.get(ticket_id))
@@ -137,6 +139,9 @@ def cancel_entries(tx: Transaction, *, by: str, name: str) -> int:
     entries = open_entries(tx)
     for order in entries:
         booking.request_cancel(tx, order, actor=by, reason=reason)
+    for ticket in tx.tickets.in_state(TicketState.APPROVED):
+        if ticket.replaces is not None and not _reduces(ticket):
+            booking.move_ticket(tx, ticket, TicketState.CANCELED, reason=reason)
     for last in tx.orders.left_over():
         if not last.reduces:
             booking.withdraw(tx, last.ticket, reason=reason)

@@ -184,6 +184,8 @@ class Signal(Record):
     expires_in: timedelta | None = None
     again: str | None = None  # the ticket that a person proposed again by this signal
     after: str | None = None  # the ticket that closed the opposite position before
+    replaces: str | None = None  # the ticket at work whose place a changed order is to take
+    replaces_left: Decimal | None = None  # base amount that it had left when that was asked for
     proposer: str | None = None  # the person who proposes it; None when a sender does
     proposer_name: str | None = None
     test: bool = False  # an owner tries the whole path with it; nothing is ever sent
@@ -348,6 +350,8 @@ class Ticket(Record):
     then: Decimal | None = None
     """Base amount of the entry that follows when it has closed a position (`flips.py`)."""
     after: str | None = None  # the ticket that this one follows so
+    replaces: str | None = None  # the ticket at work whose place its order is to take
+    replaces_left: Decimal | None = None  # base amount that had left when these terms were made
 
     @property
     def closes(self) -> bool:

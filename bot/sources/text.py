@@ -6,13 +6,18 @@ ticket. It turns words into the contract's fields, which `signal.py` then reads;
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import ROUND_DOWN, Decimal
 
 from bot.sources.fields import BadField, shown
 
-CHANGE = "[amount or $notional] [@ price] [sl price] [tp price ...]"
-FORM = f"write: buy|sell SYMBOL {CHANGE}"
+_TERMS = "[amount or $notional] [@ price]"
+_EXITS = "[sl price] [tp price ...]"
+FORM = f"write: buy|sell SYMBOL {_TERMS} {_EXITS}"
+CHANGE = f"{_TERMS} [stop price] {_EXITS}"
 FIELD_OF = {"@": "price", "sl": "stop_loss", "tp": "take_profit"}
+CHANGEABLE = FIELD_OF | {"stop": "stop_price"}
+"""What marks a change: of an order that waits for a price, that price too."""
 SHARE_STEP = Decimal("0.0001")
 
 
@@ -29,7 +34,7 @@ def read_text(text: str) -> dict[str, object]:
         raise BadField("side", f"was not understood: {shown(words[0] if words else '')}", FORM)
     if len(words) < 2 or words[1].lower() in FIELD_OF:
         raise BadField("symbol", "is missing", FORM)
-    return {"side": words[0], "symbol": words[1]} | _read(words[2:], FORM)
+    return {"side": words[0], "symbol": words[1]} | _read(words[2:], FORM, FIELD_OF)
 
 
 def read_change(text: str) -> dict[str, object]:
@@ -38,24 +43,24 @@ def read_change(text: str) -> dict[str, object]:
     Raises:
         BadField: the first word that was not understood.
     """
-    return _read(text.replace("@", " @ ").split(), f"write: {CHANGE}")
+    return _read(text.replace("@", " @ ").split(), f"write: {CHANGE}", CHANGEABLE)
 
 
-def _read(words: list[str], form: str) -> dict[str, object]:
+def _read(words: list[str], form: str, fields: Mapping[str, str]) -> dict[str, object]:
     """At most one size, then marks and their prices."""
     found: dict[str, object] = {}
     rest = list(words)
-    if rest and rest[0].lower() not in FIELD_OF:
+    if rest and rest[0].lower() not in fields:
         size = rest.pop(0)
         kind = "notional" if size.startswith("$") else "amount"
         found[kind] = size.removeprefix("$")
     targets: list[str] = []
     while rest:
         mark = rest.pop(0)
-        field = FIELD_OF.get(mark.lower())
+        field = fields.get(mark.lower())
         if field is None:
             raise BadField("body", f"has a word that was not understood: {shown(mark)}", form)
-        if not rest or rest[0].lower() in FIELD_OF:
+        if not rest or rest[0].lower() in fields:
             raise BadField(field, f"is missing after {mark}", form)
         if field in found:
             raise BadField(field, "is given twice", form)

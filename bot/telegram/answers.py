@@ -16,6 +16,9 @@ from execution.approval import Role
 from execution.outcome import Answer, Outcome
 from execution.types import TicketState, VoteKind
 
+_STAYS = {TicketState.PENDING, TicketState.WORKING}
+"""States in which a ticket is as it was after a change was refused."""
+
 
 def tapped(answer: Answer, look: Look, *, may_look: bool) -> str:
     """The pop-up for what became of a tap; `may_look` is whether the person has any role here."""
@@ -93,6 +96,10 @@ def _revised(answer: Answer, look: Look) -> str:
     return f"Asked again as {_revision(answer)}. Earlier votes are void."
 
 
+def _replacing(answer: Answer, look: Look) -> str:
+    return "The order stays as it is. A card asks for the changed one, which then takes its place."
+
+
 def _unchanged(answer: Answer, look: Look) -> str:
     return "Nothing would change: the card says that already."
 
@@ -105,7 +112,7 @@ def _moved(answer: Answer, look: Look) -> str:
 def _refused(answer: Answer, look: Look) -> str:
     reasons = answer.refusals[:1]
     why = "".join(f"{lines.refusal(reason)} " for reason in reasons)
-    waits = answer.ticket is not None and answer.ticket.state is TicketState.PENDING
+    waits = answer.ticket is not None and answer.ticket.state in _STAYS
     return why + ("It stays as it was." if waits else "Nothing was sent.")
 
 
@@ -183,6 +190,7 @@ _TAPPED: Mapping[Outcome, Callable[[Answer, Look], str]] = {
     Outcome.COUNTED: _counted,
     Outcome.REJECTED: _rejected,
     Outcome.REVISED: _revised,
+    Outcome.REPLACING: _replacing,
     Outcome.UNCHANGED: _unchanged,
     Outcome.MOVED: _moved,
     Outcome.REFUSED: _refused,

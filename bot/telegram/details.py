@@ -14,7 +14,7 @@ from bot.telegram.faces import POPUP_LIMIT, TEXT_LIMIT, Action, Button, Face, Lo
 from execution.record import Record
 from execution.reports import TicketView
 from execution.rounding import amount_down, plain
-from execution.types import ZERO, Side, Terms
+from execution.types import ZERO, Side, Terms, TicketState
 
 _SIZES = (("¼", Decimal("0.25")), ("½", Decimal("0.5")), ("¾", Decimal("0.75")))
 _CENT = Decimal("0.01")
@@ -32,26 +32,34 @@ class Why(Record):
 
 
 def edit_question(view: TicketView, look: Look, *, short: str) -> Face:
-    """The reply to `Edit`: other sizes of what was asked for, as buttons, and what can be typed."""
+    """The reply to `Edit`: other sizes of what was asked for, as buttons, and what can be typed.
+
+    Of an order that rests, other sizes of what is left of it.
+    """
     ticket, terms = view.ticket, view.ticket.terms
-    assert terms is not None, "only a pending ticket is edited"
-    whole = ticket.asked.amount or terms.amount
+    assert terms is not None, "what was refused is not edited"
+    waits = ticket.state is TicketState.PENDING
+    whole = (ticket.asked.amount or terms.amount) if waits else lines.whole(view) - view.filled
+    shown = terms.amount if waits else whole
     sizes = [(name, whole * share) for name, share in _SIZES]
     buttons = [
         Button(
             label=f"{name} {lines.value(terms, look, amount / terms.amount)}",
-            action=Action.RESIZE,
+            action=Action.RESIZE if waits else Action.REPLACE,
             value=amount,
             about=f"ticket:{ticket.id}",
         )
         for name, amount in (*sizes, ("All", whole))
-        if amount != terms.amount
+        if amount != shown
     ]
+    then = "The card asks again, earlier votes are void."
+    if not waits:
+        then = "The order stays until a card for the changed one is approved."
     text = (
         f"<b>{lines.badge(ticket.mode)} · {short} {lines.what(view)}: what should change?</b>\n"
         f"{lines.place(view)} · take a size, or reply to this with what changes:\n"
         f"{_to_type(terms)}\n"
-        "Several fit one line. The card asks again, earlier votes are void."
+        f"Several fit one line. {then}"
     )
     rows = [tuple(buttons[i : i + 2]) for i in range(0, len(buttons), 2)]
     return Face(text=text, buttons=tuple(rows), asks_for="what changes")
@@ -63,6 +71,7 @@ def _to_type(terms: Terms) -> str:
         plain(terms.amount),
         f"${plain(amount_down(terms.notional, _CENT))}",
         _marked("@", terms.price),
+        *([] if not terms.stop_price or terms.trail else [_marked("stop", terms.stop_price)]),
         _marked("sl", terms.stop_loss),
         " ".join(_marked("tp", target.price) for target in terms.take_profit)
         or _marked("tp", None),

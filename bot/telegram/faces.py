@@ -30,6 +30,8 @@ class Action(StrEnum):
     EDIT = "edit"
     RESIZE = "resize"
     """`value` is the new amount in the base asset."""
+    REPLACE = "replace"
+    """The same of an order that rests: a ticket of its own asks for it."""
     WHY = "why"
     CANCEL_REST = "cancel_rest"
     PROPOSE = "propose"

@@ -14,6 +14,7 @@ from itertools import pairwise
 
 from bot.telegram import directions, figures
 from bot.telegram.faces import Look
+from execution import orders
 from execution.approval import went_unopposed
 from execution.orders import GIVES_WAY, LIVE, REPRICINGS
 from execution.reports import TicketView
@@ -415,9 +416,9 @@ def slippage(view: TicketView) -> str:
 
 
 def whole(view: TicketView) -> Decimal:
-    """Base amount of all that was approved; a later order carries on what an earlier one left."""
+    """Base amount of all that goes out; a later order carries on what an earlier one left."""
     terms = view.ticket.terms
-    return view.orders[0].amount if terms is None else terms.amount
+    return view.orders[0].amount if terms is None else orders.whole(terms, view.orders)
 
 
 @exactly

@@ -158,13 +158,23 @@ _STOP_ENDED = {
 
 
 def stop_gone(
-    view: TicketView, amount: Decimal, ended_as: str | None, reason: str | None, *, short: str
+    view: TicketView,
+    amount: Decimal,
+    ended_as: str | None,
+    reason: str | None,
+    *,
+    replaced: bool,
+    short: str,
 ) -> Face:
-    """A position is left without its stop: it ended so, or gave way to a closing that did not end it."""
+    """A position is left without its stop: it ended so, gave way to a closing that did not end it, or was
+    to be replaced by one that did not come.
+    """
     head = f"{lines.badge(view.ticket.mode)} · {short} {lines.what(view)}"
     pair = lines.symbol(view)
     held = f"{directions.held(pair, amount)} {pair}"
     why = "It gave way to a closing and cannot stand again."
+    if replaced:
+        why = "It was canceled for a changed one, which does not stand."
     if ended_as is not None:
         why = _STOP_ENDED[OrderState(ended_as)]
     return Face(

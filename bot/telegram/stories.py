@@ -14,6 +14,7 @@ from bot.telegram.faces import Action, Button, Look
 from execution.booking import TESTED
 from execution.orders import ENDED, LIVE, TIMED_OUT, UNKNOWN, gave_way, next_leg
 from execution.record import Record
+from execution.replacing import can_be_changed
 from execution.reports import TicketView
 from execution.stopping import PAUSED
 from execution.types import (
@@ -37,6 +38,8 @@ class Story(Record):
 
 WHY = Button(label="Why", action=Action.WHY)
 DETAILS = Button(label="Details", action=Action.WHY)
+CANCEL = Button(label="Cancel", action=Action.CANCEL_REST)
+EDIT = Button(label="Edit", action=Action.EDIT)
 PROPOSE_AGAIN = Button(label="Propose again", action=Action.PROPOSE)
 
 
@@ -70,10 +73,16 @@ def _new(view: TicketView, look: Look) -> Story:
 
 
 def _approved(view: TicketView, look: Look) -> Story:
+    before = view.ticket.replaces
     return Story(
         news=lines.worth(view, look) + " · approved",
-        lines=("Checked once more, then sent",),
+        lines=("Checked once more, then sent" if before is None else _after_cancel(before),),
+        buttons=() if before is None else ((CANCEL,),),
     )
+
+
+def _after_cancel(before: str) -> str:
+    return f"{figures.short_id(before)} is being canceled first, then what is left is sent"
 
 
 def _closing(view: TicketView, look: Look) -> Story:
@@ -137,10 +146,12 @@ def _working(view: TicketView, look: Look) -> Story:
             ),
         )
     word = "Cancel the rest" if view.fills else "Cancel"
+    cancel = Button(label=word, action=Action.CANCEL_REST)
+    edit = (EDIT,) if can_be_changed(view.ticket, view.orders) else ()
     return Story(
         news=" · working" + (f", {lines.percent_filled(view)} filled" if view.fills else ""),
         lines=(_so_far(view, order), _rest_until(view, order, look)),
-        buttons=((Button(label=word, action=Action.CANCEL_REST), DETAILS),),
+        buttons=((cancel, *edit, DETAILS),),
     )
 
 

@@ -37,6 +37,7 @@ from execution.errors import StoreUnavailable, Told
 from execution.limits import ConfirmLimit
 from execution.outcome import Answer, Outcome
 from execution.pairs import LIFTED, blocked_by
+from execution.replacing import can_be_changed
 from execution.reports import TicketView
 from execution.store import Transaction
 from execution.store.chat import Button
@@ -65,6 +66,7 @@ WENT_WELL = frozenset(
         Outcome.COUNTED,
         Outcome.REJECTED,
         Outcome.REVISED,
+        Outcome.REPLACING,
         Outcome.CANCELED,
         Outcome.PROPOSED,
         Outcome.LOOKING,
@@ -119,18 +121,27 @@ async def _sized(front: Front, button: Button, who: Somebody, amount: Decimal) -
     return _answered(front, answer, who)
 
 
+async def _replace(front: Front, button: Button, who: Somebody) -> Tapped:
+    answer = await front.desk.replace(
+        _about(button), person=who.person, change=editing.amount(Decimal(button.argument))
+    )
+    return _answered(front, answer, who)
+
+
 async def _edit(front: Front, button: Button, who: Somebody) -> Tapped:
     view = await front.view(_about(button))
     if view is None:
         return _answered(front, Answer(outcome=Outcome.UNKNOWN), who)
     waits = view.ticket.state is TicketState.PENDING
-    if not waits or view.ticket.revision != button.revision:
+    changes = waits or can_be_changed(view.ticket, view.orders)
+    if not changes or view.ticket.revision != button.revision:
         # The desk words the same refusal as it would for an approval that comes too late.
         late = await front.desk.standing(view.ticket.id, revision=button.revision)
         return _answered(front, late, who)
     short = await front.shorten()
     face = details.edit_question(view, front.look, short=short(view.ticket.id))
-    subject = f"edit:{view.ticket.id}:{button.revision}"
+    word = "edit" if waits else "replace"
+    subject = f"{word}:{view.ticket.id}:{button.revision}"
     return Tapped(reply=Reply(face=face, subject=subject, revision=button.revision))
 
 
@@ -380,6 +391,7 @@ HANDLERS: dict[Action, tuple[Role, Handler]] = {
     Action.HALF: (Role.APPROVER, _halve),
     Action.RESIZE: (Role.APPROVER, _resize),
     Action.EDIT: (Role.APPROVER, _edit),
+    Action.REPLACE: (Role.APPROVER, _replace),
     Action.WHY: (Role.VIEWER, _why),
     Action.CANCEL_REST: (Role.APPROVER, _cancel),
     Action.PROPOSE: (Role.APPROVER, _propose),

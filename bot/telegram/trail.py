@@ -93,6 +93,8 @@ def _entries(trail: Trail) -> Iterator[tuple[datetime, str]]:
         what = "it" if signal.again is None else f"{figures.short_id(signal.again)} again"
         did = "asked for it to be closed" if trail.view.ticket.closes else f"proposed {what}"
         text = f"{_word(signal.proposer_name)} {did}"
+    if (before := trail.view.ticket.replaces) is not None:
+        text += f", in the place of {figures.short_id(before)}"
     yield signal.received_at, text
     for event in trail.events:
         yield event.at, _prefix(trail, event) + sentence(trail, event)
@@ -183,13 +185,17 @@ def _ticket_approved(trail: Trail, event: Event) -> str:
 
 
 def _revised(trail: Trail, event: Event) -> str:
+    if changed := _changed(event):
+        return f"{_who(trail, event)} changed {changed}: revision {event.data['revision']}"
+    return _with_reason(f"Asked again as revision {event.data['revision']}", event)
+
+
+def _changed(event: Event) -> str:
+    """What a person wants otherwise, in figures people read; nothing where nobody does."""
     changed = [
         f"{what} {_read_aloud(what, event.data[what])}" for what in CHANGEABLE if what in event.data
     ]
-    if changed:
-        told = figures.outside(", ".join(changed), lines.SENTENCE)
-        return f"{_who(trail, event)} changed {told}: revision {event.data['revision']}"
-    return _with_reason(f"Asked again as revision {event.data['revision']}", event)
+    return figures.outside(", ".join(changed), lines.SENTENCE)
 
 
 def _read_aloud(what: str, change: str) -> str:
@@ -207,7 +213,9 @@ def _read_aloud(what: str, change: str) -> str:
 def _proposed(trail: Trail, event: Event) -> str:
     repeat = trail.repeats.get(event.data["signal"])
     named = f" as {figures.short_id(repeat)}" if repeat else ""
-    return f"{_who(trail, event)} proposed it again{named}"
+    changed = _changed(event)
+    how = f"with {changed}" if changed else "again"
+    return f"{_who(trail, event)} proposed it {how}{named}"
 
 
 def _veto_window(trail: Trail, event: Event) -> str:

@@ -10,13 +10,14 @@ from string import digits
 
 from bot.sources.fields import BadField
 from bot.sources.signal import read_values
-from bot.sources.text import FIELD_OF, read_change
+from bot.sources.text import CHANGEABLE, read_change
 from bot.telegram import answers, doubts, replies
 from bot.telegram.front import Asked, Front, Reply
 from execution.approval import Role
 from execution.editing import Change
 from execution.errors import Told
 from execution.outcome import Outcome
+from execution.replacing import can_be_changed
 from execution.types import Size, SizeKind
 
 Handler = Callable[[Front, str, Asked], Awaitable[Reply | None]]
@@ -38,6 +39,7 @@ _WORDS = {
     "amount": "amount",
     "notional": "value",
     "price": "limit",
+    "stop_price": "stop price",
     "stop_loss": "stop",
     "take_profit": "target",
     "body": "this",
@@ -52,12 +54,21 @@ async def edit(front: Front, about: str, asked: Asked) -> Reply:
 
 
 async def edit_card(front: Front, ticket: str, asked: Asked) -> Reply | None:
-    """The same below the card itself, which shows the newest revision."""
+    """The same below the card itself, which shows the newest revision, or the order that rests."""
     view = await front.view(ticket)
-    return None if view is None else await _edited(front, ticket, view.ticket.revision, asked)
+    if view is None:
+        return None
+    rests = can_be_changed(view.ticket, view.orders)
+    return await _edited(front, ticket, None if rests else view.ticket.revision, asked)
 
 
-async def _edited(front: Front, ticket: str, revision: int, asked: Asked) -> Reply:
+async def replace(front: Front, about: str, asked: Asked) -> Reply:
+    """What is to change about an order that rests, below the question about it."""
+    return await _edited(front, about.partition(":")[0], None, asked)
+
+
+async def _edited(front: Front, ticket: str, revision: int | None, asked: Asked) -> Reply:
+    """What came of a change to a ticket's revision that waits; None: to its order that rests."""
     try:
         fields = read_values(read_change(" ".join(asked.words)))
     except BadField as error:
@@ -67,11 +78,15 @@ async def _edited(front: Front, ticket: str, revision: int, asked: Asked) -> Rep
     change = Change(
         size=None if size is None else Size(kind=size, value=fields[size]),
         price=fields.get("price"),
+        stop_price=fields.get("stop_price"),
         stop_loss=fields.get("stop_loss"),
         take_profit=fields.get("take_profit"),
     )
     person = asked.who.person
-    answer = await front.desk.edit(ticket, revision=revision, person=person, change=change)
+    if revision is None:
+        answer = await front.desk.replace(ticket, person=person, change=change)
+    else:
+        answer = await front.desk.edit(ticket, revision=revision, person=person, change=change)
     text, view = answers.tapped(answer, front.look, may_look=True), await front.view(ticket)
     if view is None:
         return Reply(face=replies.told(front.mode, text))
@@ -81,12 +96,13 @@ async def _edited(front: Front, ticket: str, revision: int, asked: Asked) -> Rep
 
 def _is_change(word: str) -> bool:
     """Whether what somebody says begins as a change does: with a figure or a mark."""
-    return word.startswith(("$", "@", *digits)) or word.lower() in FIELD_OF
+    return word.startswith(("$", "@", *digits)) or word.lower() in CHANGEABLE
 
 
 HANDLERS: dict[str, tuple[Role, Handler]] = {
     "name_id": (Role.OWNER, name_id),
     "edit": (Role.APPROVER, edit),
+    "replace": (Role.APPROVER, replace),
     "ticket": (Role.APPROVER, edit_card),
 }
 """By the first word of what is replied to: a question, `<word>:<about>:<message>`, or a card."""

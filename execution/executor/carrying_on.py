@@ -43,7 +43,7 @@ def plan(
         except Corrupt as error:
             _end(tx, ticket, legs, why=str(error))
             return None
-        rest = booking.left(terms, legs, tx.fills.of_tickets([ticket_id]).get(ticket_id, []))
+        rest = orders.left(terms, legs, tx.fills.of_tickets([ticket_id]).get(ticket_id, []))
         found = recheck_rest(ticket, rest, Moment(tx=tx, market=market, config=config))
         rule, votes = rules.met(tx, config.policy, ticket), tx.tickets.votes(ticket.id)
         if not approval.is_approved(ticket, votes, config.policy, rule):

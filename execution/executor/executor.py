@@ -14,29 +14,33 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from execution import approval, booking, limits, orders, rules
+from execution import approval, limits, orders, replacing
 from execution.config import Config
 from execution.errors import Corrupt, StoreUnavailable, VenueUnavailable
 from execution.executor import (
     carrying_on,
     following,
     opening,
+    recovering,
     screening,
     sending,
     slicing,
     standing_again,
+    taking_over,
 )
 from execution.executor.bells import Bells
-from execution.executor.waiting import AT_THE_VENUE, SIGNALS_AT_ONCE, Waiting, look
+from execution.executor.waiting import SIGNALS_AT_ONCE, Waiting, look
 from execution.market import Market
 from execution.outcome import Answer, Outcome
 from execution.store import Store, Transaction
 from execution.trading import Brake
-from execution.types import Order, OrderState, Quote, Signal, Ticket, TicketState
+from execution.types import Order, Quote, Signal, Ticket, TicketState
 from execution.venues.venue import Venue
 
 log = logging.getLogger(__name__)
 
+NextOrder = Callable[[str, Venue, Market, Config, str], Callable[[Transaction], Order | None]]
+"""Plans what follows of a ticket."""
 IDLE = 0.25
 """Seconds between looks at what is due when no bell rings."""
 AFTER_ORDERS = 0.03
@@ -94,42 +98,13 @@ class Executor:
         bells.wakes(self._bell.set)
 
     async def recover(self) -> None:
-        """Make what a dead process left behind safe to go on with.
-
-        What was `sending` may or may not have arrived: it is in doubt. All that may be at a venue is
-        looked at. A ticket whose venue is gone from the settings, or is now another mode than the
-        card said, can no longer be approved; where the rules have changed, one that meets another is
-        asked again. Limits that are not as the settings say are named in the log.
-        """
-
-        def work(tx: Transaction) -> None:
-            changed = rules.note(tx, self._config.policy)
-            for order in tx.orders.in_state(OrderState.SENDING):
-                sending.interrupted(order.id)(tx)
-            for order in tx.orders.in_state(*AT_THE_VENUE):
-                tx.orders.change(order, following.at_once(order, tx.now))
-            for ticket in tx.tickets.in_state(TicketState.PENDING, TicketState.APPROVED):
-                reason = self._no_longer(ticket)
-                if reason is not None:
-                    booking.move_ticket(tx, ticket, TicketState.CANCELED, reason=reason)
-                elif changed or not approval.is_bound(ticket, self._config.policy):
-                    booking.follow_rules(tx, ticket, self._config.policy)
-
-        await self._store.write(work)
+        """Make what a dead process left behind safe to go on with; the log names limits changed since."""
+        await self._store.write(recovering.work(self._venues, self._config.policy))
         for one in await self._store.read(lambda tx: limits.differing(tx, self._config.limits)):
             was, now = limits.dump(one.before), limits.dump(one.after)
             log.warning(
                 "%s is %s since %s changed it; the settings say %s", one.key, now, one.name, was
             )
-
-    def _no_longer(self, ticket: Ticket) -> str | None:
-        """Why a ticket of an earlier run cannot go on; None while it can."""
-        venue = self._venues.get(ticket.venue)
-        if venue is None:
-            return f"the venue {ticket.venue} is no longer set up"
-        if venue.mode is not ticket.mode:
-            return f"{ticket.venue} is {venue.mode} now, the card said {ticket.mode}"
-        return None
 
     async def decide(self, ticket_id: str, vote: Callable[[Transaction], Answer]) -> Answer:
         """Store a vote; the order of what it approves is stored with it, and sent at once.
@@ -303,6 +278,8 @@ class Executor:
         """An approved ticket: its order planned and made `sending` in one commit, then sent."""
         if ticket.closes:
             await self._slice(ticket.id, ticket.venue)
+        elif await self._store.read(lambda tx: replacing.has_begun(tx, ticket)):
+            await self._take_over(ticket)
         else:
             await self._deliver(self._plan(ticket))
 
@@ -338,18 +315,31 @@ class Executor:
         if orders.is_exit(last):
             await self._slice(last.ticket, last.venue)
             return
-        venue = self._venues[last.venue]
-        self._market.stale_balances(last.venue)
+        plan = standing_again.plan if stop else carrying_on.plan
+        await self._go_on_after(last, plan, last.ticket)
+
+    async def _take_over(self, ticket: Ticket) -> None:
+        """A changed order goes out in the place of one that was canceled for it."""
+        last = await self._store.read(lambda tx: taking_over.over(tx, ticket))
+        if last is not None:
+            await self._go_on_after(last, taking_over.plan, ticket.id)
+            return
+        await self._store.write(taking_over.overdue(ticket.id, self._market, self._config))
+        await asyncio.sleep(CALM)
+
+    async def _go_on_after(self, last: Order, plan: NextOrder, ticket_id: str) -> None:
+        """Send what is planned for a ticket, once one more look has shown nothing new of this order."""
+        venue, market = self._venues[last.venue], self._market
+        market.stale_balances(last.venue)
         try:
-            await self._market.prepare(last.venue, last.symbol, equity=False)
+            await market.prepare(last.venue, last.symbol, equity=False)
             certain = await following.has_ended(last, venue, self._store)
         except VenueUnavailable:
             certain = False
         if not certain:
             await asyncio.sleep(CALM)
             return
-        plan = standing_again.plan if stop else carrying_on.plan
-        await self._deliver(plan(last.ticket, venue, self._market, self._config, self._install))
+        await self._deliver(plan(ticket_id, venue, market, self._config, self._install))
 
     async def _slice(self, ticket_id: str, at: str) -> None:
         """The next slice of a closing."""

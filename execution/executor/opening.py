@@ -10,7 +10,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from uuid import UUID, uuid5
 
-from execution import approval, booking, orders, rules
+from execution import approval, booking, orders, replacing, rules
 from execution.config import Config
 from execution.errors import Corrupt
 from execution.events import EventKind
@@ -66,7 +66,7 @@ def plan(
             booking.move_ticket(tx, ticket, TicketState.CANCELED, reason=booking.TESTED)
             return None
         moment = Moment(tx=tx, market=market, config=config)
-        unusable = _not_usable(tx, ticket, config)
+        unusable = not_usable(tx, ticket, config)
         if unusable is not None:
             found = price_again(ticket, moment)
         else:
@@ -77,7 +77,10 @@ def plan(
                 booking.move_ticket(tx, ticket, TicketState.FAILED, reason=reason)
             return None
         if found.refusals or found.again is not None:
-            _send_back(tx, ticket, found, config, why=unusable or found.why)
+            send_back(tx, ticket, found, config, why=unusable or found.why)
+            return None
+        if ticket.replaces is not None:
+            _make_way(tx, ticket)
             return None
         instrument = market.instrument(terms.venue, terms.symbol)
         assert instrument is not None, "recheck found its market"
@@ -90,6 +93,21 @@ def plan(
         return order
 
     return work
+
+
+def _make_way(tx: Transaction, ticket: Ticket) -> None:
+    """Have canceled what this ticket replaces: `taking_over` sends its order once that has ended.
+
+    It can be replaced once: whatever else waits to do so is void.
+    """
+    assert ticket.replaces is not None, "it replaces another one"
+    for other in replacing.waiting(tx, ticket.replaces):
+        if other.id != ticket.id:
+            reason = "another change of the same order was approved"
+            booking.move_ticket(tx, other, TicketState.CANCELED, reason=reason)
+    for leg in tx.orders.of_ticket(ticket.replaces):
+        if leg.state not in orders.ENDED:
+            booking.request_cancel(tx, leg, actor="desk", reason=orders.REPLACED)
 
 
 def add_order(
@@ -182,7 +200,7 @@ def _not_what_was_approved(
     same = _placed(order) == _placed(terms)
     others = [leg for leg in tx.orders.of_ticket(ticket.id) if leg.id != order.id]
     fills = tx.fills.of_tickets([ticket.id]).get(ticket.id, [])
-    if past or not same or order.amount > booking.left(terms, others, fills):
+    if past or not same or order.amount > orders.left(terms, others, fills):
         return "the order is not the one that was approved"
     return None
 
@@ -207,7 +225,7 @@ def overdue(ticket_id: str) -> Callable[[Transaction], None]:
     return work
 
 
-def _not_usable(tx: Transaction, ticket: Ticket, config: Config) -> str | None:
+def not_usable(tx: Transaction, ticket: Ticket, config: Config) -> str | None:
     """Why an approval cannot be used; None while it is young and counts by today's people and rules."""
     if not approval.still_holds(ticket, tx.now):
         return "the approval had become old"
@@ -217,9 +235,10 @@ def _not_usable(tx: Transaction, ticket: Ticket, config: Config) -> str | None:
     return f"its approvals are not what the rule {rule.name} asks for today"
 
 
-def _send_back(
+def send_back(
     tx: Transaction, ticket: Ticket, found: Recheck, config: Config, *, why: str | None
 ) -> None:
+    """Refuse an approved ticket that does not stand any more, or ask about it anew."""
     if found.refusals:
         booking.refuse(tx, ticket, found.refusals)
         return

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from execution import approval, flips, risk, rules
+from execution import approval, flips, replacing, risk, rules
 from execution.approval import DEFAULT_RULE, Rule, fingerprint
 from execution.checks import Arrival
 from execution.config import Config
@@ -104,7 +104,8 @@ class Screening:
         def work(tx: Transaction) -> None:
             if not tx.signals.is_waiting(self.signal.id):
                 return
-            moment = Moment(tx=tx, market=self.market, config=self.config)
+            replaces = self.signal.replaces
+            moment = Moment(tx=tx, market=self.market, config=self.config, instead_of=replaces)
             instrument = self.market.instrument(venue, symbol)
             quote = self.market.quote(venue, symbol, max_age=None)
             assert instrument is not None, "its market was just resolved"
@@ -115,8 +116,9 @@ class Screening:
             flip = flips.split(self.signal, facts, prices, venue=venue, mode=mode)
             signal = self.signal if flip is None else flip.closing
             made = make_terms(signal, facts, size, prices, venue=venue, mode=mode)
-            if (left := flips.not_closed(tx, signal, facts)) is not None:
-                made = [left]
+            late = flips.not_closed(tx, signal, facts) or replacing.late(tx, signal)
+            if late is not None:
+                made = [late]
             about = asked(signal, prices, symbol=symbol, facts=facts, default=size)
             if not isinstance(made, Terms):
                 self._refused(about, tuple(made), venue)(tx)
@@ -145,12 +147,17 @@ class Screening:
         return min(longest, signal.expires_in or longest, ends or longest)
 
     def _last_like_it(self, tx: Transaction, symbol: str, side: Side) -> datetime | None:
-        """When its source sent the like; what a person asks for once more repeats no sender, and an entry
-        that follows a close is of the same order.
+        """When its source sent the like; what a person asks for once more, or changed, repeats no sender,
+        and an entry that follows a close is of the same order.
         """
-        if self.signal.again is not None or self.signal.after is not None or self.signal.test:
+        if self._is_of_a_person or self.signal.after is not None or self.signal.test:
             return None
         return tx.tickets.last_like(self.signal.source, symbol, side)
+
+    @property
+    def _is_of_a_person(self) -> bool:
+        """Whether somebody made it of an order that people know."""
+        return self.signal.again is not None or self.signal.replaces is not None
 
     def _rule(self, tx: Transaction, terms: Terms) -> Rule:
         return rules.met_by(
@@ -197,10 +204,10 @@ class Screening:
     def _asks(self, rule: Rule) -> tuple[int, timedelta | None]:
         """How many approvals it needs, and its veto window.
 
-        What a person proposes again never goes without anybody's approval: it may be the same order
-        once more. A test is there to be approved.
+        What a person proposes again or changes never goes without anybody's approval: it may be the same
+        order once more. A test is there to be approved.
         """
-        if self.signal.again is not None or self.signal.test:
+        if self._is_of_a_person or self.signal.test:
             return max(rule.required, 1), None
         return rule.required, rule.veto_window
 
@@ -280,6 +287,8 @@ class Screening:
             remind_at=expires_at and approval.reminder(tx.now, self._waits(), veto_window=window),
             proposer=self.signal.proposer,
             after=self.signal.after,
+            replaces=self.signal.replaces,
+            replaces_left=self.signal.replaces_left,
         )
 
 

@@ -223,7 +223,7 @@ def _sellable(
         return "the position it was to close is gone"
     unseen = _unseen_fees(tx, terms)
     held = ZERO if position is None else abs(position.amount) - unseen
-    rest = min(booking.left(terms, legs, _fills(tx, legs[0].ticket) if legs else ()), held)
+    rest = min(orders.left(terms, legs, _fills(tx, legs[0].ticket) if legs else ()), held)
     small = closing.dust(instrument, venue, max(rest, ZERO), price)
     if small is not None and unseen:
         return None  # once its trades are shown there may be more
@@ -240,8 +240,7 @@ def _sellable(
     free = max(min(facts.free_base - facts.reserved_base, unclaimed), ZERO)
     if free >= rest:
         return rest
-    if facts.resting_base:
-        _make_way(tx, terms)
+    if _make_way(tx, terms) or facts.resting_base:
         return None
     if closing.dust(instrument, venue, free, price) is None:
         return free

@@ -71,7 +71,7 @@ def _terms_of_now(
         return None
     facts = moment.facts(terms.venue, instrument, quote)
     fills = tx.fills.of_tickets([ticket.id]).get(ticket.id, [])
-    unsold = booking.left(terms, tx.orders.of_ticket(ticket.id), fills)
+    unsold = orders.left(terms, tx.orders.of_ticket(ticket.id), fills)
     rest = min(unsold, facts.position - facts.reserved_base - facts.resting_base)
     if rest <= ZERO:
         return Refusal(code="NO_POSITION", text="its position is closed")

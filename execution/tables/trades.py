@@ -95,6 +95,8 @@ class TicketRow(Row, table=True):
     proposer: str | None = Field(default=None, sa_column=Column(String(64)))
     then: Decimal | None = Field(default=None, sa_column=Column(Money))
     after: str | None = Field(default=None, sa_column=Column(ID))
+    replaces: str | None = Field(default=None, sa_column=Column(ID))
+    replaces_left: Decimal | None = Field(default=None, sa_column=Column(Money))
 
 
 class VoteRow(Row, table=True):

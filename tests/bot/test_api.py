@@ -157,6 +157,7 @@ async def test_ticket_has_the_documented_shape(desk: FrontDesk, http: httpx.Asyn
         "proposer": None,
         "then": None,
         "after": None,
+        "replaces": None,
         "created_at": "2026-11-20T14:30:00Z",
         "reason": None,
         "note": "Why not.",

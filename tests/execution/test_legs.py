@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from execution import booking
+from execution import booking, orders
 from execution.events import EventKind
 from execution.orders import REPRICINGS, TIMED_OUT, next_leg
 from execution.store import Store, Transaction
@@ -175,7 +175,7 @@ def test_what_is_left_is_what_no_order_took_by_trade_or_by_claim() -> None:
         fill(Side.BUY, "0.1", "100", n=2, order="O2"),
         fill(Side.BUY, "0.05", "100", n=3, order="O2"),
     ]
-    assert booking.left(terms(), legs, fills) == 1 - D("0.3") - D("0.15")
+    assert orders.left(terms(), legs, fills) == 1 - D("0.3") - D("0.15")
 
 
 def test_later_legs_and_the_ticket_asked_about_are_no_entries(store: Store) -> None:

@@ -11,7 +11,7 @@ import pytest
 from execution.desk import Person
 from execution.equity import DayResult, Standing, Stop, StopKind
 from execution.store import Transaction
-from execution.types import Side, Ticket, TicketState
+from execution.types import OrderState, OrderType, Side, Ticket, TicketState
 from execution.venues.books import Books
 from tests.desk import OLGA, TOML, FrontDesk, front_desk
 from tests.waiting import until
@@ -121,3 +121,42 @@ class TestReadingsOfTheAccounts:
 
         refused = await desk.new_ticket(notional="100")
         assert "Entries wait for /limits reset drawdown" in refused.refusals[1].text
+
+
+@pytest.mark.parametrize(("locks", "refused"), [(True, []), (False, ["INSUFFICIENT_BALANCE"])])
+async def test_what_a_stop_is_to_sell_is_set_aside_where_the_exchange_does_not(
+    desk: FrontDesk, locks: bool, refused: list[str]
+) -> None:
+    """An exchange that locks nothing for a stop calls free what the stop is to sell."""
+    offers = desk.prices.instruments()["BTC/USDT"].offers
+    desk.prices.set_offers("BTC/USDT", offers.evolve(triggered_lock=locks))
+    await adopt(desk, "0.1", "60000")
+    exits = {"source": "straight", "side": Side.SELL, "type": OrderType.STOP}
+    stop = await desk.new_ticket(**exits, stop_price=D(50_000), amount="0.1")
+    await until(lambda: desk.ticket(stop.id).state is TicketState.WORKING)
+    await until(lambda: desk.order(stop).state is OrderState.WORKING)
+    desk.clock.advance(10)
+    await until(lambda: desk.side.market.feed("main").balances["BTC"].free == D("1.9"))
+
+    sold = await desk.new_ticket(side=Side.SELL, amount="1.85")
+    assert [one for one in codes(sold) if one == "INSUFFICIENT_BALANCE"] == refused
+
+
+async def test_a_stop_that_locks_nothing_gives_way_to_a_closing_all_the_same(
+    desk: FrontDesk,
+) -> None:
+    offers = desk.prices.instruments()["BTC/USDT"].offers
+    desk.prices.set_offers("BTC/USDT", offers.evolve(triggered_lock=False))
+    await adopt(desk, "0.1", "60000")
+    exits = {"source": "straight", "side": Side.SELL, "type": OrderType.STOP}
+    stop = await desk.new_ticket(**exits, stop_price=D(50_000), amount="0.1")
+    await until(lambda: desk.ticket(stop.id).state is TicketState.WORKING)
+    await until(lambda: desk.order(stop).state is OrderState.WORKING)
+    (asked,) = (await desk.side.desk.close("BTC/USDT", D(1), person=OWNER)).tickets
+
+    def closed() -> bool:
+        desk.clock.advance(0.1)
+        return desk.ticket(asked.id).state is TicketState.DONE
+
+    await until(closed, timeout_s=20)
+    assert desk.order(stop).state is OrderState.CANCELED

@@ -221,12 +221,43 @@ def _too_much(
     filled = sum((taken.now.filled for taken in earlier), ZERO)
     assert ticket.terms is not None, "it was approved"
     whole = filled + Decimal(asked["amount"])
-    in_part = orders.passes_a_halt(order)  # a slice, or a stop for what of its position is left
-    if whole > ticket.terms.amount if in_part else whole != ticket.terms.amount:
+    # A slice, or a stop for what of its position is left.
+    in_part = orders.passes_a_halt(order) or (ticket.replaces is not None and order.reduces)
+    approved = ticket.terms.amount
+    if ticket.replaces is not None:
+        yield from _beside_another(tx, ticket.replaces, order, exchange)
+        approved -= _filled_meanwhile(tx, ticket, exchange)
+    if whole > approved if in_part else whole != approved:
         yield (
             f"I1: order {order.id} leaves for {asked['amount']}, {filled} of the approved"
-            f" {ticket.terms.amount} is filled"
+            f" {approved} is filled"
         )
+
+
+def _beside_another(
+    tx: Transaction, replaced: str, order: Order, exchange: Exchange
+) -> Iterator[str]:
+    """I1: what an order replaces has ended, and nothing else replaces it as well."""
+    legs = {leg.client_order_id for leg in tx.orders.of_ticket(replaced)}
+    if any(taken.is_open for taken in exchange.orders if taken.client_id in legs):
+        yield f"I1: order {order.id} leaves while the one it replaces is open"
+    for other in tx.tickets.newest(limit=10_000):
+        sent = [leg.id for leg in tx.orders.of_ticket(other.id) if leg.state not in NEVER_TAKEN]
+        if other.replaces == replaced and other.id != order.ticket and sent:
+            yield f"I1: order {order.id} leaves, and {sent} replaced the same one"
+
+
+def _filled_meanwhile(tx: Transaction, ticket: Ticket, exchange: Exchange) -> Decimal:
+    """What the order that a ticket replaces has filled, by the exchange, since people wanted it changed."""
+    signal = tx.signals.get(ticket.signal)
+    before = tx.tickets.get(ticket.replaces or "")
+    assert before is not None, "it is at work"
+    assert before.terms is not None, "it is at work"
+    assert signal.replaces_left is not None, "it was asked for then"
+    legs = tx.orders.of_ticket(before.id)
+    ids = {leg.client_order_id for leg in legs}
+    filled = sum((o.now.filled for o in exchange.orders if o.client_id in ids), ZERO)
+    return signal.replaces_left - (orders.whole(before.terms, legs) - filled)
 
 
 def _beyond_the_position(

@@ -14,9 +14,11 @@ from functools import partial
 from hashlib import sha256
 from typing import Any
 
+from execution import replacing
 from execution.breaker import BreakerState
 from execution.config import Config
 from execution.desk import Answer
+from execution.editing import Change
 from execution.errors import NotPossible
 from execution.receiving import SignalKey
 from execution.types import (
@@ -198,6 +200,31 @@ def _a_stop_waits(world: World) -> bool:
     return any(order.waits for order in world.exchange.orders)
 
 
+async def a_resting_order_is_changed_while_it_fills(world: World) -> None:
+    await world.start()
+    old = await signaled(world, source="straight", price="59000")
+    await world.until(lambda: _rests(world, old))
+    change = Change(price=D(58_900))
+    await world.insist(lambda process: process.desk.replace(old.id, person=ANA, change=change))
+    await world.until(lambda: _in_the_place_of(world, old))
+    await approved(world, _in_the_place_of(world, old)[0])
+    world.exchange.shares.append(D("0.4"))
+    world.exchange.move("BTC/USDT", D(58_950))
+    world.exchange.move("BTC/USDT", D(60_000))
+    await world.until(lambda: ended(world, old))
+
+
+def _rests(world: World, ticket: Ticket) -> bool:
+    now = world.read(lambda tx: tx.tickets.get(ticket.id))
+    return now is not None and world.read(lambda tx: replacing.rests(tx, now))
+
+
+def _in_the_place_of(world: World, old: Ticket) -> list[Ticket]:
+    """The tickets that are to replace one, the newest first."""
+    found = world.read(lambda tx: tx.tickets.newest(limit=9))
+    return [ticket for ticket in found if ticket.replaces == old.id]
+
+
 async def a_part_fills_and_the_rest_is_priced_anew(world: World) -> None:
     world.config = timing_out(OnTimeout.REPRICE)
     await _fill_in_parts(world)
@@ -243,6 +270,7 @@ SCENARIOS: list[Scenario] = [
     a_halt_finds_an_order_in_doubt,
     a_position_is_flattened_in_parts,
     a_stop_gives_way_to_a_closing_stands_again_and_fires,
+    a_resting_order_is_changed_while_it_fills,
     a_part_fills_and_the_rest_is_priced_anew,
     a_part_fills_and_the_rest_takes_the_market,
     an_order_waits_while_the_exchange_is_lost,

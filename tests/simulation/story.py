@@ -10,7 +10,7 @@ from functools import partial
 from hashlib import sha256
 from random import Random
 
-from execution import editing, trading
+from execution import editing, replacing, trading
 from execution.desk import Person
 from execution.errors import CountersignError
 from execution.events import EventKind
@@ -262,6 +262,40 @@ class Story:
                 ticket.id, revision=ticket.revision, person=ANA, change=half
             )
         )
+
+    async def change(self) -> None:
+        """Somebody changes an order that rests, and mostly it is approved; at times two do so at once."""
+        resting = [
+            ticket
+            for ticket in self.world.read(lambda tx: tx.tickets.in_state(TicketState.WORKING))
+            if self.world.read(partial(replacing.rests, ticket=ticket))
+        ]
+        if not resting:
+            return
+        ticket = self.random.choice(resting)
+        for person in self.random.choice([[ANA], [ANA], [ANA, BEN]]):
+            wanted = self._changed(ticket)
+            self.world.tell(f"{person.name} changes {ticket.id}: {wanted}")
+            self.ask(
+                lambda process, who=person, change=wanted: process.desk.replace(
+                    ticket.id, person=who, change=change
+                )
+            )
+        await passes(self.random.choice([0.2, 1, 3]))
+        for asked in self.world.read(lambda tx: tx.tickets.in_state(TicketState.PENDING)):
+            if asked.replaces == ticket.id and self.random.random() < 0.8:
+                self.tap(asked, self.random.choice([OLGA, ANA, BEN]))
+
+    def _changed(self, ticket: Ticket) -> editing.Change:
+        """Another price, a little off; else half of it."""
+        terms = ticket.terms
+        assert terms is not None, "what rests has terms"
+        share = D(str(round(1 + self.random.uniform(-0.01, 0.01), 4)))
+        if self.random.random() < 0.3:
+            return editing.amount((terms.amount / 2).quantize(STEP))
+        if terms.stop_price is not None and terms.trail is None:
+            return editing.Change(stop_price=(terms.stop_price * share).quantize(D("0.01")))
+        return editing.Change(price=(terms.counted_at * share).quantize(D("0.01")))
 
     async def dismiss(self) -> None:
         """Somebody approves all there is; a moment later the process starts anew under house rules in

@@ -19,6 +19,7 @@ from tests.simulation.scenarios import (
     a_part_fills_and_the_rest_is_priced_anew,
     a_part_fills_and_the_rest_takes_the_market,
     a_position_is_flattened_in_parts,
+    a_resting_order_is_changed_while_it_fills,
     a_stop_gives_way_to_a_closing_stands_again_and_fires,
     an_answer_is_lost_and_the_order_found,
     an_order_is_approved_and_filled,
@@ -35,6 +36,7 @@ SPARSE = {
     a_part_fills_and_the_rest_is_priced_anew: 5,
     a_part_fills_and_the_rest_takes_the_market: 4,
     a_position_is_flattened_in_parts: 5,
+    a_resting_order_is_changed_while_it_fills: 4,
     a_stop_gives_way_to_a_closing_stands_again_and_fires: 7,
     an_order_waits_while_the_exchange_is_lost: 6,
 }

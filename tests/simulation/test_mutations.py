@@ -18,7 +18,7 @@ import pytest
 
 from execution import approval, booking, closing, orders, protection, proving, risk, stopping
 from execution.errors import OutcomeUnknown
-from execution.executor import carrying_on, following, sending, slicing
+from execution.executor import carrying_on, following, sending, slicing, taking_over
 from execution.exposure import SizingFacts
 from execution.halt_file import HaltFile
 from execution.snapshots import Moment
@@ -119,6 +119,12 @@ def before_the_end(ticket: Ticket, legs: Sequence[Order]) -> str | None:
     """The rest goes out again while the first order may still be alive."""
     again = ticket.state is TicketState.WORKING and legs[-1].cancel_reason == orders.TIMED_OUT
     return f"entry-{len(legs) + 1}" if again and len(legs) <= orders.REPRICINGS else None
+
+
+def while_it_rests(tx: Transaction, ticket: Ticket) -> Order | None:
+    """The cancel of what is to be replaced is taken for its end."""
+    legs = [] if ticket.replaces is None else tx.orders.of_ticket(ticket.replaces)
+    return legs[-1] if legs else None
 
 
 async def nothing_left(*_: object, **__: object) -> None:
@@ -319,8 +325,16 @@ MUTATIONS = {
         replaced=[(protection, "protecting", every_stop)],
         passing=3,
     ),
+    "a changed order goes out beside the other one": Mutation(
+        "orders rest",
+        "I1",
+        replaced=[
+            (taking_over, "over", while_it_rests),
+            (following, "has_ended", without_a_look),
+        ],
+    ),
     "the rest is all of it again": Mutation(
-        "the rest takes the market", "I1", replaced=[(booking, "left", all_of_it)]
+        "the rest takes the market", "I1", replaced=[(orders, "left", all_of_it)]
     ),
 }
 

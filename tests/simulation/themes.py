@@ -103,6 +103,7 @@ THEMES: Mapping[str, Theme] = {
         more={
             "price": 30,
             "wait_for_a_price": 16,
+            "change": 14,
             "cancel": 12,
             "stranger": 6,
             "crash_soon": 6,

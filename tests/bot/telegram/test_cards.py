@@ -250,7 +250,7 @@ Stop 58 900: −46.16 USDT
 Targets 61 500 (half), 63 000 (half)
 Stop and targets: not placed by us
 tv breakout-15m, 4 s old at 14:30:10""",
-        ["Cancel | Details"],
+        ["Cancel | Edit | Details"],
     ),
     "partly filled": (
         view(ticket(TS.WORKING), votes=ANA, orders=(order(OS.WORKING),), fills=PART),
@@ -265,7 +265,7 @@ Stop 58 900: −46.16 USDT
 Targets 61 500 (half), 63 000 (half)
 Stop and targets: not placed by us
 tv breakout-15m, 4 s old at 14:30:10""",
-        ["Cancel the rest | Details"],
+        ["Cancel the rest | Edit | Details"],
     ),
     "canceling": (
         view(

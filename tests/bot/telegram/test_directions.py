@@ -313,10 +313,21 @@ def test_a_stop_that_is_gone_names_the_short_it_stood_behind() -> None:
     shown = view(ticket(TS.CANCELED, terms=asked), orders=(order(OS.CANCELED, symbol=PERP),))
 
     first, *_ = messages.stop_gone(
-        shown, D("-0.5"), OS.CANCELED, None, short=SHORT
+        shown, D("-0.5"), OS.CANCELED, None, replaced=False, short=SHORT
     ).text.splitlines()
 
     assert first.endswith(": short 0.5 BTC/USDT:USDT is held without this stop</b>")
+
+
+def test_a_stop_whose_changed_one_does_not_stand_says_why_it_is_gone() -> None:
+    asked = leaving(Side.BUY, type=OrderType.STOP, price=None, stop_price=D(61_000))
+    shown = view(ticket(TS.CANCELED, terms=asked), orders=(order(OS.CANCELED, symbol=PERP),))
+
+    *_, last = messages.stop_gone(
+        shown, D("-0.5"), None, "canceled by Olga", replaced=True, short=SHORT
+    ).text.splitlines()
+
+    assert last == "It was canceled for a changed one, which does not stand. Canceled by Olga."
 
 
 def test_what_was_adopted_is_named_with_its_direction() -> None:

@@ -93,7 +93,7 @@ def test_doubt_that_is_over_says_what_was_found_instead() -> None:
 
     assert found.text.startswith("<b>LIVE · T-7F3K BUY 0.0415 BTC/USDT · working</b>")
     assert "Found: binance knows the order." in found.text
-    assert rows(found) == ["Cancel | Details"]
+    assert rows(found) == ["Cancel | Edit | Details"]
 
 
 def test_absent_order_is_not_called_found() -> None:

@@ -288,3 +288,63 @@ async def test_more_targets_than_a_signal_may_have_are_too_many_here_too(
     answer = await typed(desk, "tp 61000 " * 11, await asked_about(desk, ticket))
     assert "Target is a list of the wrong length" in answer
     assert desk.ticket(ticket.id).revision == 1
+
+
+# --- an order that rests ---------------------------------------------------------------------------
+
+
+async def test_an_order_that_rests_is_changed_by_a_card_of_its_own(desk: FrontDesk) -> None:
+    order = await desk.resting_order()
+    card = await desk.card(desk.ticket(order.ticket))
+    await desk.playground.wait_for(lambda m: m.id == card.id and "Edit" in m.labels)
+    question = await asked_about(desk, desk.ticket(order.ticket))
+    assert "The order stays until a card for the changed one is approved." in question.text
+    assert question.labels == [
+        "¼ 125 USDT", "½ 250 USDT", "¾ 375 USDT",
+    ]  # fmt: skip
+    answer = await typed(desk, "@ 49000", question)
+    assert "The order stays as it is. A card asks for the changed one" in answer
+    short = desk.ticket(order.ticket).id[-4:]
+    asked = await desk.playground.wait_for_text("which is canceled once this is approved")
+    assert f"In the place of T-{short}" in asked.text
+    assert [label.split()[0] for label in asked.labels][:2] == ["Approve", "Reject"]
+    assert desk.order(desk.ticket(order.ticket)).cancel_requested_at is None
+    await desk.tap(asked, asked.button("Approve"), by=ANA)
+    old = desk.ticket(order.ticket)
+
+    def over() -> bool:
+        desk.clock.advance(0.1)
+        return desk.ticket(order.ticket).state is TicketState.CANCELED
+
+    await until(over, timeout_s=20)
+    await desk.playground.wait_for(lambda m: m.id == card.id and "changed order" in m.text)
+    assert old.terms is not None
+
+
+async def test_a_size_of_what_is_left_is_a_tap_away(desk: FrontDesk) -> None:
+    order = await desk.resting_order()
+    question = await asked_about(desk, desk.ticket(order.ticket))
+    await desk.tap(question, question.button("½"), by=ANA)
+    asked = await desk.playground.wait_for_text("which is canceled once this is approved")
+    assert "BUY 0.005 BTC/USDT" in asked.text
+
+
+async def test_a_button_for_a_size_of_a_card_that_waited_is_late_once_its_order_rests(
+    desk: FrontDesk,
+) -> None:
+    ticket = await desk.new_ticket(amount="0.01", price=D(50_000))
+    question = await asked_about(desk, ticket)
+    await desk.side.desk.vote(ticket.id, revision=1, person=ANA_HERSELF, kind=VoteKind.APPROVE)
+    await until(lambda: desk.ticket(ticket.id).state is TicketState.WORKING)
+    answer = await desk.tap(question, question.button("½"), by=OLGA)
+    assert answer.text.startswith("Ana approved this")
+    assert desk.read(lambda tx: tx.signals.waiting()) == []
+
+
+async def test_what_cannot_be_read_of_a_stop_price_is_said(desk: FrontDesk) -> None:
+    order = await desk.resting_order()
+    question = await asked_about(desk, desk.ticket(order.ticket))
+    assert "Stop price" in await typed(desk, "stop x", question)
+    assert "It waits for no price that could be changed." in await typed(
+        desk, "stop 58000", question
+    )

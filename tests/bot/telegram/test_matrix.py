@@ -287,6 +287,15 @@ async def asks_what_should_change(desk: FrontDesk) -> Message:
     return desk.said[-1]
 
 
+async def asks_what_should_change_of_an_order(desk: FrontDesk) -> Message:
+    order = await desk.resting_order()
+    button = await desk.button_about(Action.EDIT, f"ticket:{order.ticket}", revision=1)
+    await desk.start("intake")
+    await desk.tap(desk.playground.say("a message", by=SAM), button, by=OLGA)
+    await desk.heard()
+    return desk.said[-1]
+
+
 async def is_a_card(desk: FrontDesk) -> Message:
     ticket = await desk.new_ticket()
     await desk.start("intake", "notifier")
@@ -298,10 +307,11 @@ async def is_a_card(desk: FrontDesk) -> Message:
 QUESTIONS: Mapping[str, Callable[[FrontDesk], Awaitable[Message]]] = {
     "name_id": asks_for_an_id,
     "edit": asks_what_should_change,
+    "replace": asks_what_should_change_of_an_order,
     "ticket": is_a_card,
 }
 """How each message that takes a typed reply comes about; one without an entry fails here."""
-ANSWERS = {"name_id": "12345", "edit": "0.001", "ticket": "0.001"}
+ANSWERS = {"name_id": "12345", "edit": "0.001", "replace": "0.001", "ticket": "0.001"}
 
 
 # --- buttons ----------------------------------------------------------------------------------------
@@ -363,6 +373,7 @@ SUBJECTS: Mapping[Action, Subject] = {
     Action.REFRESH_STATUS: of_the_status,
     Action.PAGE: of_a_list,
     Action.SHOW_CARD: of_a_posted_card,
+    Action.REPLACE: of_a_resting_order,
     Action.CANCEL_ENTRIES: a_resting_entry,
     Action.RELEASE_PAIR: a_blocked_pair,
     Action.CONFIRM_RELEASE: a_blocked_pair,
@@ -380,6 +391,7 @@ SUBJECTS: Mapping[Action, Subject] = {
 """What a button is about, so that a tap by somebody who may does something; else a ticket that waits."""
 ARGUMENTS = {
     Action.RESIZE: "0.001",
+    Action.REPLACE: "0.001",
     Action.PROPOSE: "100",
     Action.CONFIRM_ABSENT: "0",
     Action.CONFIRM_FLATTEN: JUST_NOW,

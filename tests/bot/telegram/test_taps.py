@@ -330,6 +330,7 @@ UNPROVED = {Action.LOOK_AGAIN, Action.MARK_ABSENT, Action.CONFIRM_ABSENT, Action
 """Buttons about an order that nobody could prove."""
 ARGUMENT = {
     Action.RESIZE: "0.001",
+    Action.REPLACE: "0.001",
     Action.PROPOSE: "100",
     Action.CONFIRM_ABSENT: "0",
     Action.CONFIRM_FLATTEN: JUST_NOW,
@@ -353,7 +354,7 @@ async def a_ticket_for(action: Action, desk: FrontDesk) -> str:
         return SUBJECT[action]
     if action in DESK_WIDE:
         return await DESK_WIDE[action](desk)
-    if action is Action.CANCEL_REST:
+    if action in {Action.CANCEL_REST, Action.REPLACE}:
         return f"ticket:{(await desk.resting_order()).ticket}"
     if action in UNPROVED:
         return f"ticket:{(await desk.stuck_order()).ticket}"

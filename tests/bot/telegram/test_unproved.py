@@ -63,7 +63,7 @@ async def test_looking_again_finds_at_once_what_the_exchange_shows_by_now(desk: 
     found = await desk.playground.wait_for(
         lambda m: m.id == told.id and "Found: paper knows the order." in m.text
     )
-    assert found.labels == ["Cancel", "Details"]
+    assert found.labels == ["Cancel", "Edit", "Details"]
     assert journaled(desk, EventKind.ORDER_LOOK_ASKED) == [(f"tg:{ANA}", "Ana")]
     late = await desk.tap(told, "Look again", by=ANA)
     assert late == CallbackAnswer(f"{OVER} working.", alert=True)
