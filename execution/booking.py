@@ -118,7 +118,7 @@ def _tell_overfill(tx: Transaction, order: Order, *, earlier: Decimal, booked: D
     assert ticket is not None, "an order has a ticket"
     others = sum((_booked(tx, leg) for leg in legs if leg.id != order.id), ZERO)
     whole = legs[0].amount if ticket.terms is None else orders.whole(ticket.terms, legs)
-    if (room := replacing.may_have_filled(tx, ticket)) is not None:
+    if (room := replacing.may_have_filled(tx, ticket, legs)) is not None:
         whole = room
     if booked > order.amount >= earlier or booked + others > whole >= earlier + others:
         tx.journal.add(

@@ -162,7 +162,7 @@ def unfinished(tx: Transaction, market: Market) -> list[str]:
     if halt is not None and halt.flatten is not None:
         amounts |= {(p.venue, p.symbol): abs(p.amount) for p in to_close(tx, market)}
     found = [
-        f"{figure(amount)} {symbol} at {venue} is not closed yet"
+        f"{figure(amount)} {symbol} at {venue} is not closed yet{_shut(market, venue)}"
         for (venue, symbol), amount in sorted(amounts.items())
     ]
     for last in tx.orders.left_over():
@@ -170,6 +170,14 @@ def unfinished(tx: Transaction, market: Market) -> list[str]:
         if reached and pair not in amounts and orders.gave_way(tx.orders.of_ticket(last.ticket)):
             found.append(f"the stop of {last.symbol} at {last.venue} does not stand again yet")
     return found
+
+
+def _shut(market: Market, venue: str) -> str:
+    """Why no order goes to a venue that answers, to stand behind what waits for that."""
+    feed = market.feeds().get(venue)
+    if feed is None or not feed.connected or feed.trouble is None:
+        return ""
+    return f": no order goes there, {feed.trouble}"
 
 
 def open_closings(tx: Transaction) -> Sequence[Ticket]:
@@ -232,6 +240,8 @@ def _why_not(tx: Transaction, market: Market, position: Position, share: Decimal
     if instrument is None:
         silent = f"{position.venue} has not said how it is traded: it is not connected"
         return f"{where}: {unsellable(market, position) or silent}."
+    if shut := _shut(market, position.venue):
+        return f"{where}{shut}."
     amount = abs(position.amount) * share
     small = dust(instrument, position.venue, amount, _price(market, position))
     return None if small is None else f"{where} is too small: {small}."

@@ -99,11 +99,9 @@ def void(tx: Transaction, ended: Ticket, was: TicketState) -> Iterator[tuple[Tic
 
 
 @exactly
-def may_have_filled(tx: Transaction, ticket: Ticket) -> Decimal | None:
+def may_have_filled(tx: Transaction, ticket: Ticket, legs: Sequence[Order]) -> Decimal | None:
     """Base amount that a ticket may have filled by what another one took its place for; None: none has."""
-    assert ticket.terms is not None, "what is at work has terms"
-    legs = tx.orders.of_ticket(ticket.id)
-    if not _gave_way(tx, ticket):
+    if ticket.terms is None or legs[-1].cancel_reason != orders.REPLACED:
         return None
     for after in tx.tickets.in_state(TicketState.WORKING, TicketState.DONE, TicketState.CANCELED):
         sent = tx.orders.of_ticket(after.id) if after.replaces == ticket.id else []

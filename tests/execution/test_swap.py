@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bot import house
-from execution import contracts, editing, orders, reports
+from execution import closing, contracts, editing, orders, reports
 from execution.config import BY_HAND
 from execution.desk import Person
 from execution.equity import Standing
@@ -447,6 +447,17 @@ class TestFoundThere:
         await looked(desk)
         assert feed.ready
         await done(desk, BUY, "0.01")
+
+    async def test_in_hedge_mode_who_closes_is_told_why_nothing_goes(self, desk: FrontDesk) -> None:
+        await done(desk, BUY, "0.01")
+        desk.paper.faults.hedged = True
+        await looked(desk)
+        why = "no order goes there, its account is in hedge mode: set it to one-way"
+        with pytest.raises(NotPossible, match=f"BTC/USDT:USDT at main: {why}."):
+            await desk.side.desk.close(SYMBOL, D(1), person=APPROVER)
+        await desk.side.desk.halt(person=APPROVER, reason="", flatten=True)
+        left = desk.read(lambda tx: closing.unfinished(tx, desk.side.market))
+        assert left == [f"0.01 BTC/USDT:USDT at main is not closed yet: {why}"]
 
     async def test_entries_wait_while_somebody_elses_position_is_there(
         self, desk: FrontDesk
