@@ -23,7 +23,11 @@ def propose(
     if ticket is None:
         return Answer(outcome=Outcome.UNKNOWN)
     alive = any(order.state not in orders.ENDED for order in tx.orders.of_ticket(ticket.id))
-    if alive or ticket.state in approval.OPEN | {TicketState.WORKING, TicketState.DONE}:
+    if (
+        _is_replaced(tx, ticket)
+        or alive
+        or ticket.state in approval.OPEN | {TicketState.WORKING, TicketState.DONE}
+    ):
         return Answer(outcome=Outcome.ENDED, ticket=ticket)
     signal = _again(tx, ticket, value).evolve(proposer=person, proposer_name=name)
     key = SignalKey(value=f"again:{ticket.id}:{value or ''}", keeps=ONCE)
@@ -38,6 +42,16 @@ def propose(
         signal=signal.id,
     )
     return Answer(outcome=Outcome.PROPOSED, ticket=ticket)
+
+
+def _is_replaced(tx: Transaction, ticket: Ticket) -> bool:
+    """Whether another order stands in its place, or in that which it was to take: none goes beside it."""
+    if replacing.stands_in(tx, ticket.id):
+        return True
+    before = replacing.replaced(tx, ticket)
+    if before is None or replacing.rests(tx, before):
+        return False
+    return replacing.stands_in(tx, before.id)
 
 
 def _again(tx: Transaction, ticket: Ticket, value: Decimal | None) -> Signal:

@@ -24,7 +24,11 @@ from execution.types import (
 )
 
 _WAITS = (TicketState.PENDING, TicketState.APPROVED)
-_OVER = frozenset({TicketState.REFUSED, TicketState.CANCELED, TicketState.FAILED})
+_NOT_THERE = frozenset(
+    {TicketState.PENDING, TicketState.REFUSED, TicketState.CANCELED, TicketState.FAILED}
+)
+_MOST = 100
+"""Changes of one order that are looked through."""
 
 
 def can_be_changed(ticket: Ticket, legs: Sequence[Order]) -> bool:
@@ -43,10 +47,9 @@ def rests(tx: Transaction, ticket: Ticket) -> bool:
 
 
 def left(tx: Transaction, ticket: Ticket) -> Decimal:
-    """Base amount of a ticket that no order of it has taken, as far as its venue has said."""
-    assert ticket.terms is not None, "what is at work has terms"
-    fills = tx.fills.of_tickets([ticket.id]).get(ticket.id, [])
-    return orders.left(ticket.terms, tx.orders.of_ticket(ticket.id), fills)
+    """Base amount that the newest order of a ticket has not taken, as far as its venue has said."""
+    last = tx.orders.of_ticket(ticket.id)[-1]
+    return last.amount - _taken(tx, last)
 
 
 def replaced(tx: Transaction, one: Ticket | Signal) -> Ticket | None:
@@ -98,25 +101,33 @@ def void(tx: Transaction, ended: Ticket, was: TicketState) -> Iterator[tuple[Tic
         yield ticket, "the order that was to be changed has ended"
 
 
+def stands_in(tx: Transaction, ticket_id: str) -> bool:
+    """Whether another ticket takes the place of this one, or has taken it and is at work."""
+    going = {*_WAITS, TicketState.WORKING}
+    return any(one.state in going for one in tx.tickets.newest(limit=_MOST, replaces=ticket_id))
+
+
 @exactly
 def may_have_filled(tx: Transaction, ticket: Ticket, legs: Sequence[Order]) -> Decimal | None:
     """Base amount that a ticket may have filled by what another one took its place for; None: none has."""
-    if ticket.terms is None or legs[-1].cancel_reason != orders.REPLACED:
+    if legs[-1].cancel_reason != orders.REPLACED:
         return None
-    for after in tx.tickets.in_state(TicketState.WORKING, TicketState.DONE, TicketState.CANCELED):
-        sent = tx.orders.of_ticket(after.id) if after.replaces == ticket.id else []
+    before = sum((_taken(tx, leg) for leg in legs[:-1]), ZERO)
+    for after in tx.tickets.newest(limit=_MOST, replaces=ticket.id):
+        sent = tx.orders.of_ticket(after.id)
         if sent and after.terms is not None and after.replaces_left is not None:
             counted = after.terms.amount - sent[0].amount
-            return orders.whole(ticket.terms, legs) - (after.replaces_left - counted)
+            return before + legs[-1].amount - (after.replaces_left - counted)
     return None
 
 
 def tell_of_gone(tx: Transaction, ticket: Ticket, was: TicketState) -> None:
     """Say so when a stop was canceled for this ticket, and its order does not stand in its place."""
-    again = (was, ticket.state) == (TicketState.APPROVED, TicketState.PENDING)
     before = replaced(tx, ticket)
-    if before is None or not (again or ticket.state in _OVER) or not _gave_way(tx, before):
+    if before is None or ticket.state not in _NOT_THERE or not _gave_way(tx, before):
         return
+    if was is TicketState.PENDING:
+        return  # it was told when people were asked again
     sent = tx.orders.of_ticket(ticket.id)
     if any(leg.state is not OrderState.DENIED or leg.cancel_reason is None for leg in sent):
         return  # what became of its own order is told of that
@@ -128,3 +139,7 @@ def _gave_way(tx: Transaction, ticket: Ticket) -> bool:
     """Whether its order was canceled since people approved another one instead."""
     legs = tx.orders.of_ticket(ticket.id)
     return bool(legs) and legs[-1].cancel_reason == orders.REPLACED
+
+
+def _taken(tx: Transaction, leg: Order) -> Decimal:
+    return max(sum((fill.amount for fill in tx.fills.of_order(leg.id)), ZERO), leg.reported)

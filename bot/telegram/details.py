@@ -39,7 +39,7 @@ def edit_question(view: TicketView, look: Look, *, short: str) -> Face:
     ticket, terms = view.ticket, view.ticket.terms
     assert terms is not None, "what was refused is not edited"
     waits = ticket.state is TicketState.PENDING
-    whole = (ticket.asked.amount or terms.amount) if waits else lines.whole(view) - view.filled
+    whole = (ticket.asked.amount or terms.amount) if waits else lines.left_of_last(view)
     shown = terms.amount if waits else whole
     sizes = [(name, whole * share) for name, share in _SIZES]
     buttons = [
@@ -58,18 +58,18 @@ def edit_question(view: TicketView, look: Look, *, short: str) -> Face:
     text = (
         f"<b>{lines.badge(ticket.mode)} · {short} {lines.what(view)}: what should change?</b>\n"
         f"{lines.place(view)} · take a size, or reply to this with what changes:\n"
-        f"{_to_type(terms)}\n"
+        f"{_to_type(terms, shown)}\n"
         f"Several fit one line. {then}"
     )
     rows = [tuple(buttons[i : i + 2]) for i in range(0, len(buttons), 2)]
     return Face(text=text, buttons=tuple(rows), asks_for="what changes")
 
 
-def _to_type(terms: Terms) -> str:
+def _to_type(terms: Terms, amount: Decimal) -> str:
     """What a reply may say, with the order's own figures where it has them; each mark beside its price."""
     forms = (
-        plain(terms.amount),
-        f"${plain(amount_down(terms.notional, _CENT))}",
+        plain(amount),
+        f"${plain(amount_down(terms.notional * amount / terms.amount, _CENT))}",
         _marked("@", terms.price),
         *([] if not terms.stop_price or terms.trail else [_marked("stop", terms.stop_price)]),
         _marked("sl", terms.stop_loss),

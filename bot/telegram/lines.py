@@ -421,6 +421,12 @@ def whole(view: TicketView) -> Decimal:
     return view.orders[0].amount if terms is None else orders.whole(terms, view.orders)
 
 
+def left_of_last(view: TicketView) -> Decimal:
+    """Base amount that the newest order of a ticket has not filled."""
+    last = view.orders[-1]
+    return last.amount - sum((fill.amount for fill in view.fills if fill.order == last.id), ZERO)
+
+
 @exactly
 def percent_filled(view: TicketView) -> str:
     """How much of the whole is filled, whole percent: 100 % only when all of it is."""

@@ -12,7 +12,7 @@ from datetime import datetime
 from bot.telegram import figures, lines
 from bot.telegram.faces import Action, Button, Look
 from execution.booking import TESTED
-from execution.orders import ENDED, LIVE, TIMED_OUT, UNKNOWN, gave_way, next_leg
+from execution.orders import ENDED, LIVE, REPLACED, TIMED_OUT, UNKNOWN, gave_way, next_leg
 from execution.record import Record
 from execution.replacing import can_be_changed
 from execution.reports import TicketView
@@ -264,9 +264,8 @@ def _canceled(view: TicketView, look: Look) -> Story:
     if all(one.state is OrderState.DENIED for one in view.orders):
         held = ((PROPOSE_AGAIN,),) if view.ticket.reason == PAUSED else ()
         return Story(news=" · canceled, nothing was sent", lines=(reason,), buttons=held)
-    return Story(
-        news=" · canceled, nothing filled", lines=(reason,), buttons=((DETAILS, PROPOSE_AGAIN),)
-    )
+    again = () if asked == REPLACED else (PROPOSE_AGAIN,)
+    return Story(news=" · canceled, nothing filled", lines=(reason,), buttons=((DETAILS, *again),))
 
 
 def _expired(view: TicketView, look: Look) -> Story:

@@ -429,6 +429,41 @@ async def test_a_stop_that_is_changed_during_a_closing_covers_what_that_leaves(
     assert told_of_the_stop(desk, stop) == []
 
 
+async def test_of_a_stop_that_stands_again_what_stands_is_changed(desk: FrontDesk) -> None:
+    stop = await stop_behind_a_position(desk)
+    (closing,) = (await desk.side.desk.close(BTC, D("0.5"), person=ANA_HERSELF)).tickets
+    await soon(desk, lambda: desk.ticket(closing.id).state is TicketState.DONE)
+    await soon(desk, lambda: desk.order(stop).leg == "stop-2")
+    await soon(desk, lambda: desk.order(stop).state is OrderState.WORKING)
+    new = await proposed(desk, stop, Change(stop_price=D(59_000)))
+    assert new.terms is not None
+    assert new.terms.amount == desk.order(stop).amount < D("0.00999")
+
+
+async def test_what_was_replaced_is_not_proposed_again_beside_the_other(desk: FrontDesk) -> None:
+    old = await resting(desk)
+    first, second = await proposed(desk, old), await proposed(desk, old, amount(D("0.005")))
+    await begun(desk, old, second)
+    for ticket in (first, old):
+        answer = await desk.side.desk.propose(ticket.id, person=ANA_HERSELF, value=None)
+        assert answer.outcome is Outcome.ENDED
+    desk.paper.faults.keep_orders = False
+    await until_it_stands(desk, second)
+    for ticket in (first, old):
+        answer = await desk.side.desk.propose(ticket.id, person=ANA_HERSELF, value=None)
+        assert answer.outcome is Outcome.ENDED
+
+
+async def test_that_a_stop_is_gone_is_told_once(desk: FrontDesk) -> None:
+    stop = await stop_behind_a_position(desk)
+    new = await proposed(desk, stop, Change(stop_price=D(59_000)))
+    await begun(desk, stop, new)
+    desk.clock.advance(61)
+    await soon(desk, lambda: desk.ticket(new.id).state is TicketState.PENDING)
+    await desk.side.desk.cancel(new.id, person=OLGA_HERSELF)
+    assert len(told_of_the_stop(desk, stop)) == 1
+
+
 async def test_a_close_with_an_entry_behind_it_is_not_changed(desk: FrontDesk) -> None:
     old = await resting(desk)
     now = desk.ticket(old.id).evolve(then=D("0.01"))

@@ -37,6 +37,9 @@ def terms_of(desk: FrontDesk, ticket: Ticket) -> Terms:
 async def asked_about(desk: FrontDesk, ticket: Ticket, *, by: int = ANA) -> Message:
     """The question that `Edit` posts."""
     card = await desk.card(ticket)
+    card = await desk.playground.wait_for(
+        lambda m: m.id == card.id and "Edit" in m.labels, timeout_s=8
+    )
     await desk.tap(card, "Edit", by=by)
     question = await desk.playground.wait_for_text("what should change?")
     await desk.heard()
@@ -296,7 +299,6 @@ async def test_more_targets_than_a_signal_may_have_are_too_many_here_too(
 async def test_an_order_that_rests_is_changed_by_a_card_of_its_own(desk: FrontDesk) -> None:
     order = await desk.resting_order()
     card = await desk.card(desk.ticket(order.ticket))
-    await desk.playground.wait_for(lambda m: m.id == card.id and "Edit" in m.labels)
     question = await asked_about(desk, desk.ticket(order.ticket))
     assert "The order stays until a card for the changed one is approved." in question.text
     assert question.labels == [
@@ -327,6 +329,23 @@ async def test_a_size_of_what_is_left_is_a_tap_away(desk: FrontDesk) -> None:
     await desk.tap(question, question.button("½"), by=ANA)
     asked = await desk.playground.wait_for_text("which is canceled once this is approved")
     assert "BUY 0.005 BTC/USDT" in asked.text
+
+
+async def test_a_size_of_more_than_is_left_by_now_is_not_taken(desk: FrontDesk) -> None:
+    order = await desk.resting_order()
+    question = await asked_about(desk, desk.ticket(order.ticket))
+    desk.prices.set_price("BTC/USDT", D(49_900), depth=D("0.003"))
+
+    def filled() -> bool:
+        desk.clock.advance(0.1)
+        return desk.order(desk.ticket(order.ticket)).reported > 0
+
+    await until(filled, timeout_s=20)
+    desk.prices.set_price("BTC/USDT", D(60_000))
+    await until(lambda: desk.read(lambda tx: tx.fills.of_order(order.id)))
+    answer = await desk.tap(question, question.button("¾"), by=ANA)
+    assert answer == CallbackAnswer("Less of it is left by now: tap Edit again.", alert=True)
+    assert desk.read(lambda tx: tx.signals.waiting()) == []
 
 
 async def test_a_button_for_a_size_of_a_card_that_waited_is_late_once_its_order_rests(
