@@ -56,7 +56,7 @@ def edit(ticket: Ticket, change: Change, moment: Moment, *, person: str, name: s
     before = ticket.terms
     assert before is not None, "only a ticket with terms is pending"
     moment.leave_out(ticket)
-    if late := replacing.late(moment.tx, ticket, begun=replacing.has_begun(moment.tx, ticket)):
+    if late := replacing.late(moment.tx, ticket):
         return Answer(outcome=Outcome.REFUSED, ticket=ticket, refusals=(late,))
     made = _made(ticket, before, change, moment)
     if not isinstance(made, Terms):

@@ -51,7 +51,7 @@ def _is_replaced(tx: Transaction, ticket: Ticket) -> bool:
     before = replacing.replaced(tx, ticket)
     if before is None or replacing.rests(tx, before):
         return False
-    return replacing.stands_in(tx, before.id)
+    return before.state is TicketState.WORKING or replacing.stands_in(tx, before.id)
 
 
 def _again(tx: Transaction, ticket: Ticket, value: Decimal | None) -> Signal:

@@ -42,8 +42,7 @@ def recheck(ticket: Ticket, moment: Moment) -> Recheck:
     quote = moment.market.quote(terms.venue, terms.symbol)
     if quote is None or instrument is None:
         return Recheck()
-    begun = replacing.has_begun(moment.tx, ticket)
-    if (late := replacing.late(moment.tx, ticket, begun=begun)) is not None:
+    if (late := replacing.late(moment.tx, ticket)) is not None:
         return Recheck(refusals=(late,), quote=quote)
     if (over := kinds.over(terms, moment.tx.now)) is not None:
         return Recheck(refusals=(over,), quote=quote)

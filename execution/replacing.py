@@ -66,21 +66,15 @@ def filled_meanwhile(tx: Transaction, one: Ticket | Signal) -> Decimal:
     return one.replaces_left - left(tx, before)
 
 
-def has_begun(tx: Transaction, ticket: Ticket) -> bool:
-    """Whether what it replaces was canceled for it."""
-    before = replaced(tx, ticket)
-    return before is not None and _gave_way(tx, before)
-
-
-def late(tx: Transaction, one: Ticket | Signal, *, begun: bool = False) -> Refusal | None:
+def late(tx: Transaction, one: Ticket | Signal) -> Refusal | None:
     """Why a changed order does not stand any more; None while what it was made of does, and of any other.
 
-    `begun` once the order before it was canceled for it.
+    Once the order before it was canceled for it, what that filled is taken off when it goes out.
     """
     before = replaced(tx, one)
-    if before is None:
+    if before is None or (isinstance(one, Ticket) and one.begun_at):
         return None
-    if not begun and not rests(tx, before):
+    if not rests(tx, before):
         return Refusal(code="NO_SIZE", text="The order that was to be changed rests no more.")
     if filled := filled_meanwhile(tx, one):
         text = f"{figure(filled)} of the order that was to be changed has filled since."
@@ -124,7 +118,7 @@ def may_have_filled(tx: Transaction, ticket: Ticket, legs: Sequence[Order]) -> D
 def tell_of_gone(tx: Transaction, ticket: Ticket, was: TicketState) -> None:
     """Say so when a stop was canceled for this ticket, and its order does not stand in its place."""
     before = replaced(tx, ticket)
-    if before is None or ticket.state not in _NOT_THERE or not _gave_way(tx, before):
+    if before is None or ticket.state not in _NOT_THERE or not ticket.begun_at:
         return
     if was is TicketState.PENDING:
         return  # it was told when people were asked again

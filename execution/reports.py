@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 
-from execution import certificates, orders, protection, replacing, stopping
+from execution import certificates, orders, protection, stopping
 from execution.breaker import BreakerState
 from execution.contracts import Apart
 from execution.equity import Standing, Stop, day_start
@@ -47,8 +47,6 @@ class TicketView(Record):
     fills: Sequence[Fill]
     exchange: str
     """The exchange's name people know: `binance`, `paper`."""
-    instead: bool = False
-    """Whether the order that this one was to replace was canceled for it."""
 
     @property
     def filled(self) -> Decimal:
@@ -155,7 +153,6 @@ def ticket_views(
             orders=legs.get(ticket.id, []),
             fills=fills.get(ticket.id, []),
             exchange=exchanges.get(ticket.venue, ticket.venue),
-            instead=replacing.has_begun(tx, ticket),
         )
         for ticket in tickets
     ]

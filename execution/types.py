@@ -352,6 +352,7 @@ class Ticket(Record):
     after: str | None = None  # the ticket that this one follows so
     replaces: str | None = None  # the ticket at work whose place its order is to take
     replaces_left: Decimal | None = None  # base amount that had left when these terms were made
+    begun_at: datetime | None = None  # when that one was canceled for it
 
     @property
     def closes(self) -> bool:

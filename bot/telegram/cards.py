@@ -55,7 +55,7 @@ def card(view: TicketView, look: Look, *, short: str, account: Account = Account
         [
             *(lines.protection(terms, look) if terms else ()),
             *(lines.effect(terms) if terms else ()),
-            *directions.links(ticket, lines.symbol(view), instead=view.instead),
+            *directions.links(ticket, lines.symbol(view)),
             lines.source(view, look),
         ],
         [],
@@ -103,7 +103,7 @@ def _pending(view: TicketView, look: Look, short: str, account: Account) -> Face
         [
             *lines.protection(terms, look, account.equity),
             *effect,
-            *directions.links(ticket, lines.symbol(view), instead=view.instead),
+            *directions.links(ticket, lines.symbol(view)),
             lines.source(view, look),
             "" if moved else lines.market(terms).capitalize(),
         ],

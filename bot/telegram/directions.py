@@ -45,10 +45,10 @@ def standing(terms: Terms, position: Decimal, leverage: Decimal | None) -> str:
     return f"{now} held" + ("" if terms.reduces else " · leverage not known")
 
 
-def links(ticket: Ticket, pair: str, *, instead: bool = False) -> list[str]:
+def links(ticket: Ticket, pair: str) -> list[str]:
     """Which ticket this one changes or follows; that an entry follows once this has closed a position."""
     if ticket.replaces is not None:
-        return [_in_the_place(ticket, figures.short_id(ticket.replaces), instead=instead)]
+        return [_in_the_place(ticket, figures.short_id(ticket.replaces))]
     if ticket.after is not None:
         return [f"Follows the close {figures.short_id(ticket.after)}"]
     if ticket.then is None or ticket.state is TicketState.DONE:
@@ -59,14 +59,21 @@ def links(ticket: Ticket, pair: str, *, instead: bool = False) -> list[str]:
     return [f"Then a {entry} follows, as a card of its own"]
 
 
-def _in_the_place(ticket: Ticket, before: str, *, instead: bool) -> str:
-    """What becomes, or became, of the order before, which was canceled where this stands `instead` of it."""
-    if instead:
-        gone = ticket.state in {TicketState.WORKING, TicketState.DONE}
-        return f"In the place of {before}" + ("" if gone else ", which is canceled already")
+def _in_the_place(ticket: Ticket, before: str) -> str:
+    """What becomes, or became, of the order that this one replaces."""
+    if ticket.begun_at:
+        stands = ticket.state in {TicketState.WORKING, TicketState.DONE}
+        return f"In the place of {before}" + ("" if stands else ", which was canceled for it")
     if ticket.state in _GOING_ON:
         return f"In the place of {before}, which is canceled once this is approved"
     return f"Was to take the place of {before}, which was not canceled for it"
+
+
+def nothing_sent(ticket: Ticket) -> str:
+    """That no order left, and which one is gone all the same."""
+    if not ticket.begun_at:
+        return "Nothing was sent."
+    return f"Nothing was sent, and {figures.short_id(ticket.replaces or '')} was canceled for it."
 
 
 def done(order: Order) -> str:

@@ -95,7 +95,7 @@ def refusal(view: TicketView, look: Look) -> Face:
         f"<b>{lines.badge(ticket.mode)} · Refused: {lines.what(view)}{lines.worth(view, look)}</b>",
         f"{lines.place(view)} · {lines.source(view, look)}",
         *lines.refusals(ticket.refusals),
-        "Nothing was sent.",
+        directions.nothing_sent(ticket),
     ]
     return Face(text=lines.joined(text), buttons=((why, *offer),))
 
@@ -203,7 +203,7 @@ def price_moved(view: TicketView, look: Look, *, short: str) -> Face:
     head = f"<b>{lines.badge(view.ticket.mode)} · {short} {lines.what(view)}: asked again</b>"
     why, end = cards.asked_again(view, look), "The card has the new terms."
     if view.ticket.previous_reference is None:
-        end = f"Nothing was sent. {end}"
+        end = f"{directions.nothing_sent(view.ticket)} {end}"
     return Face(text=lines.joined([head, lines.place(view), why, end]))
 
 

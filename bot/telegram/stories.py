@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.telegram import figures, lines
+from bot.telegram import directions, figures, lines
 from bot.telegram.faces import Action, Button, Look
 from execution.booking import TESTED
 from execution.orders import ENDED, LIVE, REPLACED, TIMED_OUT, UNKNOWN, gave_way, next_leg
@@ -290,13 +290,16 @@ def _rejected(view: TicketView, look: Look) -> Story:
     votes = lines.counted(view, VoteKind.REJECT)
     by = f" by {figures.quoted(votes[0].name, lines.NAME)}" if votes else ""
     said = lines.voted(view, VoteKind.REJECT, look)
-    return Story(news=f" · rejected{by}", lines=(f"{said}. Nothing was sent.".lstrip(". "),))
+    return Story(
+        news=f" · rejected{by}",
+        lines=(f"{said}. {directions.nothing_sent(view.ticket)}".lstrip(". "),),
+    )
 
 
 def _refused(view: TicketView, look: Look) -> Story:
     return Story(
         news=lines.worth(view, look),
-        lines=(*lines.refusals(view.ticket.refusals), "Nothing was sent."),
+        lines=(*lines.refusals(view.ticket.refusals), directions.nothing_sent(view.ticket)),
         buttons=((WHY, PROPOSE_AGAIN) if only_paused(view.ticket) else (WHY,),),
     )
 
@@ -318,7 +321,7 @@ def _failed(view: TicketView, look: Look) -> Story:
     elif state is OrderState.REJECTED:
         news, told = f": {exchange} refused it", f"{reason} Nothing is open.".lstrip()
     else:
-        news, told = " · not sent", f"{reason} Nothing was sent.".lstrip()
+        news, told = " · not sent", f"{reason} {directions.nothing_sent(view.ticket)}".lstrip()
     return Story(news=news, lines=(told,), buttons=((DETAILS, PROPOSE_AGAIN),))
 
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from execution import approval, limits, orders, replacing
+from execution import approval, limits, orders
 from execution.config import Config
 from execution.errors import Corrupt, StoreUnavailable, VenueUnavailable
 from execution.executor import (
@@ -278,16 +278,10 @@ class Executor:
         """An approved ticket: its order planned and made `sending` in one commit, then sent."""
         if ticket.closes:
             await self._slice(ticket.id, ticket.venue)
-        elif await self._takes_over(ticket):
+        elif ticket.begun_at:
             await self._take_over(ticket)
         else:
             await self._deliver(self._plan(ticket))
-
-    async def _takes_over(self, ticket: Ticket) -> bool:
-        """Whether an order was canceled for this ticket; most replace none, and cost no look."""
-        if ticket.replaces is None:
-            return False
-        return await self._store.read(lambda tx: replacing.has_begun(tx, ticket))
 
     async def _open_with(
         self, vote: Callable[[Transaction], Answer], stored: asyncio.Future[Answer]

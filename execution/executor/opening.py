@@ -105,6 +105,7 @@ def _make_way(tx: Transaction, ticket: Ticket) -> None:
         if other.id != ticket.id:
             reason = "another change of the same order was approved"
             booking.move_ticket(tx, other, TicketState.CANCELED, reason=reason)
+    tx.tickets.change(ticket, ticket.evolve(begun_at=tx.now))
     for leg in tx.orders.of_ticket(ticket.replaces):
         if leg.state not in orders.ENDED:
             booking.request_cancel(tx, leg, actor="desk", reason=orders.REPLACED)

@@ -97,6 +97,7 @@ class TicketRow(Row, table=True):
     after: str | None = Field(default=None, sa_column=Column(ID))
     replaces: str | None = Field(default=None, sa_column=Column(ID))
     replaces_left: Decimal | None = Field(default=None, sa_column=Column(Money))
+    begun_at: datetime | None = Field(default=None, sa_column=Column(Utc))
 
 
 class VoteRow(Row, table=True):

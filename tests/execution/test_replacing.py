@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.telegram.directions import links, nothing_sent
 from execution import booking
 from execution.desk import Person
 from execution.editing import Change, amount
@@ -452,6 +453,51 @@ async def test_what_was_replaced_is_not_proposed_again_beside_the_other(desk: Fr
     for ticket in (first, old):
         answer = await desk.side.desk.propose(ticket.id, person=ANA_HERSELF, value=None)
         assert answer.outcome is Outcome.ENDED
+
+
+async def test_nothing_is_proposed_beside_an_order_that_is_on_its_way(desk: FrontDesk) -> None:
+    old = await resting(desk)
+    new = await proposed(desk, old)
+    await desk.side.desk.vote(new.id, revision=1, person=OLGA_HERSELF, kind=VoteKind.REJECT)
+    desk.paper.faults.keep_orders = True
+    await desk.side.desk.cancel(old.id, person=ANA_HERSELF)
+    await soon(desk, lambda: desk.order(old).state is OrderState.CANCELING)
+    answer = await desk.side.desk.propose(new.id, person=ANA_HERSELF, value=None)
+    assert answer.outcome is Outcome.ENDED
+    desk.paper.faults.keep_orders = False
+    await soon(desk, lambda: desk.ticket(old.id).state is TicketState.CANCELED)
+    answer = await desk.side.desk.propose(new.id, person=ANA_HERSELF, value=None)
+    assert answer.outcome is Outcome.PROPOSED
+
+
+async def test_only_the_one_that_was_approved_says_that_the_other_is_gone(desk: FrontDesk) -> None:
+    old = await resting(desk)
+    rejected, new = await proposed(desk, old), await proposed(desk, old, amount(D("0.005")))
+    await desk.side.desk.vote(rejected.id, revision=1, person=OLGA_HERSELF, kind=VoteKind.REJECT)
+    await begun(desk, old, new)
+    assert desk.ticket(rejected.id).begun_at is None
+    assert desk.ticket(new.id).begun_at == desk.order(old).cancel_requested_at
+    await desk.side.desk.cancel(new.id, person=OLGA_HERSELF)
+    name = f"T-{old.id[-4:]}"
+    assert links(desk.ticket(rejected.id), BTC) == [
+        f"Was to take the place of {name}, which was not canceled for it"
+    ]
+    assert links(desk.ticket(new.id), BTC) == [f"In the place of {name}, which was canceled for it"]
+    assert nothing_sent(desk.ticket(new.id)) == f"Nothing was sent, and {name} was canceled for it."
+
+
+async def test_what_fills_before_it_is_approved_again_is_taken_off_too(desk: FrontDesk) -> None:
+    old = await resting(desk)
+    new = await proposed(desk, old)
+    await begun(desk, old, new)
+    desk.clock.advance(61)
+    await soon(desk, lambda: desk.ticket(new.id).state is TicketState.PENDING)
+    await part_of_it_fills(desk, old)
+    await soon(desk, lambda: seen_at(desk) > 59_000)
+    assert (await approve(desk, new)).outcome is Outcome.APPROVED
+    desk.paper.faults.keep_orders = False
+    await until_it_stands(desk, new)
+    assert desk.order(new).amount == D("0.01") - desk.order(old).reported < D("0.01")
 
 
 async def test_that_a_stop_is_gone_is_told_once(desk: FrontDesk) -> None:
