@@ -292,23 +292,32 @@ class ExchangeVenue:
             venue_id = (await self._known(key)).venue_order_id
         try:
             await self._cancel(key, venue_id)
-        except OrderUnknown:
+        except (OrderUnknown, VenueUnavailable):
             if waiting is None or (venue_id is not None and not waiting.has(venue_id)):
                 raise
-            # What waits for its price is of another list until that is touched.
-            await self._cancel(key, (await self._known(key)).venue_order_id)
+            # What waits for its price is of another list until that is touched; few answers say which.
+            found = await self.find(key)
+            if found is None or found.venue_order_id == venue_id:
+                raise
+            await self._cancel(key, found.venue_order_id)
 
     async def _cancel(self, key: OrderKey, venue_id: str | None) -> None:
         """Cancel by the exchange's id, or else by ours."""
         by, waiting = self._quirks.cancel_by, self._quirks.waiting
         params: dict[str, object] = {}
+        waits = False
         if venue_id is None and by is not None:
             params[by] = key.client_order_id
         if waiting is not None and venue_id is not None and waiting.has(venue_id):
-            venue_id, params = venue_id.removeprefix(waiting.mark), dict(waiting.params)
-        await self._connections.cancel(
-            lambda orders: orders.cancel_order(venue_id, key.symbol, params)
-        )
+            venue_id, waits = venue_id.removeprefix(waiting.mark), True
+            params = dict(waiting.params)
+
+        async def ask(orders: Any) -> None:
+            row = await orders.cancel_order(venue_id, key.symbol, params)
+            if waits and (row is None or row["status"] == "rejected"):  # a success may hold a no
+                raise VenueUnavailable(f"{self.exchange} did not take the cancel")
+
+        await self._connections.cancel(ask)
 
     async def _known(self, key: OrderKey) -> Report:
         """What the exchange shows of an order that it knows; it raises `OrderUnknown` of all others."""

@@ -22,6 +22,8 @@ from execution.venues.venue import OrderKey, Report, Trade
 
 LOOK_BACK = timedelta(seconds=60)
 """How far before an order was sent its traces are searched: two clocks never quite agree."""
+SHOWN_WITHIN = timedelta(minutes=1)
+"""How long what an order became may be missing where nobody knows how soon look-ups show it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,7 +32,7 @@ class _Waiting(Record):
 
     shown: Report
     became: str | None
-    """The number of the order it is by now."""
+    """The number of the order it is by now, as `WaitingList.became` tells it."""
 
 
 class Lookups:
@@ -91,7 +93,7 @@ class Lookups:
         if self._quirks.waiting is not None:
             waiting = await self._open_waiting(None, self._quirks.waiting)
             # One that is touched meanwhile is told by both, never by none.
-            still = [one.shown for one in waiting if one.became is None]
+            still = [one.shown for one in waiting if not one.became]
             return [*still, *await self._open_orders(None)]
         if not self._quirks.open_orders_need_symbol:
             return await self._open_orders(None)
@@ -185,22 +187,28 @@ class Lookups:
             raise VenueUnavailable(f"{self._exchange} answered about another order")
         if found.became is None:
             return found.shown
+        if not found.became:
+            raise VenueUnavailable(f"{self._exchange} does not say which order this one became")
         order = await self._order(key.symbol, found.became, {})
         if order is None:
             return await self._became_nothing(key, found)
         return order.evolve(client_order_id=found.shown.client_order_id)
 
-    async def _became_nothing(self, key: OrderKey, found: _Waiting) -> Report:
+    async def _became_nothing(self, key: OrderKey, found: _Waiting) -> Report | None:
         """An order that waited and has ended, and the order it became is not known: it traded nothing.
+
+        None where only a person can say that an order is absent: every look-up answered without it.
 
         Raises:
             VenueUnavailable: that is not certain, or not yet.
         """
         shown, grace = found.shown, self._quirks.visibility_grace
         now = self._clock() - self._connections.clock_ahead
-        over = shown.state in ENDED and shown.at is not None and grace is not None
-        if not over or now - (shown.at or now) < (grace or timedelta.max):
+        ended_at = shown.at if shown.state in ENDED else None
+        if ended_at is None or now - ended_at < (grace or SHOWN_WITHIN):
             raise VenueUnavailable(f"{self._exchange} does not show what this order became")
+        if grace is None:
+            return await self._find_ordinary(key.evolve(venue_order_id=found.became))
         trades = await self._my_trades(key.symbol, self._look_back(key))
         if any(one.venue_order_id == found.became for one in trades):
             raise VenueUnavailable(f"{self._exchange} shows trades of an order it does not know")

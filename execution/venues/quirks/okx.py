@@ -17,12 +17,13 @@ MARK = "algo-"
 _ALGO_STATES = {
     "live": "open",
     "pause": "open",
+    "partially_effective": "open",
     "effective": "closed",
     "canceled": "canceled",
     "order_failed": "rejected",
 }
-"""ccxt's words for what an algo order is at. One that took effect in part is read as nothing: the desk
-asks for none that could."""
+"""ccxt's words for what an algo order is at. One that failed in part is read as nothing: the desk asks for
+none that could, and the list of those that wait has none."""
 _PAST = "the market is past the stop price already"
 _SATOSHI = Decimal("0.00000001")
 
@@ -50,12 +51,13 @@ def okx_row(row: Mapping[str, Any]) -> Mapping[str, Any]:
     told = row["info"]
     if told is None:
         raise OrderUnknown("okx shows no such order")
-    if "algoId" not in told or ("ordIdList" not in told and "ordId" in told):
-        client_order_id = told.get("clOrdId") or told.get("algoClOrdId") or None
+    if "ordId" in told and not told.keys() & {"actualSz", "ordIdList"}:
+        # One that was an algo order may have a `clOrdId` that OKX made up.
+        client_order_id = told.get("algoClOrdId") or told.get("clOrdId") or None
         return {**row, "id": told["ordId"], "clientOrderId": client_order_id}
     return {
         **row,
-        "id": f"{MARK}{told['algoId']}",
+        "id": _number(told),
         "clientOrderId": told.get("algoClOrdId") or None,
         "status": _ALGO_STATES.get(told.get("state", "")),
         "amount": _amount(told),
@@ -63,6 +65,12 @@ def okx_row(row: Mapping[str, Any]) -> Mapping[str, Any]:
         "price": _limit(told),
         "triggerPrice": _touch(told),
     }
+
+
+def _number(told: Mapping[str, Any]) -> str | None:
+    """Its number here; None where it was not taken, which a success may say as well."""
+    taken = told["algoId"] and told.get("sCode") in (None, "", "0")
+    return f"{MARK}{told['algoId']}" if taken else None
 
 
 def _touch(told: Mapping[str, Any]) -> str | None:
@@ -87,10 +95,13 @@ def _amount(told: Mapping[str, Any]) -> str | None:
 
 def okx_became(row: Mapping[str, Any]) -> str | None:
     """The number of the order that a triggered algo order has become."""
-    numbers, state = row["info"]["ordIdList"], row["info"]["state"]
-    if len(numbers) > 1 or (not numbers and state == "effective"):
-        raise ValueError("it does not say which one order it has become")
-    return str(numbers[0]) if numbers else None
+    told = row["info"]
+    numbers = [str(one) for one in told.get("ordIdList") or () if one]
+    if told["state"] == "partially_effective" or len(numbers) > 1:
+        return ""
+    if not numbers:
+        return "" if told["state"] == "effective" else None
+    return numbers[0]
 
 
 _PAGES = OlderThan(rows=100, since="begin", before="after", told=("billId", "ordId"))

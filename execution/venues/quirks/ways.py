@@ -162,7 +162,8 @@ class WaitingList(Record):
     mark: str
     """Stands before a number of that list in `mended` rows, which else were one of the other."""
     became: Callable[[Mapping[str, Any]], str | None]
-    """The number of the order it has become, by ccxt's row; None of one that waits, or never became any."""
+    """The number of the order it has become, by ccxt's row; None of one that waits, or never became any;
+    empty where the row does not say which."""
 
     def has(self, venue_order_id: str | None) -> bool:
         """Whether this is a number of that list."""

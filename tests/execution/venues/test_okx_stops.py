@@ -29,7 +29,7 @@ from tests.execution.venues.shapes.okx import (
     refused,
     told,
 )
-from tests.execution.venues.shapes.place import AT, Answer, Asked, Place
+from tests.execution.venues.shapes.place import AT, HOUR, NOW, Answer, Asked, Place
 
 WAITING = OKX.key(venue_order_id=f"algo-{ALGO}")
 LOW, HIGH = Decimal("49000.1"), Decimal("51000.1")
@@ -81,6 +81,20 @@ CANCELED = Asked(
     body=[{"algoId": ALGO, "instId": "BTC-USDT"}],
 )
 GONE = refused("51400", "Cancellation failed as the order has been filled, canceled or is gone")
+WRONG = {"algoId": ALGO, "sCode": "51000", "sMsg": "Parameter algoId error"}
+NOT_CANCELED = {
+    **{
+        code: refused(code, "It has been triggered.")
+        for code in ("51293", "51400", "51412", "51416")
+    },
+    **{code: refused(code, "It is not to be canceled.") for code in ("51000", "51405", "51410")},
+    "of the request": Answer(body={"code": "51000", "msg": WRONG["sMsg"], "data": []}),
+    "called a success": Answer(body=told(WRONG)),
+    "called one in part": Answer(body=told(WRONG) | {"code": "2"}),
+    "a success of nothing": Answer(body=told()),
+    "no answer": Answer(body={}, status=502),
+}
+"""What is said to a cancel that cancels nothing."""
 
 
 def a_stop(**changes: Any) -> NewOrder:
@@ -160,6 +174,19 @@ class TestSending:
         with pytest.raises(OutcomeUnknown):
             await venue.send(a_stop())
 
+    @pytest.mark.parametrize(
+        ("number", "code"),
+        [("", "51000"), (ALGO, "51149"), ("", "0")],
+        ids=["refused", "timed out there", "without a number"],
+    )
+    async def test_a_success_that_holds_a_refusal_is_no_order_that_stands(
+        self, venue: ExchangeVenue, place: Place, number: str, code: str
+    ) -> None:
+        row = {"algoId": number, "algoClOrdId": OURS, "sCode": code, "sMsg": "It is not taken."}
+        place.instead[f"POST {ALGO_ORDER}"] = Answer(body=told(row))
+        with pytest.raises(OutcomeUnknown, match="shows no order"):
+            await venue.send(a_stop())
+
     async def test_the_answer_to_another_one_is_no_answer(self, venue: ExchangeVenue) -> None:
         with pytest.raises(OutcomeUnknown, match="another order"):
             await venue.send(a_stop(client_order_id=venue.client_order_id(bytes(16))))
@@ -236,14 +263,44 @@ class TestWhileItWaits:
         assert OKX.is_signed(came)
         assert place.taken() == [CANCELED]
 
+    @pytest.mark.parametrize(
+        "answer", [GONE, NOT_CANCELED["of the request"]], ids=["gone", "refused"]
+    )
     async def test_it_is_canceled_by_our_id_once_it_was_found(
-        self, venue: ExchangeVenue, place: Place
+        self, venue: ExchangeVenue, place: Place, answer: Answer
     ) -> None:
-        place.instead["POST /api/v5/trade/cancel-order"] = GONE
+        place.instead["POST /api/v5/trade/cancel-order"] = answer
         place.instead["GET /api/v5/trade/fills-history"] = Answer(body=told())
         await venue.cancel(OKX.key())
         asked = place.taken()
         assert (asked[0], asked[-1]) == (OKX.canceled, CANCELED)
+
+    @pytest.mark.parametrize("answer", ["51000", "called a success", "no answer"])
+    async def test_a_cancel_that_was_not_taken_says_so_and_leaves_once(
+        self, venue: ExchangeVenue, place: Place, answer: str
+    ) -> None:
+        place.instead[str(CANCELED)] = NOT_CANCELED[answer]
+        with pytest.raises(VenueUnavailable):
+            await venue.cancel(WAITING)
+        assert place.taken() == [CANCELED, BY_THEIRS]
+
+    async def test_one_of_somebody_else_that_took_effect_in_part_is_told_as_open(
+        self, venue: ExchangeVenue, place: Place
+    ) -> None:
+        in_part = {"state": "partially_effective", "ordIdList": ["4711", "4712"]}
+        place.instead[f"GET {ALGOS_OPEN}"] = Answer(body=algo(algoClOrdId="", **in_part))
+        (found,) = await venue.open_orders([])
+        assert (found.client_order_id, found.state) == (None, OrderState.WORKING)
+
+    async def test_one_that_does_not_tell_what_it_became_waits_still(
+        self, venue: ExchangeVenue, place: Place
+    ) -> None:
+        row = algo()["data"][0]  # type: ignore[index]
+        place.instead[f"GET {ALGOS_OPEN}"] = Answer(
+            body=told({name: value for name, value in row.items() if name != "ordIdList"})
+        )
+        (found,) = await venue.open_orders([])
+        waits(found)
 
     async def test_one_of_somebody_else_for_an_amount_of_money_is_told_in_what_it_buys(
         self, venue: ExchangeVenue, place: Place
@@ -279,20 +336,21 @@ class TestOnceItIsTouched:
         assert (trade.venue_order_id, trade.amount) == (THEIRS, Decimal("0.0023"))
         assert place.taken()[-1] == OKX.of_theirs
 
+    @pytest.mark.parametrize("its_id", ["", f"{ALGO}_0"], ids=["without an id", "of its own"])
     async def test_that_order_is_ours_in_every_list(
-        self, venue: ExchangeVenue, place: Place
+        self, venue: ExchangeVenue, place: Place, its_id: str
     ) -> None:
-        place.instead["GET /api/v5/trade/orders-pending"] = Answer(body=became())
-        found = await venue.find(OKX.key())
-        assert found is not None
-        assert (found.venue_order_id, found.client_order_id) == (THEIRS, OURS)
+        place.instead["GET /api/v5/trade/orders-pending"] = Answer(body=became(clOrdId=its_id))
+        (listed,) = await venue.open_orders([])
+        assert await venue.find(OKX.key()) == listed
+        assert (listed.venue_order_id, listed.client_order_id) == (THEIRS, OURS)
 
-    @pytest.mark.parametrize("code", ["51293", "51400", "51412", "51416"])
-    async def test_its_rest_is_canceled_by_the_number_it_has_by_then(
-        self, venue: ExchangeVenue, place: Place, code: str
+    @pytest.mark.parametrize("answer", NOT_CANCELED)
+    async def test_its_rest_is_canceled_by_the_number_it_has_by_then_whatever_was_answered(
+        self, venue: ExchangeVenue, place: Place, answer: str
     ) -> None:
         triggered(place)
-        place.instead[str(CANCELED)] = refused(code, "It has been triggered.")
+        place.instead[str(CANCELED)] = NOT_CANCELED[answer]
         await venue.cancel(WAITING)
         asked = place.taken()
         assert (asked[0], asked[-1]) == (CANCELED, OKX.canceled_by_theirs)
@@ -345,4 +403,47 @@ class TestOnceItIsTouched:
         triggered(place)
         place.instead[f"GET {ORDER}"] = UNKNOWN
         with pytest.raises(VenueUnavailable, match="does not show what this order became"):
+            await venue.find(WAITING)
+
+
+class TestWhatItBecameIsNotKnown:
+    """OKX forgets an order that was canceled without a fill two hours later; what it waited as stays."""
+
+    @pytest.fixture
+    def forgotten(self, place: Place) -> Place:
+        triggered(place, uTime=str(NOW - 2 * HOUR))
+        place.instead[f"GET {ORDER}"] = UNKNOWN
+        place.instead["GET /api/v5/trade/fills-history"] = Answer(body=told())
+        return place
+
+    @pytest.mark.parametrize("number", [f"algo-{ALGO}", None], ids=["by theirs", "by ours"])
+    async def test_a_complete_round_without_it_is_one_vote_for_none(
+        self, venue: ExchangeVenue, forgotten: Place, number: str | None
+    ) -> None:
+        assert await venue.find(OKX.key(venue_order_id=number)) is None
+        asked = forgotten.taken()
+        assert [one for one in OKX.searched[:4] if one not in asked] == []
+
+    @pytest.mark.parametrize("of", ["orders-pending", "orders-history", "fills-history"])
+    async def test_a_round_that_is_not_complete_is_none(
+        self, venue: ExchangeVenue, forgotten: Place, of: str
+    ) -> None:
+        forgotten.instead[f"GET /api/v5/trade/{of}"] = Answer(body={}, status=502)
+        with pytest.raises(VenueUnavailable):
+            await venue.find(WAITING)
+
+    async def test_one_that_a_list_shows_is_found(
+        self, venue: ExchangeVenue, forgotten: Place
+    ) -> None:
+        shown = Answer(body=became(algoClOrdId="", clOrdId=f"{ALGO}_0"))
+        forgotten.instead["GET /api/v5/trade/orders-pending"] = shown
+        found = await venue.find(WAITING)
+        assert found is not None
+        assert (found.venue_order_id, found.client_order_id) == (THEIRS, OURS)
+
+    async def test_one_that_has_traded_is_not_absent(
+        self, venue: ExchangeVenue, forgotten: Place
+    ) -> None:
+        del forgotten.instead["GET /api/v5/trade/fills-history"]
+        with pytest.raises(VenueUnavailable, match="trades of an order it does not know"):
             await venue.find(WAITING)

@@ -278,14 +278,42 @@ class TestWhatItBecameIsNotKnown:
         with pytest.raises(VenueUnavailable, match="does not show what this order became"):
             await venue.find(theirs)
 
-    async def test_a_cancel_of_what_has_become_another_goes_on_to_that(
-        self, venue: ExchangeVenue, exchange: BinanceUsdmServer
+    @pytest.mark.parametrize(
+        "said",
+        [
+            refusal(-20124, "Invalid algo id or it has been completed."),
+            refusal(-4000, "It is not said why."),
+            Fault(kind="answer", status=502, body="<html>"),
+        ],
+        ids=["gone", "another no", "no answer"],
+    )
+    async def test_a_cancel_of_what_has_become_another_goes_on_to_that_whatever_was_answered(
+        self, venue: ExchangeVenue, exchange: BinanceUsdmServer, said: Fault
     ) -> None:
         _, theirs = await sent(venue, a_stop(venue))
         falls(exchange)
-        said = refusal(-20124, "Invalid algo id or it has been completed.")
         exchange.fail("DELETE v1/algoOrder", said)
         await venue.cancel(theirs)
         assert exchange.asked("DELETE v1/order")
         (became,) = exchange.account.accepted
         assert became.status == "CANCELED"
+
+
+class TestCancelling:
+    async def test_what_was_canceled_is_not_looked_up(
+        self, venue: ExchangeVenue, exchange: BinanceUsdmServer
+    ) -> None:
+        _, theirs = await sent(venue, a_stop(venue))
+        before = len(exchange.requests)
+        await venue.cancel(theirs)
+        (asked,) = exchange.requests[before:]
+        assert (asked.method, asked.path) == ("DELETE", "v1/algoOrder")
+
+    async def test_a_no_to_one_that_waits_still_is_told_and_not_asked_twice(
+        self, venue: ExchangeVenue, exchange: BinanceUsdmServer
+    ) -> None:
+        _, theirs = await sent(venue, a_stop(venue))
+        exchange.fail("DELETE v1/algoOrder", refusal(-4000, "It is not said why."))
+        with pytest.raises(VenueUnavailable, match="not said why"):
+            await venue.cancel(theirs)
+        assert len(exchange.asked("DELETE v1/algoOrder")) == 1
