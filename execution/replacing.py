@@ -96,9 +96,11 @@ def void(tx: Transaction, ended: Ticket, was: TicketState) -> Iterator[tuple[Tic
 
 
 def stands_in(tx: Transaction, ticket_id: str) -> bool:
-    """Whether another ticket takes the place of this one, or has taken it and is at work."""
+    """Whether another ticket takes the place of this one, or has taken it and is at work; or one whose place
+    was taken in turn."""
     going = {*_WAITS, TicketState.WORKING}
-    return any(one.state in going for one in tx.tickets.newest(limit=_MOST, replaces=ticket_id))
+    after = tx.tickets.newest(limit=_MOST, replaces=ticket_id)
+    return any(one.state in going or stands_in(tx, one.id) for one in after)
 
 
 @exactly

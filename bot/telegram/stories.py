@@ -243,7 +243,9 @@ def _done(view: TicketView, look: Look) -> Story:
         return Story(
             news=f" · filled at {lines.average(view)}", lines=(result,), buttons=((DETAILS,),)
         )
-    rest = "" if view.ticket.closes else f", the rest {order.state}"
+    # A whole order that is less than we sent was made smaller at the exchange, by it or by hand.
+    end = "cut at the exchange" if order.state is OrderState.FILLED else order.state
+    rest = "" if view.ticket.closes else f", the rest {end}"
     return Story(
         news=f" · {lines.percent_filled(view)} filled at {lines.average(view)}{rest}",
         lines=(

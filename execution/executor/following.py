@@ -143,7 +143,14 @@ async def cancel(order: Order, venue: Venue, store: Store) -> None:
 async def _missing_trades(
     order: Order, report: Report | None, venue: Venue, store: Store
 ) -> Sequence[Trade]:
-    """The order's trades, asked for only when the venue claims more than is booked."""
+    """The order's trades, asked for only when the venue claims more than is booked.
+
+    Where it has ended and they cannot be had, none: what its end says is booked for now, since nobody may
+    believe that nothing is held. They take its place once they are told.
+
+    Raises:
+        VenueUnavailable: they cannot be had of an order that still works.
+    """
     if report is None:
         return ()
     booked = await store.read(
@@ -152,7 +159,12 @@ async def _missing_trades(
     if report.filled <= booked:
         return ()
     key = key_of(order).evolve(venue_order_id=report.venue_order_id)
-    return await venue.trades(key)
+    try:
+        return await venue.trades(key)
+    except VenueUnavailable:
+        if report.state not in orders.ENDED:
+            raise
+        return ()
 
 
 def _canceling(order_id: str) -> Change:

@@ -63,6 +63,9 @@ class PublicMarket:
             overrides=overrides,
             kept=kept,
         )
+        self._told: Mapping[str, Instrument] | None = None
+        self._listed: Mapping[str, Instrument] = {}
+        """The markets as they were told last, and what our books make of them."""
         self._quotes: dict[str, Quote] = {}
         self._books: dict[tuple[str, Side], tuple[datetime, Sequence[Level]]] = {}
         self._turns: defaultdict[object, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -90,8 +93,13 @@ class PublicMarket:
         await self._public.close()
 
     def instruments(self) -> Mapping[str, Instrument]:
-        """The exchange's own, with its steps, its limits and the orders it takes."""
-        return self._public.instruments()
+        """The exchange's own, with its steps, its limits and the orders it takes; our books lock what any
+        order is for.
+        """
+        told = self._public.instruments()
+        if told is not self._told:
+            self._told, self._listed = told, {s: _as_we_lock(one) for s, one in told.items()}
+        return self._listed
 
     def fee_rate(self, symbol: str) -> Decimal:
         """What the exchange's list has a taker pay."""
@@ -186,3 +194,10 @@ class _Public(ExchangeVenue):
         self.fee_rates = {
             symbol: answers.exact(rate) for symbol, rate in listed if rate is not None
         }
+
+
+def _as_we_lock(instrument: Instrument) -> Instrument:
+    offers = instrument.offers
+    if offers.triggered_lock:
+        return instrument
+    return instrument.evolve(offers=offers.evolve(triggered_lock=True))

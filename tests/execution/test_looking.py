@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
 from execution.desk import Person
+from execution.errors import VenueUnavailable
 from execution.events import EventKind
 from execution.executor import following
 from execution.store import Transaction
 from execution.store.store import MAY_WAIT, SHARE_A_COMMIT
 from execution.types import Order, OrderState, TicketState, TimeInForce
+from execution.venues.paper import PaperVenue
+from execution.venues.venue import OrderKey, Trade
 from tests.desk import ANA, FrontDesk, NoCandles, front_desk
 from tests.waiting import until
 
@@ -271,3 +274,43 @@ async def test_an_order_that_is_younger_than_what_the_venue_forgets_stays_in_dou
 
     await until(looked)
     assert now(desk, order).state in {OrderState.IN_DOUBT, OrderState.STUCK}
+
+
+class WithoutTrades:
+    """The paper exchange, whose trades cannot be had."""
+
+    def __init__(self, paper: PaperVenue) -> None:
+        self._paper = paper
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._paper, name)
+
+    async def trades(self, key: OrderKey) -> Sequence[Trade]:
+        raise VenueUnavailable("history wants silence")
+
+
+async def test_what_an_order_filled_is_known_though_its_trades_cannot_be_had(
+    desk: FrontDesk,
+) -> None:
+    """Else nothing would be held as far as anybody knows, and a flatten would leave it."""
+    order = await desk.resting_order()
+    await desk.stop("trading")
+    desk.prices.set_price("BTC/USDT", Decimal(49_900))
+    desk.clock.advance(5)
+    silent: Any = WithoutTrades(desk.paper)
+
+    async def look(venue: Any) -> Order:
+        at = desk.clock()
+        await following.follow(
+            now(desk, order), venue, desk.side.store, now=at, silent=timedelta(0)
+        )
+        return now(desk, order)
+
+    assert (await look(silent)).state is OrderState.WORKING, "its trades may come in a moment"
+    desk.clock.advance(6)
+    assert (await look(silent)).state is OrderState.FILLED
+    (fill,) = desk.read(lambda tx: tx.fills.of_order(order.id))
+    assert (fill.amount, fill.inferred) == (order.amount, True)
+    await look(desk.paper)
+    (fill,) = desk.read(lambda tx: tx.fills.of_order(order.id))
+    assert (fill.amount, fill.inferred) == (order.amount, False)

@@ -88,7 +88,7 @@ async def soon(desk: FrontDesk, predicate: Callable[[], object]) -> None:
     """Wait for it, while time goes on slowly."""
 
     def look() -> object:
-        desk.clock.advance(0.1)
+        desk.clock.advance(0.03)
         return predicate()
 
     await until(look, timeout_s=20)
@@ -451,6 +451,19 @@ async def test_what_was_replaced_is_not_proposed_again_beside_the_other(desk: Fr
     desk.paper.faults.keep_orders = False
     await until_it_stands(desk, second)
     for ticket in (first, old):
+        answer = await desk.side.desk.propose(ticket.id, person=ANA_HERSELF, value=None)
+        assert answer.outcome is Outcome.ENDED
+
+
+async def test_nothing_is_proposed_beside_the_last_of_several_changes(desk: FrontDesk) -> None:
+    first = await resting(desk)
+    second = await proposed(desk, first)
+    await approve(desk, second)
+    await until_it_stands(desk, second)
+    third = await proposed(desk, second, Change(price=D(48_000)))
+    await approve(desk, third)
+    await until_it_stands(desk, third)
+    for ticket in (first, second):
         answer = await desk.side.desk.propose(ticket.id, person=ANA_HERSELF, value=None)
         assert answer.outcome is Outcome.ENDED
 

@@ -382,6 +382,26 @@ Stop and targets: not placed by us
 tv breakout-15m, 4 s old at 14:30:10""",
         ["Details"],
     ),
+    "made smaller at the exchange": (
+        view(
+            ticket(TS.DONE),
+            votes=ANA,
+            orders=(order(OS.FILLED),),
+            fills=PART,
+        ),
+        """<b>LIVE · BUY 0.0415 BTC/USDT · 40 % filled at 60 008.10, the rest cut at the exchange</b>
+binance main · T-7F3K
+Limit 60 012.40, for 30 s
+████░░░░░░ 40 %   0.0166 at 60 008.10
+996.13 USDT + fee 0.996 · slippage 0.007 % against us
+Ana approved 14:31:22, after 1 min 12 s · sent +4 ms · acknowledged +86 ms · last fill +2.1 s
+
+Stop 58 900: −46.16 USDT
+Targets 61 500 (half), 63 000 (half)
+Stop and targets: not placed by us
+tv breakout-15m, 4 s old at 14:30:10""",
+        ["Details"],
+    ),
     "voided by a halt": (
         view(ticket(TS.CANCELED, reason="halted")),
         """<b>LIVE · BUY 0.0415 BTC/USDT · canceled, nothing was sent</b>

@@ -315,7 +315,7 @@ async def test_an_order_that_rests_is_changed_by_a_card_of_its_own(desk: FrontDe
     old = desk.ticket(order.ticket)
 
     def over() -> bool:
-        desk.clock.advance(0.1)
+        desk.clock.advance(0.03)
         return desk.ticket(order.ticket).state is TicketState.CANCELED
 
     await until(over, timeout_s=20)

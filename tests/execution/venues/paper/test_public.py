@@ -29,6 +29,8 @@ from tests.doubles.loopback import Request
 from tests.doubles.trading import Book
 from tests.execution.venues.contract import VenueContract, VenueUnderTest
 from tests.execution.venues.paper.setup import key_of
+from tests.execution.venues.shapes.okx import OKX
+from tests.execution.venues.shapes.place import AT, Place
 from tests.waiting import until
 
 _PUBLIC = {
@@ -387,3 +389,16 @@ class TestTheBooks:
             await desk.send(Side.BUY, "59000")
         await desk.venue.cancel(key_of(resting))
         assert await desk.venue.open_orders([]) == []
+
+
+async def test_our_own_books_lock_what_an_order_waits_to_sell_also_where_the_exchange_does_not() -> (
+    None
+):
+    async with Place(OKX) as okx:
+        settings = {"urls": {"api": OKX.urls(okx.url)}, "timeout_on_exit": 1}
+        market = PublicMarket("okx", lambda: AT, overrides=settings)
+        await market.open()
+        offers = market.instruments()[OKX.symbol].offers
+        assert OrderType.STOP in offers.types
+        assert offers.triggered_lock
+        await market.close()
