@@ -29,16 +29,16 @@ from tests.simulation.scenarios import (
 )
 
 SPARSE = {
-    an_answer_is_lost_and_the_order_found: 2,
-    an_order_is_approved_and_filled: 2,
-    a_halt_finds_an_order_at_the_exchange: 4,
-    a_halt_finds_an_order_in_doubt: 4,
-    a_part_fills_and_the_rest_is_priced_anew: 5,
-    a_part_fills_and_the_rest_takes_the_market: 4,
-    a_position_is_flattened_in_parts: 5,
-    a_resting_order_is_changed_while_it_fills: 4,
-    a_stop_gives_way_to_a_closing_stands_again_and_fires: 7,
-    an_order_waits_while_the_exchange_is_lost: 6,
+    an_answer_is_lost_and_the_order_found: 3,
+    an_order_is_approved_and_filled: 3,
+    a_halt_finds_an_order_at_the_exchange: 7,
+    a_halt_finds_an_order_in_doubt: 7,
+    a_part_fills_and_the_rest_is_priced_anew: 11,
+    a_part_fills_and_the_rest_takes_the_market: 7,
+    a_position_is_flattened_in_parts: 11,
+    a_resting_order_is_changed_while_it_fills: 5,
+    a_stop_gives_way_to_a_closing_stands_again_and_fires: 11,
+    an_order_waits_while_the_exchange_is_lost: 11,
 }
 """Of that many places in a row one has its own run: they are many, and each takes long."""
 

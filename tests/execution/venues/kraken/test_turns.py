@@ -46,7 +46,10 @@ async def test_an_order_waits_for_no_read(venue: ExchangeVenue, exchange: Kraken
 async def test_orders_and_cancels_wait_for_no_allowance_that_reads_have_used_up(
     exchange: KrakenServer,
 ) -> None:
-    slow = exchange.ccxt_overrides() | {"timeout_on_exit": 1, "rateLimit": 60_000}  # a minute each
+    slow = exchange.ccxt_overrides() | {
+        "timeout_on_exit": 1,
+        "rateLimit": 2_000,
+    }  # two seconds each
     venue = venue_at(exchange, overrides=slow)
     await venue.open()
     reading = [asyncio.create_task(venue.balances()) for _ in range(20)]
