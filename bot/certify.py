@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
 
@@ -70,23 +70,15 @@ async def certify(
             venue = house.venues(keyed, clock)[name]
             with console.status("") as status:
                 run = Run(venue, Shown(console, status), symbol=symbol, clock=clock, token=token)
-                findings = await _findings(run, venue, status, sure)
+                try:
+                    await _take(run, venue, status, sure)
+                finally:
+                    made = _certificate(run, venue, clock)
+                    if run.counts:
+                        store.write_now(lambda tx: certificates.keep(tx, made))
         finally:
             alone.release()
-        made = Certificate(
-            venue=name,
-            exchange=venue.exchange,
-            mode=venue.mode,
-            at=clock(),
-            ccxt=certificates.CCXT,
-            countersign=VERSION,
-            kind=venue.kind,
-            findings=findings,
-        )
-        tried = all(one.outcome is not Outcome.NOT_TRIED for one in findings)
-        if tried:
-            store.write_now(lambda tx: certificates.keep(tx, made))
-    return _report(made, width=console.width, kept=tried)
+    return _report(made, width=console.width, kept=run.counts)
 
 
 def _in_sandbox(settings: Settings, name: str) -> Settings:
@@ -111,19 +103,32 @@ def _in_sandbox(settings: Settings, name: str) -> Settings:
     return settings.model_copy(update={"venues": {name: venue}})
 
 
-async def _findings(run: Run, venue: Venue, status: Status, sure: Sure) -> Sequence[Finding]:
-    """What the run comes to: all of it only if it can be tried, and somebody wants that."""
+async def _take(run: Run, venue: Venue, status: Status, sure: Sure) -> None:
+    """The run: all of it only if it can be tried, and somebody wants that."""
     try:
-        findings = await run.look()
-        if any(one.outcome is not Outcome.HELD for one in findings):
-            return [*findings, *run.untried()]
+        if not await run.look():
+            return
         status.stop()
         if not sure(_question(venue, run.plan)):
             raise NotPossible("nothing was sent")
         status.start()
-        return [*findings, *await run.trial()]
+        await run.trial()
     finally:
         await venue.close()
+
+
+def _certificate(run: Run, venue: Venue, clock: Clock) -> Certificate:
+    """What it came to, also where it was interrupted."""
+    return Certificate(
+        venue=venue.name,
+        exchange=venue.exchange,
+        mode=venue.mode,
+        at=clock(),
+        ccxt=certificates.CCXT,
+        countersign=VERSION,
+        kind=venue.kind,
+        findings=run.findings,
+    )
 
 
 def _question(venue: Venue, plan: Plan) -> str:
@@ -152,9 +157,12 @@ class Shown:
         self._console.print(Text(f"{'':{_WIDEST}} {text}", style="dim"))
 
     def found(self, finding: Finding) -> None:
-        """A line for the step."""
+        """A line for the step, with what did not hold: an interrupted run prints nothing else."""
         line = Text(f"{finding.outcome.value:{_WIDEST}}", style=_STYLES[finding.outcome])
-        self._console.print(line.append(f" {finding.step}, {figures.lag(finding.took)}", style=""))
+        line.append(f" {finding.step}, {figures.lag(finding.took)}", style="")
+        if finding.outcome is Outcome.FAILED:
+            line.append(f": {finding.text}", style="")
+        self._console.print(line, soft_wrap=True)
 
 
 def _report(made: Certificate, *, width: int, kept: bool) -> Report:

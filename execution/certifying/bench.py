@@ -15,15 +15,13 @@ from typing import TypeVar
 
 from execution import orders
 from execution.certifying import fills
-from execution.certifying.placed import Clock, Placed, Token
+from execution.certifying.placed import Clock, Placed, Token, grace
 from execution.certifying.plan import DoesNotHold, Plan, smallest
 from execution.errors import NotSent, VenueRefused
 from execution.figures import figure
 from execution.types import ZERO
 from execution.venues.venue import Balance, NewOrder, OrderKey, Report, Trade, Venue
 
-UNKNOWN_GRACE = timedelta(seconds=10)
-"""How long an order may take to show where nobody says how long that is."""
 LATE_TRADES = timedelta(seconds=30)
 """How long after its order a trade may show."""
 A_MOMENT = timedelta(seconds=1)
@@ -70,7 +68,7 @@ class Bench:
     @property
     def grace(self) -> timedelta:
         """How long something may take to show."""
-        return self.venue.visibility_grace or UNKNOWN_GRACE
+        return grace(self.venue)
 
     def far(self) -> NewOrder:
         """An order that rests far from the market, not sent yet."""

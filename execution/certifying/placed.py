@@ -16,6 +16,7 @@ from uuid import UUID
 from execution import orders
 from execution.certifying.plan import DoesNotHold, Waits, to_close
 from execution.errors import NotSent, OrderUnknown, VenueError, VenueRefused, VenueUnavailable
+from execution.executor.sending import FENCE_MARGIN
 from execution.figures import figure
 from execution.instruments import Instrument, MarketKind
 from execution.rounding import exactly
@@ -28,6 +29,8 @@ LOOKS = 2
 BETWEEN_LOOKS = timedelta(seconds=3)
 PATIENCE = timedelta(seconds=60)
 """How long canceling is tried before what may be left is named."""
+UNKNOWN_GRACE = timedelta(seconds=10)
+"""How long an order may take to show where nobody says how long that is."""
 
 Clock = Callable[[], datetime]
 Token = Callable[[int], bytes]
@@ -44,9 +47,11 @@ class Placed:
         """One for each request that may have become an order, until that is seen to have ended."""
         self._filled: dict[str, Decimal] = {}
         """What was bought, or (negative) sold, by the venue's id of each order."""
+        self._closes: set[str] = set()
+        """Our ids of the orders that close, less those that are proved never to have arrived."""
         self._on_the_way: set[asyncio.Task[Report]] = set()
-        self._fence = clock()
-        """Until then an order whose answer is not known may still be taken."""
+        self._shown_by = clock()
+        """Until then an order whose answer is not known may still be taken, or may not show yet."""
 
     def new_id(self) -> str:
         """A client order id that no order has."""
@@ -100,6 +105,7 @@ class Placed:
             raise DoesNotHold("nothing is on offer")
         price = to_close(self._market, met[0].price, side)
         order = self.buy(price, amount, time_in_force=TimeInForce.IOC)
+        self._closes.add(order.client_order_id)
         return order.evolve(side=side, reduce_only=True)
 
     def key(self, client_order_id: str) -> OrderKey:
@@ -112,43 +118,44 @@ class Placed:
         Raises:
             VenueRefused, NotSent, OutcomeUnknown: as `Venue.send`.
         """
-        key = self.key(order.client_order_id)
-        self._keys.append(key)
-        sending = asyncio.create_task(self._venue.send(order))
+        sending = asyncio.create_task(self._sent(order))
         self._on_the_way.add(sending)
-        try:
-            report = await asyncio.shield(sending)
-        except (VenueRefused, NotSent):
-            self._keys.remove(key)
-            raise
-        except VenueError:
-            self._fence = self._clock() + self._venue.fence
-            raise
-        finally:
-            if sending.done():
-                self._on_the_way.discard(sending)
-        self._note(report)
-        known = key.evolve(venue_order_id=report.venue_order_id)
-        self._keys[self._keys.index(key)] = known
-        return report
+        sending.add_done_callback(self._on_the_way.discard)
+        return await asyncio.shield(sending)
 
     async def clear(self) -> Sequence[str]:
         """Cancel whatever rests and close what was opened, until two looks find nothing; what may be left."""
-        if self._on_the_way:
-            await asyncio.gather(*self._on_the_way, return_exceptions=True)
-            self._fence = self._clock() + self._venue.fence
-        give_up, clean = max(self._clock(), self._fence) + PATIENCE, 0
+        await asyncio.gather(*self._on_the_way, return_exceptions=True)
+        give_up, clean = max(self._clock(), self._shown_by) + PATIENCE, 0
         while True:
             began = self._clock()
             left = await self._look()
             if self._venue.kind is MarketKind.SWAP:
                 left += await self._close()
             clean = 0 if left else clean + 1
-            if clean >= LOOKS and began >= self._fence:
+            if clean >= LOOKS and began >= self._shown_by:
                 return ()
             if began >= give_up:
                 return left or ["what was sent last may still be taken"]
             await asyncio.sleep(BETWEEN_LOOKS.total_seconds())
+
+    async def _sent(self, order: NewOrder) -> Report:
+        """Send, and note what is known of it then."""
+        key = self.key(order.client_order_id)
+        self._keys.append(key)
+        try:
+            report = await self._venue.send(order)
+        except (VenueRefused, NotSent):
+            self._keys.remove(key)
+            raise
+        except VenueError:
+            late = self._venue.fence + FENCE_MARGIN + grace(self._venue)
+            self._shown_by = self._clock() + late
+            raise
+        self._note(report)
+        known = key.evolve(venue_order_id=report.venue_order_id)
+        self._keys[self._keys.index(key)] = known
+        return report
 
     async def _look(self) -> list[str]:
         """One look at everything that may rest; what does is asked to be canceled, and named."""
@@ -167,10 +174,13 @@ class Placed:
 
     async def _rests(self, key: OrderKey) -> bool:
         """Whether an order may rest; then it was asked to be canceled just now."""
+        would_show = self._would_show(key)
         try:
             shown = await self._venue.find(key)
             if shown is not None:
                 self._note(shown)
+            elif would_show:
+                self._closes -= {key.client_order_id}
             if shown is not None and shown.state in orders.ENDED:
                 self._keys = [one for one in self._keys if one != key]
                 return False
@@ -191,6 +201,9 @@ class Placed:
         named = [f"a position of {figure(position)} in {self._symbol}"] if position else []
         if not (opened := self._opened()):
             return named
+        rest = f"a position of {figure(opened)} in {self._symbol}"
+        if any(key.client_order_id in self._closes for key in self._keys):
+            return [f"{rest}, unless an order that was sent has closed it"]
         side = Side.SELL if opened > 0 else Side.BUY
         try:
             # Also where none shows: that may be late, and an order that only reduces opens nothing.
@@ -198,8 +211,13 @@ class Placed:
         except VenueRefused as no:
             return [f"{one}: {no}" for one in named]
         except (VenueError, DoesNotHold) as error:
-            return [f"a position of {figure(opened)} in {self._symbol}: {error}"]
-        return [f"a position of {figure(opened)} in {self._symbol}"]
+            return [f"{rest}: {error}"]
+        return [rest]
+
+    def _would_show(self, key: OrderKey) -> bool:
+        """Whether an order whose answer was lost never was, if a look from now on does not show it."""
+        unanswered, proves = key.venue_order_id is None, self._venue.visibility_grace is not None
+        return unanswered and proves and self._clock() >= self._shown_by
 
     @exactly
     def _opened(self) -> Decimal:
@@ -209,6 +227,11 @@ class Placed:
     def _note(self, shown: Report) -> None:
         filled = shown.filled if shown.side is Side.BUY else -shown.filled
         self._filled[shown.venue_order_id] = filled
+
+
+def grace(venue: Venue) -> timedelta:
+    """How long something may take to show there."""
+    return venue.visibility_grace or UNKNOWN_GRACE
 
 
 def is_marked(client_order_id: str | None) -> bool:

@@ -5,7 +5,8 @@ What only looks goes first; who calls asks a person before anything is sent.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Protocol
 
 from execution.certificates import Finding, Outcome
@@ -83,37 +84,43 @@ class Run:
         """`symbol` is where it is tried, else in a usual market."""
         self._clock, self._watcher, self._kind = clock, watcher, venue.kind
         self._bench = Bench(venue, symbol=symbol, clock=clock, token=token, say=watcher.says)
+        self._found: dict[str, Finding] = {}
 
     @property
     def plan(self) -> Plan:
         """What is going to be sent, once the looks have held."""
         return self._bench.plan
 
-    async def look(self) -> Sequence[Finding]:
-        """What has to hold before anything can be tried; nothing is sent.
+    @property
+    def findings(self) -> Sequence[Finding]:
+        """What became of each step so far."""
+        return [self._found.get(step) or _not_tried(step) for step in names(self._kind)]
+
+    @property
+    def counts(self) -> bool:
+        """Whether it says anything of the exchange: all of it held, or something that was tried did not."""
+        tried = self.findings[len(LOOKS[self._kind]) :]
+        failed = any(one.outcome is Outcome.FAILED for one in tried)
+        return failed or all(one.outcome is Outcome.HELD for one in tried)
+
+    async def look(self) -> bool:
+        """Whether all holds without which nothing can be tried; nothing is sent.
 
         Raises:
             VenueMisconfigured: its settings can never work: it has no sandbox.
         """
-        findings: list[Finding] = []
         for step in LOOKS[self._kind]:
-            missing = any(one.outcome is not Outcome.HELD for one in findings)
-            findings.append(_not_tried(step[0]) if missing else await self._take(*step))
-        return findings
+            if (await self._take(*step)).outcome is not Outcome.HELD:
+                return False
+        return True
 
-    async def trial(self) -> Sequence[Finding]:
+    async def trial(self) -> None:
         """Everything else. Whatever happens, what was sent is canceled at the end, and what it opened closed."""
-        findings = []
         try:
             for step in TRIALS[self._kind]:
-                findings.append(await self._take(*step))
+                await self._take(*step)
         finally:
-            findings.append(await self._take(CLEARED, steps.clear))
-        return findings
-
-    def untried(self) -> Sequence[Finding]:
-        """What a run comes to of which only the looks were made."""
-        return [_not_tried(step) for step in names(self._kind)[len(LOOKS[self._kind]) :]]
+            await _whole(self._take(CLEARED, steps.clear))
 
     async def _take(self, name: str, step: Callable[[Bench], Awaitable[str]]) -> Finding:
         self._watcher.begins(name)
@@ -125,6 +132,7 @@ class Run:
         except (DoesNotHold, VenueError) as error:
             text, outcome = str(error), Outcome.FAILED
         finding = Finding(step=name, outcome=outcome, text=text, took=self._clock() - began)
+        self._found[name] = finding
         self._watcher.found(finding)
         return finding
 
@@ -134,5 +142,15 @@ def names(kind: MarketKind) -> Sequence[str]:
     return [*(name for name, _ in (*LOOKS[kind], *TRIALS[kind])), CLEARED]
 
 
+async def _whole(last: Coroutine[object, object, Finding]) -> None:
+    """Who is interrupted during the last step goes on with it, and is interrupted then; once, not twice."""
+    ending = asyncio.create_task(last)
+    try:
+        await asyncio.shield(ending)
+    except asyncio.CancelledError:
+        await asyncio.gather(ending, return_exceptions=True)
+        raise
+
+
 def _not_tried(step: str) -> Finding:
-    return Finding(step=step, outcome=Outcome.NOT_TRIED, text="what comes before does not hold")
+    return Finding(step=step, outcome=Outcome.NOT_TRIED, text="the run did not come to it")

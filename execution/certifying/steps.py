@@ -123,7 +123,7 @@ async def create(bench: Bench) -> str:
 async def look_up(bench: Bench) -> str:
     """It is found by our id alone."""
     order, report = await bench.resting()
-    took = await _demand_found(bench, order, report)
+    _, took = await _demand_found(bench, order, report)
     return f"found after {seconds(took)}, with the terms it was sent with"
 
 
@@ -246,14 +246,17 @@ async def waiting(bench: Bench, side: Side, bought: Sequence[Trade] = ()) -> str
         try:
             report = await bench.placed.send(order)
             _demand_working(report, order)
-            await _demand_found(bench, order, report)
-            await _demand_listed(bench, order, report)
+            found, _ = await _demand_found(bench, order, report)
+            listed = await _demand_listed(bench, order, report)
+            if order.trail is None and found.stop_price is listed.stop_price is None:
+                raise DoesNotHold("its stop price is never told")
             await _demand_canceled(bench, order)
         except (DoesNotHold, VenueError) as no:
             raise DoesNotHold(f"{_named(kind)}: {no}") from no
     if not kinds:
         return "none is taken here, and none is ever sent"
-    return f"found by our id, listed and canceled: {', '.join(map(_named, kinds))}"
+    bound = "; sent as reduce-only, which only one that fires would show" if bought else ""
+    return f"found by our id, listed and canceled: {', '.join(map(_named, kinds))}{bound}"
 
 
 async def _taking_order(bench: Bench) -> NewOrder:
@@ -270,8 +273,10 @@ async def _again(bench: Bench, order: NewOrder, first: Report) -> str | None:
     """What the venue makes of an id it knows, in words; None for a second order."""
     try:
         second = await bench.placed.send(order)
-    except (VenueRefused, OutcomeUnknown) as no:
+    except VenueRefused as no:
         return f"refused ({no})"
+    except OutcomeUnknown as no:
+        return str(no)
     same = second.venue_order_id == first.venue_order_id
     return "answered with that order" if same else None
 
@@ -282,18 +287,20 @@ def _demand_working(report: Report, order: NewOrder) -> None:
         raise DoesNotHold(f"it is {report.state} instead of resting")
 
 
-async def _demand_found(bench: Bench, order: NewOrder, report: Report) -> timedelta:
+async def _demand_found(bench: Bench, order: NewOrder, report: Report) -> tuple[Report, timedelta]:
     """By our id alone, within the time that is told."""
     shown, took = await bench.found(order)
     if shown.venue_order_id != report.venue_order_id:
         raise DoesNotHold(f"{shown.venue_order_id} is found, {report.venue_order_id} was made")
-    return took
+    return shown, took
 
 
-async def _demand_listed(bench: Bench, order: NewOrder, report: Report) -> None:
+async def _demand_listed(bench: Bench, order: NewOrder, report: Report) -> Report:
     listed = await bench.listed(order)
     if [one.venue_order_id for one in listed] != [report.venue_order_id]:
         raise DoesNotHold(f"listed {len(listed)} times, with our id")
+    demand_same(listed[0], order)
+    return listed[0]
 
 
 async def _demand_canceled(bench: Bench, order: NewOrder) -> None:

@@ -36,6 +36,7 @@ from execution.instruments import MarketKind
 from tests.databases import new_database
 from tests.doubles.binance import BinanceServer, refusal
 from tests.doubles.binance_usdm.server import BinanceUsdmServer
+from tests.doubles.loopback import Fault
 from tests.markdown import DOCS
 from tests.virtual_time import skipping
 
@@ -71,6 +72,7 @@ market = "swap"
 exchange = "paper"
 mode = "paper"
 """
+NO = refusal(-1013, "Filter failure: PERCENT_PRICE_BY_SIDE")
 ASKED = (
     "This places up to 13 orders of about 6 USDT each in the sandbox of binance, in BTC/USDT;"
     " one of them is to fill, the others are canceled. Go on?"
@@ -296,7 +298,54 @@ async def test_what_did_not_hold_is_named_and_takes_the_certificate_back(host: H
     )
     assert report.text.splitlines()[-1] == "13 of 16 steps held: not certified."
     assert host.status()["main"] == "not certified"
-    assert re.search(r"^failed +open orders, ", host.shown, re.M)
+    assert re.search(r"^failed +open orders, .*: listed 0 times, with our id$", host.shown, re.M)
+
+
+async def test_interrupted_it_says_what_is_left(host: Host) -> None:
+    """No table comes then."""
+    host.exchange.fail("GET openOrders", Fault(kind="hang"))
+    running = asyncio.create_task(host.certify())
+    await host.exchange.hanging.wait()
+    host.exchange.fail("DELETE order", refusal(-1001, "Internal error.", status=503), times=99)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+    (left,) = host.exchange.account.open_orders()
+    (last,) = re.findall(r"^failed +nothing left behind, (.*)$", host.shown, re.M)
+    assert f": may be left, to be ended by hand: {left.client_id} ({left.id})" in last
+
+
+async def interrupted(host: Host) -> None:
+    """A run that is interrupted while it looks at its fill."""
+    host.exchange.hanging.clear()
+    host.exchange.fail("GET myTrades", Fault(kind="hang"))
+    running = asyncio.create_task(host.certify())
+    await host.exchange.hanging.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+async def test_interrupted_it_takes_the_certificate_back_only_if_a_step_had_failed(
+    host: Host,
+) -> None:
+    await host.certify()
+    before = host.kept()
+    await interrupted(host)
+    assert host.kept() == before
+    assert host.status()["main"].startswith("certified ")
+
+    host.exchange.fail("POST order", NO)
+    await interrupted(host)
+    assert host.status()["main"] == "not certified"
+    kept = host.kept()
+    assert kept is not None
+    found = {one.step: one.outcome for one in kept.findings}
+    assert list(found) == names(MarketKind.SPOT)
+    assert found["create"] is Outcome.FAILED
+    assert found["fill"] is found["proof of absence"] is Outcome.NOT_TRIED
+    assert found["nothing left behind"] is Outcome.HELD
 
 
 async def test_how_it_goes_is_shown_step_by_step(host: Host) -> None:

@@ -84,7 +84,7 @@ class TestItPasses:
         assert trial.failed == {}
         assert list(trial.findings) == STEPS
         assert trial.findings["same id twice"].text == (
-            "while the order is open: refused (binance says the order's id is taken);"
+            "while the order is open: binance says the order's id is taken;"
             " once it has ended: makes a new order, canceled at the end"
         )
         assert trial.findings["fill"].text.startswith(
@@ -178,19 +178,24 @@ class TestItPasses:
         assert trial.failed == {}
         assert len(shown) > 4
 
-    async def test_an_answer_that_is_really_lost_is_as_good(self) -> None:
-        def drop_second(params: Params, proper: Proper) -> web.Response:
-            if len(exchange.account.accepted) == 1:
-                proper(params)
+    async def test_answers_that_are_really_lost_are_as_good_and_are_called_that(self) -> None:
+        def drops(params: Params, proper: Proper) -> web.Response:
+            again = exchange.account.find(client_id=params["newClientOrderId"]) is not None
+            answer = proper(params)
+            if again or len(exchange.account.accepted) == 2:
                 return web.Response(status=502, text="<html>bad gateway</html>")
-            return proper(params)
+            return answer
 
-        async with Odd(POST_order=drop_second) as exchange:
+        async with Odd(POST_order=drops) as exchange:
             trial = await tried_at(exchange)
 
         assert trial.failed == {}
         assert trial.findings["answer lost"].text.startswith(
             "the answer was lost (binance answered with HTTP status 502); found by our id after "
+        )
+        assert trial.findings["same id twice"].text == (
+            "while the order is open: binance answered with HTTP status 502;"
+            " once it has ended: binance answered with HTTP status 502"
         )
 
 
@@ -658,6 +663,22 @@ class TestWhateverHappens:
             running.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await running
+
+        assert [order.status for order in exchange.account.accepted] == ["CANCELED"]
+
+    async def test_an_order_whose_answer_was_lost_is_waited_for_as_long_as_it_may_take_to_show(
+        self,
+    ) -> None:
+        """Until the fence and the grace of the venue are over, the desk would not call it absent either."""
+
+        def lost(params: Params, proper: Proper) -> web.Response:
+            exchange.blind.update({"id", "openOrders", "allOrders"})
+            asyncio.get_running_loop().call_later(18, exchange.blind.clear)
+            proper(params)
+            return web.Response(status=502, text="<html>bad gateway</html>")
+
+        async with Odd(POST_order=lost) as exchange:
+            await failing(at(exchange), steps.create)
 
         assert [order.status for order in exchange.account.accepted] == ["CANCELED"]
 

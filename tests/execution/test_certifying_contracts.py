@@ -51,7 +51,9 @@ STEPS = names(MarketKind.SWAP)
 ORDER, ALGO = "POST v1/order", "POST v1/algoOrder"
 ACCOUNT = "GET v3/account"
 FILLING = (contract_steps.fill, contract_steps.stops, contract_steps.close)
+STOPS_TOLD = {ALGO, "GET v1/algoOrder", "GET v1/openAlgoOrders"}
 LEFT = "may be left, to be ended by hand"
+NOT_SHOWN = "; sent as reduce-only, which only one that fires would show"
 
 
 class Odd(Twisted, BinanceUsdmServer):
@@ -94,6 +96,10 @@ def held(exchange: BinanceUsdmServer | KrakenFuturesServer) -> dict[str, Decimal
     return {position.symbol: position.amount for position in exchange.account.held()}
 
 
+def forbidden() -> web.Response:
+    return as_json({"code": -4192, "msg": "Trade forbidden."}, status=400)
+
+
 def without(params: Params, name: str) -> Params:
     return {key: value for key, value in params.items() if key != name}
 
@@ -113,7 +119,7 @@ async def test_it_passes_where_the_exchange_does_as_it_should(exchange: Odd) -> 
     assert trial.findings["fill"].text.startswith("0.002 bought in full; 1 trade adds up, fee 0.06")
     assert trial.findings["stops and targets"].text == (
         "found by our id, listed and canceled: stop, stop limit, take profit, take profit limit,"
-        " trailing stop"
+        f" trailing stop{NOT_SHOWN}"
     )
     assert trial.findings["close"].text == (
         "0.002 sold in full; 1 trade adds up, fee 0.05999 USDT; no position, and the wallet shows result"
@@ -344,6 +350,17 @@ def shown_otherwise(params: Params, proper: Proper) -> web.Response:
     return as_json(told(answer) | {"triggerPrice": "57000.0"}) if answer.status == 200 else answer
 
 
+def without_stop_price(params: Params, proper: Proper) -> web.Response:
+    answer = proper(params)
+    if answer.status != 200:
+        return answer
+    shown = told(answer)
+    listed = shown if isinstance(shown, list) else [shown]
+    for row in listed:
+        row.pop("triggerPrice", None)
+    return as_json(shown)
+
+
 @pytest.mark.parametrize(
     ("endpoint", "twist"), [(ALGO, taken_otherwise), ("GET v1/algoOrder", shown_otherwise)]
 )
@@ -356,6 +373,39 @@ async def test_a_stop_at_another_price_than_was_sent(
         "stops": "stop: it shows the stop price 57\u202f000, sent was 57\u202f590.4"
     }
     assert exchange.algos.open_orders() == []
+
+
+@pytest.mark.parametrize("endpoint", ["GET v1/algoOrder", "GET v1/openAlgoOrders"])
+async def test_a_stop_price_that_one_look_tells_is_enough(exchange: Odd, endpoint: str) -> None:
+    exchange.twists |= dict.fromkeys(STOPS_TOLD - {endpoint}, without_stop_price)
+
+    assert await stepped(at(exchange), *FILLING) == {}
+
+
+async def test_a_stop_price_that_no_look_tells(exchange: Odd) -> None:
+    exchange.twists |= dict.fromkeys(STOPS_TOLD, without_stop_price)
+
+    assert await stepped(at(exchange), *FILLING) == {"stops": "stop: its stop price is never told"}
+    assert exchange.algos.open_orders() == []
+
+
+async def test_a_stop_that_the_list_shows_at_another_price(exchange: Odd) -> None:
+    def otherwise(params: Params, proper: Proper) -> web.Response:
+        return as_json([row | {"triggerPrice": "57000.0"} for row in told(proper(params))])
+
+    exchange.twists["GET v1/openAlgoOrders"] = otherwise
+
+    assert await stepped(at(exchange), *FILLING) == {
+        "stops": "stop: it shows the stop price 57\u202f000, sent was 57\u202f590.4"
+    }
+
+
+async def test_a_stop_that_is_not_bound_to_reduce_looks_the_same(exchange: Odd) -> None:
+    """None fires; so it is said that they are sent as reduce-only, and no more."""
+    exchange.twists[ALGO] = lambda params, proper: proper(without(params, "reduceOnly"))
+
+    assert await stepped(at(exchange), *FILLING) == {}
+    assert [one.reduce_only for one in exchange.algos.accepted] == [False] * 5
 
 
 async def test_a_stop_that_is_not_listed(exchange: Odd) -> None:
@@ -490,6 +540,108 @@ async def test_interrupted_while_the_order_that_opens_is_on_its_way_it_is_closed
     assert trial.findings[CLEARED].outcome is Outcome.HELD
 
 
+async def test_interrupted_while_the_last_step_closes_it_closes_all_the_same(
+    exchange: Odd,
+) -> None:
+    def refuses_twice(params: Params, proper: Proper) -> web.Response:
+        if params["side"] == "BUY" or not held(exchange):
+            return proper(params)
+        closes.append(params)
+        if len(closes) == 2:  # the first one is that of the step
+            running.cancel()
+        return forbidden() if len(closes) <= 2 else proper(params)
+
+    closes: list[Params] = []
+    exchange.twists[ORDER] = refuses_twice
+    trial = Trial(at(exchange))
+    running = asyncio.create_task(trial.run())
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+    assert held(exchange) == {}
+    assert trial.findings[CLEARED].text == "everything has ended, seen in two looks"
+
+
+async def test_interrupted_twice_in_the_last_step_it_ends(exchange: Odd) -> None:
+    def refuses(params: Params, proper: Proper) -> web.Response:
+        if params["side"] == "BUY" or not held(exchange):
+            return proper(params)
+        closes.append(params)
+        running.cancel()  # first in the step that closes
+        return forbidden()
+
+    closes: list[Params] = []
+    exchange.twists[ORDER] = refuses
+    trial = Trial(at(exchange))
+    running = asyncio.create_task(trial.run())
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+    assert len(closes) == 3
+    assert CLEARED not in trial.findings
+
+
+async def test_a_fill_whose_answer_was_lost_is_closed_however_late_it_shows(exchange: Odd) -> None:
+    """Until the fence and the grace of the venue are over, the desk would not call it absent either."""
+
+    def lost(params: Params, proper: Proper) -> web.Response:
+        exchange.twists[ORDER] = lambda params, proper: proper(params)
+        exchange.blind.update({"id", "openOrders", "allOrders", "userTrades"})
+        asyncio.get_running_loop().call_later(38, exchange.blind.clear)
+        proper(params)
+        return web.Response(status=502, text="<html>bad gateway</html>")
+
+    def unseen(params: Params, proper: Proper) -> web.Response:
+        answer = proper(params)
+        return as_json(told(answer) | {"positions": []}) if exchange.blind else answer
+
+    exchange.twists |= {ORDER: lost, ACCOUNT: unseen}
+    await failing(at(exchange), contract_steps.fill)
+
+    assert [order.status for order in exchange.account.accepted] == ["FILLED"] * 2
+    assert held(exchange) == {}
+
+
+async def test_a_close_that_cannot_be_seen_to_have_ended_is_not_sent_again(exchange: Odd) -> None:
+    """Else it would sell down what somebody else has bought meanwhile."""
+
+    def acknowledged(params: Params, proper: Proper) -> web.Response:
+        answer = proper(params)
+        if params["side"] == "BUY":
+            return answer
+        exchange.account.trade_elsewhere("BTCUSDT", "BUY", "0.1", "60000")
+        exchange.fail("GET v1/order", refusal(-1001, "Internal error.", status=503), times=999)
+        untold = {"status": "NEW", "executedQty": "0", "cumQuote": "0", "avgPrice": "0.00"}
+        return as_json(told(answer) | untold)
+
+    exchange.twists[ORDER] = acknowledged
+    failed = await stepped(at(exchange), contract_steps.fill)
+
+    _, closed, _ = exchange.account.accepted
+    assert held(exchange) == {"BTCUSDT": D("0.1")}
+    assert failed["clear"] == (
+        f"{LEFT}: {closed.client_id} ({closed.id});"
+        " a position of 0.002 in BTC/USDT:USDT, unless an order that was sent has closed it"
+    )
+
+
+async def test_a_close_that_never_arrived_is_sent_again_once_that_is_proved(exchange: Odd) -> None:
+    sent_at: list[float] = []
+
+    def lost_once(params: Params, proper: Proper) -> web.Response:
+        if params["side"] == "BUY":
+            return proper(params)
+        sent_at.append(asyncio.get_running_loop().time())
+        return as_json({}, status=502) if len(sent_at) == 1 else proper(params)
+
+    exchange.twists[ORDER] = lost_once
+    await stepped(at(exchange), contract_steps.fill)
+
+    assert held(exchange) == {}
+    first, second = sent_at
+    assert second - first > 40, "the fence and the grace of the venue"
+
+
 async def test_what_its_answer_alone_says_has_filled_is_closed(exchange: Odd) -> None:
     exchange.blind.update({"openOrders", "allOrders", "userTrades"})
     gone = {"code": -2013, "msg": "Order does not exist."}
@@ -514,12 +666,9 @@ async def test_a_position_that_shows_late_is_closed_all_the_same(exchange: Odd) 
 
 
 async def test_what_cannot_be_closed_is_named_with_the_reason(exchange: Odd) -> None:
-    def refuses(params: Params, proper: Proper) -> web.Response:
-        if params["side"] == "SELL":
-            return as_json({"code": -4192, "msg": "Trade forbidden."}, status=400)
-        return proper(params)
-
-    exchange.twists[ORDER] = refuses
+    exchange.twists[ORDER] = lambda params, proper: (
+        forbidden() if params["side"] == "SELL" else proper(params)
+    )
 
     assert await stepped(at(exchange), *FILLING) == {
         "close": "Trade forbidden. (-4192)",
