@@ -320,12 +320,12 @@ class Executor:
 
     async def _take_over(self, ticket: Ticket) -> None:
         """A changed order goes out in the place of one that was canceled for it."""
-        last = await self._store.read(lambda tx: taking_over.over(tx, ticket))
-        if last is not None:
-            await self._go_on_after(last, taking_over.plan, ticket.id)
-            return
         await self._store.write(taking_over.overdue(ticket.id, self._market, self._config))
-        await asyncio.sleep(CALM)
+        last = await self._store.read(lambda tx: taking_over.over(tx, ticket))
+        if last is None:
+            await asyncio.sleep(CALM)
+        else:
+            await self._go_on_after(last, taking_over.plan, ticket.id)
 
     async def _go_on_after(self, last: Order, plan: NextOrder, ticket_id: str) -> None:
         """Send what is planned for a ticket, once one more look has shown nothing new of this order."""

@@ -52,11 +52,9 @@ def plan(
         except Corrupt as error:
             booking.move_ticket(tx, ticket, TicketState.FAILED, reason=str(error))
             return None
-        overdue(ticket_id, market, config)(tx)
-        ticket = tx.tickets.get(ticket_id)
         instrument = market.instrument(terms.venue, terms.symbol)
-        if ticket is None or ticket.state is not TicketState.APPROVED:
-            return None
+        if opening.not_usable(tx, ticket, config) is not None:
+            return None  # it is asked about anew: `overdue`
         if over(tx, ticket) is None or instrument is None:
             return None
         moment = Moment(tx=tx, market=market, config=config)
