@@ -27,6 +27,7 @@ from execution.instruments import MarketKind
 from execution.key_rights import refused
 from execution.record import Record
 from execution.types import Mode
+from execution.venues.quirks import ends
 from execution.venues.rights import KeyRights
 from execution.venues.venue import Contracts, Venue
 
@@ -252,6 +253,8 @@ def _judged(part: str, venue: Venue, rights: KeyRights, certified: str) -> Check
         told.append("it does not tell what the key may do")
         if venue.mode is Mode.LIVE:
             warnings.append("make sure that the key may not withdraw")
+    if (ends_on := ends(venue.exchange, venue.kind)) is not None:
+        warnings.append(f"the exchange switches this interface off on {ends_on:%Y-%m-%d}")
     if rights.withdraws:
         warnings.append("its key may withdraw: live this is refused")
     if rights.bound is False:

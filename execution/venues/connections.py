@@ -59,9 +59,9 @@ _REFUSED_SETTINGS = {
 
 
 def has_sandbox(exchange: str, kind: MarketKind = MarketKind.SPOT) -> bool:
-    """Whether ccxt knows a sandbox of this exchange; it is imported for that, so not within the loop."""
-    ccxt = ccxt_id(exchange, kind)
-    return _has_sandbox(exchange_class(ccxt)(), quirks_of(ccxt))
+    """Whether there is a sandbox of this exchange; ccxt is imported for that, so not within the loop."""
+    quirks, ccxt = quirks_of(ccxt_id(exchange, kind)), exchange_class(ccxt_id(exchange, kind))
+    return _has_sandbox(ccxt(copy.deepcopy(dict(quirks.config))), quirks)
 
 
 def _has_sandbox(ccxt: Any, quirks: Quirks) -> bool:

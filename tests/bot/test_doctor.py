@@ -20,6 +20,7 @@ from tests.databases import new_database
 from tests.desk import GROUP, OLGA, PEOPLE, TOKEN
 from tests.doubles.binance import BinanceServer, refusal
 from tests.doubles.binance_usdm.server import BinanceUsdmServer
+from tests.doubles.kraken_futures.server import KrakenFuturesServer
 
 TOML = f"""
 [telegram]
@@ -41,7 +42,7 @@ class Ward:
     """A folder with settings, and what a checkup of it says."""
 
     folder: Path
-    exchange: BinanceServer | BinanceUsdmServer
+    exchange: BinanceServer | BinanceUsdmServer | KrakenFuturesServer
     telegram: str
     environ: dict[str, str] = field(default_factory=dict)
     toml: str = TOML
@@ -115,6 +116,18 @@ async def test_what_else_there_is_to_warn_of_is_one_sentence_with_it(
     line = ward_of_contracts.line("venue main")
     assert line.startswith("warning venue main: ")
     assert line.endswith("; bind the key to this machine's address; one-way mode.")
+
+
+async def test_an_interface_that_will_be_switched_off_is_warned_of(tmp_path: Path) -> None:
+    playground = Playground(":memory:", token=TOKEN, chat_id=GROUP, people=PEOPLE, clock=Clock())
+    async with serve(playground) as url, KrakenFuturesServer() as kraken:
+        toml = CONTRACTS.replace('"binance"', '"kraken"').replace("= 3", "= 50")
+        ward = Ward(tmp_path, kraken, url, toml=toml)
+        assert (await ward.checkup()).verified
+        line = ward.line("venue main")
+        assert line.startswith("warning venue main: kraken swap, LIVE, ")
+        assert "the exchange switches this interface off on 2027-03-01" in line
+    await playground.close()
 
 
 async def test_hedge_mode_is_a_failure_with_its_fix(

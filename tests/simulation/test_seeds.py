@@ -15,7 +15,7 @@ from tests.simulation.story import play
 
 EACH = 150
 """Seeds of each half."""
-BUDGET = 10.0
+BUDGET = 7.0
 """Seconds each half gets at the most: a slow machine plays fewer, and the end of the run says how many."""
 SHOW = "from tests.simulation.story import play; print('\\n'.join(play({seed}).trace))"
 

@@ -5,6 +5,7 @@ listed gets the careful default: slower to prove absence, fewer short cuts.
 """
 
 from collections.abc import Mapping
+from datetime import date
 
 from execution.instruments import MarketKind
 from execution.venues.quirks.binance import BINANCE
@@ -53,6 +54,7 @@ __all__ = [
     "WaitingList",
     "ccxt_id",
     "dead_mans_switch",
+    "ends",
     "quirks_of",
     "switch_at",
     "trades_swaps",
@@ -121,3 +123,9 @@ def switch_at(exchange: str, kind: MarketKind) -> DeadMansSwitch | None:
     """The dead man's switch of where this exchange trades markets of this kind, `paper` among them; None
     where there is none, or none is used here."""
     return dead_mans_switch(exchange if exchange == "paper" else ccxt_id(exchange, kind))
+
+
+def ends(exchange: str, kind: MarketKind) -> date | None:
+    """The day on which an exchange switches off what its markets of this kind are traded by; None where
+    none was announced."""
+    return quirks_of(ccxt_id(exchange, kind)).ends_on

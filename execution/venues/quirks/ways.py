@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -384,6 +384,8 @@ class Quirks(Record):
     """Where orders that wait for a price stand; None: among all others."""
     account: ContractAccount | None = None
     """How an account of contracts is read; None: it is one of spot."""
+    ends_on: date | None = None
+    """The day on which the exchange switches this interface off; None where none was announced."""
     sandbox_by_header: bool = False
     """ccxt's sandbox of it is at the same address: a header says that a request is not meant in earnest."""
     sandbox_is_demo: bool = False
