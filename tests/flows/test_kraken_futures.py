@@ -155,7 +155,7 @@ async def test_an_order_that_never_arrived_stays_in_doubt_and_is_not_sent_again(
     assert orders(futures) == []
 
 
-async def test_more_leverage_than_allowed_refuses_entries_and_lets_exits_go(
+async def test_leverage_that_nobody_has_set_is_the_largest_and_refuses_entries(
     house: House, futures: KrakenFuturesServer, live: dict[str, str]
 ) -> None:
     """A market without a preference is cross-margined, up to what its first margin level comes to."""

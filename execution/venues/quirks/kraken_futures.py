@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -39,6 +39,7 @@ _LAST = {"triggerSignal": "last"}
 _TENTH_OF_A_PERCENT = Decimal("0.001")
 _KEY_CHECK = "api-keys/v3/check"
 _NOT_SUBSCRIBED = "Failed to subscribe to authenticated feed"
+_SUBSCRIBED_ALREADY = "Already subscribed to feed, re-requesting"
 
 
 def futures_offers(offers: Offers, market: Mapping[str, Any]) -> Offers:
@@ -52,6 +53,8 @@ def futures_offers(offers: Offers, market: Mapping[str, Any]) -> Offers:
 def futures_frame(frame: Frame) -> Said | None:
     """A frame of its WebSocket interface. What fills at once is told by `fills` alone."""
     event, feed = frame.get("event"), frame.get("feed")
+    if frame.get("message") == _SUBSCRIBED_ALREADY:
+        return None
     if event in ("alert", "error") or str(event).endswith("_failed"):
         return Said(refusal={"error": str(frame.get("message") or event)})
     if event is not None:
@@ -206,12 +209,13 @@ KRAKEN_FUTURES = Quirks(
     account=ContractAccount(
         balances=futures_balances, contracts=futures_contracts, funding=futures_funding
     ),
+    ends_on=date(2027, 3, 1),  # docs.kraken.com/exchange/api-reference/futures-rest
     config={
         "rateLimit": 20,
         "has": {"fetchTime": True},
         "urls": {
             "api": {"auth": "https://futures.kraken.com/api/auth/"},
-            "test": {"auth": "https://demo-futures.kraken.com/api/auth/"},
+            "test": None,  # the demo environment that ccxt has was switched off in July 2026
         },
         "options": {
             "versions": {

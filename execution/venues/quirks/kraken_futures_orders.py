@@ -11,30 +11,28 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from execution.errors import OrderUnknown, VenueUnavailable
+from execution.errors import OrderUnknown, OutcomeUnknown
 from execution.rounding import exactly, plain
 from execution.types import ZERO
-from execution.venues.pacing import Allowance
-from execution.venues.quirks.kraken_futures_account import SETTLES_IN, market_by_id
-
-Row = dict[str, Any]
-"""An order or a trade as ccxt shows one."""
+from execution.venues.quirks.kraken_futures_history import (
+    FIRED,
+    KrakenFuturesHistory,
+    Row,
+    as_left,
+    is_ours,
+    order_row,
+)
 
 _CLOCK = "PF_XBTUSD"
 """The market whose ticker tells the time: it has been there from the beginning."""
-_PAGE = 1000
-"""Events in a full page of history: Kraken gives no more."""
 _COSTS = {"sendorder": 10, "cancelorder": 10, "cancelallordersafter": 25}
 """What a request takes of the 500 that may be spent in ten seconds; every other that is asked here 1 or 2."""
-_TOKENS = 100
-_TOKENS_PER_SECOND = 100 / 600
-"""What history may be asked: a list of orders or trades takes one, one of the account's log three."""
-_LOG, _MINUTE = 3, 10
-_TOO_MUCH = "apiLimitExceeded"
 
 _TIMES = {"IOC": "ioc", "FOK": "fok"}
 _TAKEN = frozenset({"placed", "partiallyFilled", "filled"})
 """What an order is answered that was taken."""
+_LEAVES_SOMETHING = frozenset({"EXECUTION", "PLACE"})
+"""What tells of an order that something of it was taken, whatever it is answered."""
 _STATES = {
     "ENTERED_BOOK": "open",
     "TRIGGER_PLACED": "open",
@@ -43,45 +41,21 @@ _STATES = {
     "REJECTED": "rejected",
     "TRIGGER_ACTIVATION_FAILURE": "rejected",
 }
-_FIRED = "fired"
-"""One whose price was touched: from then on it is an order of the same number."""
+_REMEMBERED = 20_000
+"""Milliseconds for which an end is remembered that Kraken shows for five seconds: history may be used up."""
 _SETTLED = 60_000
 """Milliseconds after which history holds every event: nobody has measured it."""
-_EVENTS = {
-    "OrderPlaced": ("order", "open"),
-    "OrderUpdated": ("newOrder", "open"),
-    "OrderCancelled": ("order", "canceled"),
-    "OrderRejected": ("order", "rejected"),
-    "OrderTriggerPlaced": ("order", "open"),
-    "OrderTriggerUpdated": ("newOrderTrigger", "open"),
-    "OrderTriggerCancelled": ("order", "canceled"),
-    "OrderTriggerActivated": ("order", _FIRED),
-}
-"""Where an event tells its order, and what that is then, unless nothing of it is left."""
-_TELL_NOTHING = frozenset({"OrderEditRejected", "OrderNotFound", "OrderTriggerEditRejected"})
-_NEVER_REST = frozenset({"IoC", "FillOrKill", "Market"})
 
 
-class KrakenFuturesOrders:
+class KrakenFuturesOrders(KrakenFuturesHistory):
     """Mixed into ccxt's class: an order's way there, its look-ups, and what they cost."""
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
-        self._tokens = Allowance(_TOKENS, _TOKENS_PER_SECOND)
-
-    async def request(self: Any, path: str, api: Any, *more: Any, **named: Any) -> Any:
-        """Ask; history is counted apart: what it refuses holds up nothing else, no order above all."""
-        if "history" not in api:
-            return await super().request(path, api, *more, **named)  # type: ignore[misc]  # ccxt's
-        if self.enableRateLimit:
-            await self._tokens.take(_LOG if path == "account-log" else 1)
-        try:
-            return await super().request(path, api, *more, **named)  # type: ignore[misc]  # ccxt's
-        except self.exceptions["exact"][_TOO_MUCH] as error:
-            if _TOO_MUCH not in str(error):  # the status alone said so: of all that is asked
-                raise
-            self._tokens.owe(_MINUTE)  # somebody else has asked as well, or we before a restart
-        raise VenueUnavailable(f"{self.id} tells no more of its past for now")
+        self._missed: dict[str, int] = {}
+        """Orders that history alone calls open, and since when: by Kraken's clock, in milliseconds."""
+        self._ended: dict[str, tuple[int, Row]] = {}
+        """Orders that were shown to have ended, and when that was."""
 
     def calculate_rate_limiter_cost(self, api: Any, method: str, path: str, *_: object) -> int:
         """What Kraken counts for it."""
@@ -95,7 +69,7 @@ class KrakenFuturesOrders:
 
     async def fetch_key_rights(self: Any) -> Any:
         """What the key may do."""
-        return await self.request("api-keys/v3/check", ["auth"], "GET")
+        return await self.request("api-keys/v3/check", ["auth"], "GET", {})
 
     async def fetch_markets(self: Any, *given: Any) -> list[Row]:
         """Contracts whose names ccxt reads: of all others it makes contracts in USD."""
@@ -127,6 +101,8 @@ class KrakenFuturesOrders:
         asked = self.create_order_request(symbol, kind, side, amount, price, params)
         told = (await self.privatePostSendorder(asked))["sendStatus"]
         if told["status"] not in _TAKEN:
+            if any(one["type"] in _LEAVES_SOMETHING for one in told.get("orderEvents") or ()):
+                raise OutcomeUnknown(f"{self.id} took a part of it, and says {told['status']}")
             raise ValueError(told["status"])
         return {
             "id": told["order_id"],
@@ -147,77 +123,83 @@ class KrakenFuturesOrders:
         return told
 
     async def fetch_order(self: Any, number: str, symbol: str, params: Row) -> Row:
-        """An order that is open, or ended within the last five seconds."""
-        found = await self._shown(params or {"orderIds": number})
+        """An order that is open, or ended lately."""
+        found = await self._shown(params or {"orderIds": number}) or [
+            row
+            for _, row in self._ended.values()
+            if number == row["id"] or row["clientOrderId"] in params.values()
+        ]
         if not found:
             raise OrderUnknown(f"{self.id} shows no such order")
-        (row,) = await self._with_average(found)
-        return dict(row)
+        row, *_ = _refused_last(await self._with_average(found))
+        return row
 
     async def fetch_open_orders(self: Any, symbol: str | None = None) -> list[Row]:
         """All of the account, those that wait for a price among them; the size of these may be missing."""
         listed = (await self.privateGetOpenorders())["openOrders"]
-        rows = [_open_row(self, one) for one in listed if "unfilledSize" in one]
         for one in listed:
-            if "unfilledSize" not in one:
-                shown = await self._shown({"orderIds": one["order_id"]})
-                rows += [row for row in shown if row["status"] == "open"]
+            self._seen(one["order_id"])
+        rows = [_open_row(self, one) for one in listed if one.get("unfilledSize") is not None]
+        unsized = [one["order_id"] for one in listed if one.get("unfilledSize") is None]
+        shown = {row["id"]: row for row in await self._shown({"orderIds": unsized})}
+        if shown.keys() != set(unsized):
+            raise ValueError("it is not told how much is left of an open order")
+        rows += [row for row in shown.values() if row["status"] == "open"]
         return [row for row in rows if symbol in (None, row["symbol"])]
 
     async def fetch_orders(self: Any, symbol: str, since: int | None, *_: object) -> list[Row]:
         """Every order that something happened to since then, as it was left."""
-        waited = _as_left(self, await self._events("triggers", symbol, since))
-        placed = _as_left(self, await self._events("orders", symbol, since))
-        for number, row in waited.items():
-            # One that has fired is an order of the same number; whether our id stays is not said.
-            if number not in placed:
-                placed[number] = await self._fired(row) if row["status"] == _FIRED else row
-            order = placed[number]
-            order["clientOrderId"] = order["clientOrderId"] or row["clientOrderId"]
-        return list(await self._with_average(list(placed.values())))
+        waited = await self.events("triggers", symbol, since)
+        found = as_left(self, waited, await self.events("orders", symbol, since))
+        found |= await self._settled(found.values(), symbol, since)
+        return _refused_last(await self._with_average(list(found.values())))
 
-    async def _fired(self: Any, row: Row) -> Row:
-        """What has become of an order that has fired, where history tells of none that it became."""
-        shown = await self._shown({"orderIds": row["id"]})
-        if shown:
-            return dict(shown[0])
-        fills = (await self.privateGetFills())["fills"]
-        now = self.milliseconds() - (self.options.get("timeDifference") or 0)  # by Kraken's clock
-        young = now - row["timestamp"] < _SETTLED
-        if young or any(one["order_id"] == row["id"] for one in fills):
-            raise ValueError("it is not told what became of an order that has fired")
-        # As it fired: there was nothing left to reduce, or too little margin.
-        return {**row, "status": "rejected"}
+    async def _settled(
+        self: Any, rows: Iterable[Row], symbol: str, since: int | None
+    ) -> dict[str, Row]:
+        """What has become of orders that history leaves open: it may know their end only later.
 
-    async def fetch_my_trades(self: Any, symbol: str, since: int | None, *_: object) -> list[Row]:
-        """Trades with the fee that was charged, which the list of fills does not tell."""
-        events = await self._events("executions", symbol, since)
-        return [_trade_row(self, one["event"]) for one in events]
+        One that nothing else shows stays as it was for a minute, and has ended then.
+        """
+        left = {row["id"]: row for row in rows if row["status"] in ("open", FIRED)}
+        ours = [number for number, row in left.items() if is_ours(row["clientOrderId"])]
+        shown = {row["id"]: row for row in await self._shown({"orderIds": ours})}
+        now = self._now()
+        missed = {one: self._missed.setdefault(one, now) for one in ours if one not in shown}
+        over = {number for number, at in missed.items() if now - at >= _SETTLED}
+        trades = await self.fetch_my_trades(symbol, since) if over else []
+        found: dict[str, Row] = {}
+        for number, row in left.items():
+            if number in over:
+                found[number] = _ended(row, trades)
+            else:
+                told = shown.get(number, {**row, "status": "open"})
+                found[number] = {**told, "clientOrderId": row["clientOrderId"]}
+        return found
 
     async def _shown(self: Any, by: Row) -> list[Row]:
         """What `orders/status` tells; ccxt asks it otherwise than its documentation has it."""
+        if not all(by.values()):
+            return []
         found = await self.request("orders/status", ["private"], "POST", by)
         # Of an order that it does not know it may tell one without a state.
-        return [_status_row(self, row) for row in found["orders"] if row.get("status")]
+        rows = [_status_row(self, row) for row in found["orders"] if row.get("status")]
+        now = self._now()
+        self._ended = {one: end for one, end in self._ended.items() if now - end[0] < _REMEMBERED}
+        for row in rows:
+            self._seen(row["id"])
+            if row["status"] != "open":
+                self._ended[row["id"]] = now, row
+        return rows
 
-    async def _events(self: Any, path: str, symbol: str, since: int | None) -> list[Row]:
-        """What history tells of a market, oldest first, read to its end."""
-        asked = {"sort": "asc", "count": _PAGE, "tradeable": self.market_id(symbol)}
-        if since is not None:
-            asked["since"] = since
-        found: list[Row] = []
-        while True:
-            page = await self.request(path, ["history"], "GET", asked)
-            found += page["elements"]
-            token = page.get("continuationToken")
-            if not token or not page["elements"]:
-                break
-            if token == asked.get("continuation_token"):
-                raise ValueError("a page that leads to itself")
-            asked = {**asked, "continuation_token": token}
-        if len(page["elements"]) >= _PAGE:
-            raise ValueError("a full page, and no way to the next one")
-        return found
+    def _seen(self, number: str) -> None:
+        """Forget what was concluded of it: it is shown."""
+        self._missed.pop(number, None)
+        self._ended.pop(number, None)
+
+    def _now(self: Any) -> int:
+        """The time by Kraken's clock, in milliseconds."""
+        return int(self.milliseconds() - (self.options.get("timeDifference") or 0))
 
     async def _with_average(self: Any, rows: Sequence[Row]) -> list[Row]:
         """Orders that ended with what they were filled at, where the newest hundred fills hold all of it."""
@@ -227,12 +209,21 @@ class KrakenFuturesOrders:
         return [{**row, "average": _average(row, fills)} for row in rows]
 
 
+def _refused_last(rows: Iterable[Row]) -> list[Row]:
+    """Of two orders with one id of ours, the one that was refused was none."""
+    return sorted(rows, key=lambda row: bool(row["status"] == "rejected"))
+
+
 def _status_row(ccxt: Any, told: Mapping[str, Any]) -> Row:
     """An order as `orders/status` tells it: with what is left of it, not with its whole amount."""
     order, status = told["order"], _STATES[told["status"]]
-    left = ZERO if status == "closed" else Decimal(order["quantity"])
+    left, filled = Decimal(order["quantity"]), Decimal(order["filled"] or 0)
+    if status == "closed":
+        left = ZERO
+        if not filled:
+            raise ValueError("an order that was executed, and nothing of it")
     trigger = order.get("priceTriggerOptions") or {}
-    return _row(
+    return order_row(
         ccxt,
         order["symbol"],
         id=order["orderId"],
@@ -240,7 +231,7 @@ def _status_row(ccxt: Any, told: Mapping[str, Any]) -> Row:
         side=order["side"],
         status=status,
         left=left,
-        filled=0 if order["type"] == "TRIGGER_ORDER" else order["filled"],
+        filled=filled,
         price=order["limitPrice"],
         triggerPrice=trigger.get("triggerPrice"),
         timestamp=ccxt.parse8601(order["lastUpdateTimestamp"]),
@@ -249,7 +240,7 @@ def _status_row(ccxt: Any, told: Mapping[str, Any]) -> Row:
 
 def _open_row(ccxt: Any, order: Mapping[str, Any]) -> Row:
     """An order as `openorders` tells it."""
-    return _row(
+    return order_row(
         ccxt,
         order["symbol"],
         id=order["order_id"],
@@ -264,69 +255,17 @@ def _open_row(ccxt: Any, order: Mapping[str, Any]) -> Row:
     )
 
 
-def _as_left(ccxt: Any, events: Iterable[Mapping[str, Any]]) -> dict[str, Row]:
-    """Orders by number, as the last of these events left each."""
-    rows = (_event_row(ccxt, one) for one in events)
-    return {row["id"]: row for row in rows if row is not None}
-
-
-def _event_row(ccxt: Any, element: Mapping[str, Any]) -> Row | None:
-    """An order as an event of history left it; None of an event that changed none."""
-    ((kind, told),) = element["event"].items()
-    if kind in _TELL_NOTHING:
-        return None
-    where, status = _EVENTS[kind]
-    order = told[where]
-    left, filled = Decimal(order["quantity"]), Decimal(order.get("filled") or 0)
-    if filled and not left:
-        status = "closed"
-    elif status == "open" and kind == "OrderPlaced" and order["orderType"] in _NEVER_REST:
-        status = "canceled"
-    return _row(
-        ccxt,
-        order["tradeable"],
-        id=order["uid"],
-        clientOrderId=order["clientId"] or None,
-        side=order["direction"].lower(),
-        status=status,
-        left=left,
-        filled=filled,
-        price=order["limitPrice"],
-        triggerPrice=(order.get("triggerOptions") or {}).get("triggerPrice"),
-        timestamp=int(element["timestamp"]),
-    )
-
-
-def _trade_row(ccxt: Any, event: Mapping[str, Any]) -> Row:
-    """A trade of the account."""
-    told = (event.get("Execution") or event["execution"])["execution"]
-    order = told["order"]
-    return {
-        "id": told["uid"],
-        "order": order["uid"],
-        "symbol": _symbol(ccxt, order["tradeable"]),
-        "side": order["direction"].lower(),
-        "amount": told["quantity"],
-        "price": told["price"],
-        "fee": {"cost": told["orderData"]["fee"], "currency": SETTLES_IN},
-        "timestamp": int(told["timestamp"]),
-    }
-
-
 @exactly
-def _row(ccxt: Any, market_id: str, *, left: Any, filled: Any, price: Any, **told: Any) -> Row:
-    """An order in ccxt's words: its amount is what is left and what was filled."""
-    had = Decimal(filled)
-    return {
-        "info": {},
-        "symbol": _symbol(ccxt, market_id),
-        "amount": plain(Decimal(left) + had),
-        "filled": plain(had),
-        "price": price or None,
-        "average": None,
-        "lastUpdateTimestamp": None,
-        **told,
-    }
+def _ended(row: Row, trades: Iterable[Row]) -> Row:
+    """An order that nothing shows any more, with what its trades come to.
+
+    One that fired and traded nothing was refused then: nothing was left to reduce, or too little margin.
+    """
+    traded = sum((Decimal(one["amount"]) for one in trades if one["order"] == row["id"]), ZERO)
+    filled = max(Decimal(row["filled"]), traded)
+    unfilled = "rejected" if row["status"] == FIRED else "canceled"
+    status = "closed" if filled >= Decimal(row["amount"]) else "canceled" if filled else unfilled
+    return {**row, "status": status, "filled": plain(filled)}
 
 
 @exactly
@@ -341,8 +280,3 @@ def _average(row: Row, fills: Iterable[Mapping[str, Any]]) -> str | None:
     if not own or plain(filled) != row["filled"]:
         return None
     return plain(sum((size * price for size, price in own), ZERO) / filled)
-
-
-def _symbol(ccxt: Any, market_id: str) -> str:
-    market = market_by_id(ccxt, market_id)
-    return market_id if market is None else str(market["symbol"])

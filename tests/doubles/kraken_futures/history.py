@@ -33,6 +33,8 @@ class History:
         self.events: dict[str, Rows] = {"orders": [], "triggers": [], "executions": []}
         self.page = 1000
         """Rows of one answer at most."""
+        self.late = 0
+        """How long an event is not told yet, in milliseconds."""
         self._account, self._now = account, now
         account.on_order.append(self._note_order)
         triggers.on_change.append(self._note_trigger)
@@ -45,7 +47,8 @@ class History:
 
     def answer(self, rows: Rows, asked: Mapping[str, Sequence[str]]) -> object:
         """A page of events."""
-        rows = _chosen(rows, asked, _OF_EVENTS)
+        known = [one for one in rows if one[0] <= self._now() - self.late]
+        rows = _chosen(known, asked, _OF_EVENTS)
         start = int(base64.b64decode(asked.get("continuation_token", ["MA=="])[0]))
         end = start + min(int(asked.get("count", [self.page])[0]), self.page)
         shown = [row for _, _, row in rows[start:end]]

@@ -227,7 +227,7 @@ def trigger_shown(order: Trigger) -> dict[str, Any]:
 
 
 def open_shown(order: FuturesOrder | Trigger) -> dict[str, Any]:
-    """An order or a trigger as `openorders` lists it."""
+    """An order or a trigger as `openorders` lists it, a trigger without its size."""
     row = {
         "order_id": order.uid,
         "symbol": order.symbol,
@@ -247,6 +247,7 @@ def open_shown(order: FuturesOrder | Trigger) -> dict[str, Any]:
     if isinstance(order, Trigger):
         kind = {"STOP": "stop"}.get(order.type, order.type.lower())
         row |= {"orderType": kind, "stopPrice": float(order.stop), "triggerSignal": "last"}
+        del row["unfilledSize"]
     return row
 
 

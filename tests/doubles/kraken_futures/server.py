@@ -30,6 +30,8 @@ from tests.doubles.kraken_futures.triggers import Triggers
 from tests.doubles.loopback import Fault, Loopback, as_json
 from tests.doubles.streaming import Frame, Socket
 
+_OF_HISTORY = {"authenticationError": 401, "apiLimitExceeded": 429}
+"""Where another answers: by its status, with no error in words that are known."""
 SECRET = base64.b64encode(b"loopback-secret-of-kraken-futures" * 2).decode()  # a double's own
 
 
@@ -99,7 +101,7 @@ class KrakenFuturesServer(Loopback):
         try:
             if name in PRIVATE:
                 self._check_signature(request, raw)
-                self._spend(*cost(name, asked))
+                self.spend(*cost(name, asked))
                 told = PRIVATE[name](self.endpoints, asked)
             elif name in PUBLIC:
                 told = PUBLIC[name](self.endpoints, asked)
@@ -112,6 +114,10 @@ class KrakenFuturesServer(Loopback):
             return as_json(told)
         return as_json({"result": "success", "serverTime": stamp(self.now())} | told)
 
+    def spent_of(self, pool: str) -> int:
+        """What was spent of `derivatives` or of `history`."""
+        return sum(costs for (of, _), costs in self.spent.items() if of == pool)
+
     def hear(self, socket: Socket, frame: Frame) -> None:
         self.streams.hear(socket, frame)
 
@@ -119,13 +125,16 @@ class KrakenFuturesServer(Loopback):
         if path.startswith("/api/auth/"):
             told: dict[str, Any] = {"error": "UNAUTHORIZED", "message": str(no), "suberror": None}
             return as_json(told, status=401)
+        if path.startswith("/api/history/") and (status := _OF_HISTORY.get(str(no))) is not None:
+            return as_json({"status": "error", "reason": str(no)}, status=status)
         told = {"result": "error", "serverTime": stamp(self.now())}
         if no.code is None:
             return as_json(told | {"error": str(no)})
         errors = [{"code": no.code, "message": str(no)}]
         return as_json(told | {"status": "BAD_REQUEST", "errors": errors}, status=400)
 
-    def _spend(self, pool: str, costs: int) -> None:
+    def spend(self, pool: str, costs: int) -> None:
+        """Count a request of somebody with this key."""
         most, full_after = MOST[pool]
         since = pool, self.now() // full_after
         if self.spent[since] + costs > most:

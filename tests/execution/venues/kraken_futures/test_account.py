@@ -286,6 +286,19 @@ class TestFunding:
         assert len({one.payment_id for one in paid}) == len(paid) == 2005
         assert paid == sorted(paid, key=lambda one: (one.at, one.payment_id))
 
+    async def test_rows_of_one_moment_may_be_told_in_any_order(
+        self, venue: ExchangeVenue, exchange: KrakenFuturesServer
+    ) -> None:
+        """What follows a page is asked for by its highest number."""
+        began = datetime.now(UTC) - timedelta(seconds=1)
+        exchange.account.trade_elsewhere("PF_XBTUSD", "BUY", "0.001", "60000")
+        for _ in range(40):
+            exchange.account.fund("PF_XBTUSD", "0.0001")
+        log = exchange.account.log
+        log[20], log[24] = log[24], log[20]
+        paid = await venue.funding(began)
+        assert len({one.payment_id for one in paid}) == len(paid) == 40
+
     async def test_what_was_before_is_left_out(
         self, venue: ExchangeVenue, exchange: KrakenFuturesServer, clock: Clock
     ) -> None:

@@ -16,6 +16,7 @@ from execution.errors import (
     OrderUnknown,
     OutcomeUnknown,
     VenueError,
+    VenueMisconfigured,
     VenueRefused,
     VenueUnavailable,
 )
@@ -26,7 +27,7 @@ from execution.venues.rights import KeyRights
 from tests.doubles.kraken_futures.server import KrakenFuturesServer, refusal, rejection
 from tests.doubles.loopback import Fault
 from tests.execution.venues.exchange.setup import Clock
-from tests.execution.venues.kraken_futures.setup import AMOUNT, BTC, an_order, key_of, venue_at
+from tests.execution.venues.kraken_futures.setup import AMOUNT, an_order, key_of, venue_at
 
 SEND, CANCEL, STATUS = "POST sendorder", "POST cancelorder", "POST orders/status"
 NEAR = {"price": Decimal(60000), "time_in_force": TimeInForce.IOC}
@@ -192,6 +193,17 @@ class TestAnswersToAnOrder:
         assert type(problem.value) is kind
         assert "{" not in str(problem.value)
 
+    @pytest.mark.parametrize("event", ["EXECUTION", "PLACE"])
+    @pytest.mark.parametrize("status", ["selfFill", "tooManySmallOrders"])
+    async def test_a_refusal_of_one_that_was_taken_in_part_is_no_definite_no(
+        self, venue: ExchangeVenue, exchange: KrakenFuturesServer, status: str, event: str
+    ) -> None:
+        """As against trading with oneself: what others offer is bought, and the rest refused."""
+        told = {"status": status, "orderEvents": [{"type": event}]}
+        exchange.fail(SEND, answered(result="success", sendStatus=told))
+        with pytest.raises(OutcomeUnknown, match=f"took a part of it, and says {status}"):
+            await venue.send(an_order(venue, **NEAR))
+
     def test_every_refusal_is_told_in_a_traders_words(self) -> None:
         quirks = quirks_of("krakenfutures")
         plain = {"invalidOrderType", "invalidPrice", "invalidSide", "invalidSize"}
@@ -279,6 +291,22 @@ class TestALook:
         assert found is not None
         assert (found.state, found.filled) == (OrderState.REJECTED, 0)
 
+    async def test_a_refused_try_of_the_same_id_does_not_hide_the_order(
+        self, venue: ExchangeVenue, exchange: KrakenFuturesServer
+    ) -> None:
+        order = an_order(venue, **NEAR)
+        await venue.send(order)
+        (at, symbol, element), *_ = events = exchange.endpoints.history.events["orders"]
+        told = element["event"]["OrderPlaced"]
+        tried = told | {"order": told["order"] | {"uid": "0000", "quantity": "0.01", "filled": "0"}}
+        refused = element | {"event": {"OrderRejected": tried | {"orderError": "marketSuspended"}}}
+        exchange.blind.add("orders/status")
+        for place in (0, len(events)):
+            events.insert(place, (at, symbol, refused))
+            found = await venue.find(key_of(order))
+            assert found is not None
+            assert (found.state, found.filled) == (OrderState.FILLED, AMOUNT)
+
     async def test_history_is_read_to_its_end_over_all_its_pages(
         self, venue: ExchangeVenue, exchange: KrakenFuturesServer
     ) -> None:
@@ -292,6 +320,16 @@ class TestALook:
             assert found is not None
             (trade,) = await venue.trades(key_of(order, venue_order_id=found.venue_order_id))
             assert trade.amount == AMOUNT
+
+    async def test_an_empty_page_that_leads_on_is_not_the_end(
+        self, venue: ExchangeVenue, exchange: KrakenFuturesServer
+    ) -> None:
+        order = an_order(venue, **NEAR)
+        report = await venue.send(order)
+        page = answered(elements=[], continuationToken="MA==")
+        exchange.fail("GET /api/history/v3/executions", page)
+        trades = await venue.trades(key_of(order, venue_order_id=report.venue_order_id))
+        assert [one.amount for one in trades] == [AMOUNT]
 
     @pytest.mark.parametrize(
         "element",
@@ -343,29 +381,96 @@ class TestALook:
         with pytest.raises(VenueUnavailable):
             await venue.find(key_of(an_order(venue)))
 
-    async def test_a_stop_that_is_listed_without_its_size_is_asked_for(
+    async def test_what_others_trade_may_be_told_without_its_fee(
         self, venue: ExchangeVenue, exchange: KrakenFuturesServer
     ) -> None:
-        """Kraken's documentation leaves it out of some."""
-        order = an_order(
-            venue, side=Side.SELL, type=OrderType.STOP, price=None, stop_price=Decimal(59000)
-        )
+        exchange.account.trade_elsewhere("PF_XBTUSD", "SELL", "0.001", "60000")
+        (_, _, element), *_ = exchange.endpoints.history.events["executions"]
+        element["event"]["Execution"]["execution"]["orderData"] = None
+        order = an_order(venue, **NEAR)
         report = await venue.send(order)
-        row = {
-            "order_id": report.venue_order_id,
-            "symbol": "PF_XBTUSD",
-            "side": "sell",
-            "orderType": "stop",
-            "stopPrice": 59000,
-            "status": "untouched",
-            "filledSize": 0,
-            "reduceOnly": False,
-            "receivedTime": "2026-11-22T09:30:00.000Z",
-            "lastUpdateTime": "2026-11-22T09:30:00.000Z",
-        }
-        exchange.fail("GET openorders", answered(openOrders=[row]))
-        (found,) = await venue.open_orders([])
-        assert (found.client_order_id, found.amount) == (order.client_order_id, AMOUNT)
+        trades = await venue.trades(key_of(order, venue_order_id=report.venue_order_id))
+        assert [one.amount for one in trades] == [AMOUNT]
+
+    @pytest.mark.parametrize("by_us", [True, False])
+    async def test_an_order_that_cannot_be_read_is_in_the_way_only_if_it_may_be_ours(
+        self, venue: ExchangeVenue, exchange: KrakenFuturesServer, by_us: bool
+    ) -> None:
+        """A direction may be "Unknown"."""
+        exchange.account.trade_elsewhere("PF_XBTUSD", "SELL", "0.001", "60000")
+        order = an_order(venue)
+        await venue.send(order)
+        exchange.blind.update({"orders/status", "openorders", "executions"})
+        _, _, element = exchange.endpoints.history.events["orders"][by_us]
+        element["event"]["OrderPlaced"]["order"]["direction"] = "Unknown"
+        if by_us:
+            with pytest.raises(VenueUnavailable):
+                await venue.find(key_of(order))
+        else:
+            found = await venue.find(key_of(order))
+            assert found is not None
+            assert found.state is OrderState.WORKING
+
+    @pytest.mark.parametrize(
+        ("kind", "quantity", "filled", "told"),
+        [
+            ("ORDER", 0.01, 0, None),
+            ("ORDER", 0, 0.01, AMOUNT),
+            ("TRIGGER_ORDER", 0, None, None),
+            ("TRIGGER_ORDER", 0, 0.01, AMOUNT),
+        ],
+    )
+    async def test_one_that_was_executed_is_told_with_what_was_filled_or_not_at_all(
+        self,
+        venue: ExchangeVenue,
+        exchange: KrakenFuturesServer,
+        kind: str,
+        quantity: float,
+        filled: float | None,
+        told: Decimal | None,
+    ) -> None:
+        """It may be shown as it came, with nothing filled."""
+        order = an_order(venue, **NEAR)
+        await venue.send(order)
+        (row,) = exchange.endpoints.order_status({"cliOrdIds": [order.client_order_id]})["orders"]
+        shown = row["order"] | {"type": kind, "quantity": quantity, "filled": filled}
+        exchange.fail(STATUS, answered(orders=[row | {"order": shown}]))
+        if told is None:
+            with pytest.raises(VenueUnavailable):
+                await venue.find(key_of(order))
+        else:
+            found = await venue.find(key_of(order))
+            assert found is not None
+            assert (found.state, found.filled) == (OrderState.FILLED, told)
+
+
+class TestStopsThatAreListedWithoutTheirSize:
+    """As Kraken lists them."""
+
+    async def test_they_are_asked_for_all_at_once(
+        self, venue: ExchangeVenue, exchange: KrakenFuturesServer
+    ) -> None:
+        stop = {"side": Side.SELL, "type": OrderType.STOP, "price": None}
+        orders = [an_order(venue, n, stop_price=Decimal(59000 - n), **stop) for n in (1, 2, 3)]
+        for order in orders:
+            await venue.send(order)
+        before = len(exchange.asked(STATUS))
+        found = await venue.open_orders([])
+        assert {one.client_order_id for one in found} == {one.client_order_id for one in orders}
+        assert {one.amount for one in found} == {AMOUNT}
+        assert len(exchange.asked(STATUS)) == before + 1
+
+    @pytest.mark.parametrize("vague", [True, False])
+    async def test_one_of_which_nothing_more_is_told_is_not_left_out(
+        self, venue: ExchangeVenue, exchange: KrakenFuturesServer, vague: bool
+    ) -> None:
+        """An order that is open would be missing."""
+        stop = {"side": Side.SELL, "type": OrderType.STOP, "price": None}
+        await venue.send(an_order(venue, stop_price=Decimal(59000), **stop))
+        exchange.endpoints.vague = vague
+        exchange.blind.add("orders/status")
+        with pytest.raises(VenueUnavailable):
+            await venue.open_orders([])
 
 
 class TestTheKey:
@@ -385,17 +490,11 @@ class TestTheKey:
         exchange.endpoints.bound_to = []
         assert await venue.rights() == KeyRights(trades=False, withdraws=True, bound=False)
 
-    async def test_its_sandbox_is_the_demo_environment(self, exchange: KrakenFuturesServer) -> None:
-        urls = exchange.ccxt_overrides()["urls"]["api"]
-        venue = venue_at(
-            exchange,
-            mode=Mode.SANDBOX,
-            overrides={"urls": {"test": urls}, "timeout_on_exit": 1},
-        )
-        await venue.open()
-        assert BTC in venue.instruments()
-        assert (await venue.rights()).trades
-        await venue.close()
+    async def test_there_is_no_sandbox_to_use_it_in(self, exchange: KrakenFuturesServer) -> None:
+        """ccxt still has the addresses of the demo environment that Kraken switched off."""
+        venue = venue_at(exchange, mode=Mode.SANDBOX)
+        with pytest.raises(VenueMisconfigured, match="kraken has no sandbox; use paper or live"):
+            await venue.open()
 
 
 async def test_the_dead_mans_switch_cancels_when_nobody_asks_again(

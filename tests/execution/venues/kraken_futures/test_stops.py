@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
@@ -218,19 +219,20 @@ class TestOneThatFiredAndOfWhichNoOrderIsTold:
         exchange.blind.update({"orders/status", "orders"})
         return key_of(order, venue_order_id=report.venue_order_id)
 
-    async def test_right_after_it_nothing_is_concluded(
-        self, venue: ExchangeVenue, fired: OrderKey
-    ) -> None:
-        with pytest.raises(VenueUnavailable):
-            await venue.find(fired)
-
-    async def test_a_minute_later_it_has_ended(
+    async def test_for_a_minute_it_stays_as_it_was_and_has_ended_then(
         self, venue: ExchangeVenue, exchange: KrakenFuturesServer, clock: Clock, fired: OrderKey
     ) -> None:
-        clock.ahead = timedelta(seconds=61)
-        exchange.clock_offset = 61_000
-        await venue.open()  # it asks for the time
+        assert await _state(venue, fired) == (OrderState.WORKING, 0)
+        await a_minute_passes(venue, exchange, clock)
         assert await _state(venue, fired) == (OrderState.REJECTED, 0)
+        assert await _state(venue, fired) == (OrderState.REJECTED, 0)
+
+    async def test_one_that_fired_long_ago_is_not_over_because_it_is_missed_once(
+        self, venue: ExchangeVenue, exchange: KrakenFuturesServer, clock: Clock, fired: OrderKey
+    ) -> None:
+        """It may have rested since, and history may not tell its end yet."""
+        await a_minute_passes(venue, exchange, clock)
+        assert await _state(venue, fired) == (OrderState.WORKING, 0)
 
     async def test_one_that_is_shown_again_is_what_it_is_shown_as(
         self, venue: ExchangeVenue, exchange: KrakenFuturesServer, fired: OrderKey
@@ -238,18 +240,121 @@ class TestOneThatFiredAndOfWhichNoOrderIsTold:
         exchange.blind.remove("orders/status")
         assert await _state(venue, fired.evolve(venue_order_id=None)) == (OrderState.REJECTED, 0)
 
-    async def test_one_that_traded_has_not_ended_so(
+    async def test_one_that_is_shown_by_its_number_alone_is_found_by_our_id(
+        self, venue: ExchangeVenue, exchange: KrakenFuturesServer
+    ) -> None:
+        """It does not bear our id any more."""
+        exchange.triggers.keeps_client_id = False
+        order = a_stop(venue)
+        report = await venue.send(order)
+        falls(exchange)
+        exchange.blind.add("orders")
+        found = await venue.find(key_of(order))
+        assert found is not None
+        assert found.venue_order_id == report.venue_order_id
+        assert found.state is OrderState.WORKING
+
+    async def test_one_that_traded_is_told_with_what_it_traded(
         self, venue: ExchangeVenue, exchange: KrakenFuturesServer, clock: Clock
     ) -> None:
+        """However much the account has traded since: `fills` tells the newest hundred."""
         order = a_stop(venue, type=OrderType.STOP, price=None)
         report = await venue.send(order)
         falls(exchange)
-        exchange.blind.update({"orders/status", "orders"})
-        clock.ahead = timedelta(seconds=61)
-        exchange.clock_offset = 61_000
-        await venue.open()
-        with pytest.raises(VenueUnavailable):
-            await venue.find(key_of(order, venue_order_id=report.venue_order_id))
+        exchange.blind.update({"orders/status", "orders", "fills"})
+        key = key_of(order, venue_order_id=report.venue_order_id)
+        assert await _state(venue, key) == (OrderState.WORKING, 0)
+        await a_minute_passes(venue, exchange, clock)
+        assert await _state(venue, key) == (OrderState.FILLED, AMOUNT)
+
+    async def test_another_order_in_the_market_is_looked_up_all_the_same(
+        self, venue: ExchangeVenue, exchange: KrakenFuturesServer, clock: Clock, fired: OrderKey
+    ) -> None:
+        order = an_order(venue, 2)
+        exchange.blind.clear()
+        report = await venue.send(order)
+        await venue.cancel(key_of(order))
+        exchange.clock_offset += 6000
+        clock.ahead += timedelta(seconds=6)
+        hide_orders_of(exchange, fired.venue_order_id)
+        key = key_of(order, venue_order_id=report.venue_order_id)
+        assert await _state(venue, key) == (OrderState.CANCELED, 0)
+
+
+class TestOneThatHistoryLeavesOpen:
+    """How late it tells an end nobody says, and an end it may never tell."""
+
+    async def test_it_stays_as_it_was_until_its_end_is_told(
+        self, venue: ExchangeVenue, exchange: KrakenFuturesServer, clock: Clock
+    ) -> None:
+        """It had rested for longer than a minute."""
+        order = an_order(venue)
+        key = key_of(order, venue_order_id=(await venue.send(order)).venue_order_id)
+        await a_minute_passes(venue, exchange, clock)
+        exchange.account.fill(order.client_order_id, str(AMOUNT))
+        exchange.clock_offset += 6000
+        clock.ahead += timedelta(seconds=6)
+        exchange.endpoints.history.late = 10_000
+        assert await _state(venue, key) == (OrderState.WORKING, 0)
+        exchange.endpoints.history.late = 0
+        assert await _state(venue, key) == (OrderState.FILLED, AMOUNT)
+
+    async def test_one_that_nothing_shows_for_a_minute_has_ended(
+        self, venue: ExchangeVenue, exchange: KrakenFuturesServer, clock: Clock
+    ) -> None:
+        order = an_order(venue)
+        key = key_of(order, venue_order_id=(await venue.send(order)).venue_order_id)
+        exchange.account.fill(order.client_order_id, "0.004")
+        await venue.cancel(key)
+        del exchange.endpoints.history.events["orders"][1:]
+        exchange.blind.update({"orders/status", "openorders"})
+        assert await _state(venue, key) == (OrderState.WORKING, 0)
+        await a_minute_passes(venue, exchange, clock)
+        assert await _state(venue, key) == (OrderState.CANCELED, Decimal("0.004"))
+
+    async def test_one_that_was_seen_open_meanwhile_has_not(
+        self, venue: ExchangeVenue, exchange: KrakenFuturesServer, clock: Clock
+    ) -> None:
+        order = an_order(venue)
+        key = key_of(order, venue_order_id=(await venue.send(order)).venue_order_id)
+        blind = {"orders/status", "openorders"}
+        exchange.blind.update(blind)
+        assert await _state(venue, key) == (OrderState.WORKING, 0)
+        await a_minute_passes(venue, exchange, clock)
+        exchange.blind.clear()
+        assert len(await venue.open_orders([])) == 1
+        exchange.blind.update(blind)
+        assert await _state(venue, key) == (OrderState.WORKING, 0)
+
+    async def test_one_that_may_not_rest_is_over_whatever_happened_to_it_last(
+        self, venue: ExchangeVenue, exchange: KrakenFuturesServer
+    ) -> None:
+        """What a stop without a limit becomes; of its rest no event says that it was canceled."""
+        order = a_stop(venue, type=OrderType.STOP, price=None)
+        key = key_of(order, venue_order_id=(await venue.send(order)).venue_order_id)
+        falls(exchange)
+        (at, symbol, element), *_ = exchange.endpoints.history.events["orders"]
+        left = element["event"]["OrderPlaced"]["order"] | {"quantity": "0.006", "filled": "0.004"}
+        updated = {"oldOrder": left, "newOrder": left, "reason": "partial_fill"}
+        element = element | {"event": {"OrderUpdated": updated}}
+        exchange.endpoints.history.events["orders"] = [(at, symbol, element)]
+        exchange.blind.add("orders/status")
+        assert await _state(venue, key) == (OrderState.CANCELED, Decimal("0.004"))
+
+
+def hide_orders_of(exchange: KrakenFuturesServer, number: str | None) -> None:
+    """Let history tell no order of this number."""
+    rows = exchange.endpoints.history.events["orders"]
+    (hidden,) = [row for row in rows if number in json.dumps(row[2])]
+    rows.remove(hidden)
+
+
+async def a_minute_passes(
+    venue: ExchangeVenue, exchange: KrakenFuturesServer, clock: Clock
+) -> None:
+    clock.ahead += timedelta(seconds=61)
+    exchange.clock_offset += 61_000
+    await venue.open()  # it asks for the time
 
 
 async def _state(venue: ExchangeVenue, key: OrderKey) -> tuple[OrderState, Decimal]:

@@ -9,6 +9,7 @@ import pytest
 from execution.types import OrderState, OrderType, Side, TimeInForce
 from execution.venues.exchange import ExchangeVenue
 from tests.doubles.kraken_futures.server import KrakenFuturesServer
+from tests.doubles.kraken_futures.stream import FILLS
 from tests.execution.venues.kraken_futures.setup import BTC, an_order
 from tests.execution.venues.stream_contract import (
     StreamContract,
@@ -63,6 +64,17 @@ async def test_an_order_that_is_filled_as_it_comes_is_told_by_its_fills(
         found = await venue.find(key)
         assert found is not None
         assert found.state is OrderState.FILLED
+
+
+async def test_a_feed_that_is_asked_for_twice_goes_on(
+    venue: ExchangeVenue, exchange: KrakenFuturesServer
+) -> None:
+    async with hearing(venue.order_news()) as heard:
+        for socket in exchange.streaming.on(FILLS):
+            socket.say({"event": "alert", "message": "Already subscribed to feed, re-requesting"})
+        order = an_order(venue)
+        await venue.send(order)
+        await told(heard, order.client_order_id)
 
 
 async def test_a_stop_is_told_when_it_comes_and_when_it_fires(
