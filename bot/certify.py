@@ -91,7 +91,7 @@ def _in_sandbox(settings: Settings, name: str) -> Settings:
         raise NotPossible(f"{name} is paper: its books are our own, there is nothing to certify")
     if not has_sandbox(venue.exchange, venue.market):
         raise NotPossible(
-            f"{venue.exchange} has no sandbox that ccxt knows, and nothing is tried with real money:"
+            f"{venue.exchange} has no sandbox, and nothing is tried with real money:"
             f" {name} stays uncertified"
         )
     if venue.mode is Mode.LIVE:

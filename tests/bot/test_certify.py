@@ -412,12 +412,11 @@ def test_the_page_about_it_tells_every_step_and_shows_a_run_of_all_of_them() -> 
         ),
         (
             "kraken",
-            "kraken has no sandbox that ccxt knows, and nothing is tried with real money: kraken stays"
-            " uncertified",
+            "kraken has no sandbox, and nothing is tried with real money: kraken stays uncertified",
         ),
         (
             "coinbase",
-            "coinbase has no sandbox that ccxt knows, and nothing is tried with real money: coinbase stays"
+            "coinbase has no sandbox, and nothing is tried with real money: coinbase stays"
             " uncertified",
         ),
     ],
