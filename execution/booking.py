@@ -15,7 +15,7 @@ from execution import approval, flips, orders, pairs, protection, replacing, rul
 from execution.approval import Policy
 from execution.events import EventKind
 from execution.figures import figure
-from execution.polling import POLL, next_poll
+from execution.polling import ASK_FOR_TRADES_AGAIN, POLL, next_poll
 from execution.store import Transaction
 from execution.symbols import is_spot
 from execution.types import ZERO, Fill, Order, OrderState, Refusal, Terms, Ticket, TicketState
@@ -58,17 +58,18 @@ def book(
     tx: Transaction,
     order_id: str,
     report: Report,
-    trades: Sequence[Trade],
+    trades: Sequence[Trade] | None,
     *,
     streamed: bool = False,
 ) -> Order:
     """Apply what the venue showed: trades first, then the state they add up to.
 
-    The next look is later while a stream would ring for the order before (`streamed`).
+    Without `trades` it did not answer what they are: it is asked until it does. The next look is later while
+    a stream would ring for the order before (`streamed`).
     """
     before = tx.orders.get(order_id)
     earlier = _booked(tx, before)
-    booked = _book_trades(tx, before, trades)
+    booked = _book_trades(tx, before, trades or ())
     short = max(report.filled, before.reported) - booked
     closed = report.state in orders.ENDED
     if closed and short > ZERO:
@@ -78,9 +79,12 @@ def book(
             return _wait_for_trades(tx, before, report)
         booked += _infer(tx, before, report, short)
     applied = orders.apply_report(before, report, tx.now)
+    next_look = next_poll(tx, applied.order, booked=booked, streamed=streamed)
+    if trades is None:
+        next_look = next_look or tx.now + ASK_FOR_TRADES_AGAIN
     after = applied.order.evolve(
         short_since=None,
-        next_look_at=next_poll(tx, applied.order, booked=booked, streamed=streamed),
+        next_look_at=next_look,
         doubted_at=None,
     )
     tx.orders.change(before, after)

@@ -142,10 +142,10 @@ async def cancel(order: Order, venue: Venue, store: Store) -> None:
 
 async def _missing_trades(
     order: Order, report: Report | None, venue: Venue, store: Store
-) -> Sequence[Trade]:
+) -> Sequence[Trade] | None:
     """The order's trades, asked for only when the venue claims more than is booked.
 
-    Where it has ended and they cannot be had, none: what its end says is booked for now, since nobody may
+    None where it has ended and they cannot be had: what its end says is booked for now, since nobody may
     believe that nothing is held. They take its place once they are told.
 
     Raises:
@@ -164,7 +164,7 @@ async def _missing_trades(
     except VenueUnavailable:
         if report.state not in orders.ENDED:
             raise
-        return ()
+        return None
 
 
 def _canceling(order_id: str) -> Change:

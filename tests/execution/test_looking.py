@@ -311,6 +311,9 @@ async def test_what_an_order_filled_is_known_though_its_trades_cannot_be_had(
     assert (await look(silent)).state is OrderState.FILLED
     (fill,) = desk.read(lambda tx: tx.fills.of_order(order.id))
     assert (fill.amount, fill.inferred) == (order.amount, True)
+    desk.clock.advance(3600)
+    assert (await look(silent)).next_look_at is not None, "however long that lasts"
+    assert desk.read(lambda tx: tx.pairs.of("main", "BTC/USDT")) is None
     await look(desk.paper)
     (fill,) = desk.read(lambda tx: tx.fills.of_order(order.id))
     assert (fill.amount, fill.inferred) == (order.amount, False)
