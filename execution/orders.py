@@ -6,7 +6,7 @@ table is an error, never a silent overwrite.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -158,13 +158,16 @@ def whole(terms: Terms, legs: Sequence[Order]) -> Decimal:
 
 
 @exactly
-def left(terms: Terms, legs: Sequence[Order], fills: Iterable[Fill]) -> Decimal:
+def taken(leg: Order, fills: Sequence[Fill]) -> Decimal:
+    """Base amount that an order took, by its trades or by the venue's claim."""
+    booked = sum((fill.amount for fill in fills if fill.order == leg.id), ZERO)
+    return max(booked, leg.reported)
+
+
+@exactly
+def left(terms: Terms, legs: Sequence[Order], fills: Sequence[Fill]) -> Decimal:
     """Base amount of a ticket that no order of it took, as far as the venue has said."""
-    booked: dict[str | None, Decimal] = {}
-    for fill in fills:
-        booked[fill.order] = booked.get(fill.order, ZERO) + fill.amount
-    taken = (max(booked.get(leg.id, ZERO), leg.reported) for leg in legs)
-    return whole(terms, legs) - sum(taken, ZERO)
+    return whole(terms, legs) - sum((taken(leg, fills) for leg in legs), ZERO)
 
 
 def is_exit(order: Order) -> bool:

@@ -49,7 +49,7 @@ def rests(tx: Transaction, ticket: Ticket) -> bool:
 def left(tx: Transaction, ticket: Ticket) -> Decimal:
     """Base amount that the newest order of a ticket has not taken, as far as its venue has said."""
     last = tx.orders.of_ticket(ticket.id)[-1]
-    return last.amount - _taken(tx, last)
+    return last.amount - orders.taken(last, tx.fills.of_order(last.id))
 
 
 def replaced(tx: Transaction, one: Ticket | Signal) -> Ticket | None:
@@ -108,7 +108,7 @@ def may_have_filled(tx: Transaction, ticket: Ticket, legs: Sequence[Order]) -> D
     """Base amount that a ticket may have filled by what another one took its place for; None: none has."""
     if legs[-1].cancel_reason != orders.REPLACED:
         return None
-    before = sum((_taken(tx, leg) for leg in legs[:-1]), ZERO)
+    before = sum((orders.taken(leg, tx.fills.of_order(leg.id)) for leg in legs[:-1]), ZERO)
     for after in tx.tickets.newest(limit=_MOST, replaces=ticket.id):
         sent = tx.orders.of_ticket(after.id)
         if sent and after.terms is not None and after.replaces_left is not None:
@@ -135,7 +135,3 @@ def _gave_way(tx: Transaction, ticket: Ticket) -> bool:
     """Whether its order was canceled since people approved another one instead."""
     legs = tx.orders.of_ticket(ticket.id)
     return bool(legs) and legs[-1].cancel_reason == orders.REPLACED
-
-
-def _taken(tx: Transaction, leg: Order) -> Decimal:
-    return max(sum((fill.amount for fill in tx.fills.of_order(leg.id)), ZERO), leg.reported)

@@ -54,6 +54,18 @@ class TicketView(Record):
         return sum((f.amount for f in self.fills), ZERO)
 
     @property
+    def whole(self) -> Decimal:
+        """Base amount of all that goes out; a later order carries on what an earlier one left."""
+        terms = self.ticket.terms
+        return self.orders[0].amount if terms is None else orders.whole(terms, self.orders)
+
+    @property
+    def left_of_last(self) -> Decimal:
+        """Base amount that the newest order has not filled."""
+        last = self.orders[-1]
+        return last.amount - sum((f.amount for f in self.fills if f.order == last.id), ZERO)
+
+    @property
     def average(self) -> Decimal | None:
         """Average fill price in quote currency; None before the first fill."""
         if not self.fills:

@@ -39,7 +39,7 @@ def edit_question(view: TicketView, look: Look, *, short: str) -> Face:
     ticket, terms = view.ticket, view.ticket.terms
     assert terms is not None, "what was refused is not edited"
     waits = ticket.state is TicketState.PENDING
-    whole = (ticket.asked.amount or terms.amount) if waits else lines.left_of_last(view)
+    whole = (ticket.asked.amount or terms.amount) if waits else view.left_of_last
     shown = terms.amount if waits else whole
     sizes = [(name, whole * share) for name, share in _SIZES]
     buttons = [

@@ -14,14 +14,12 @@ from itertools import pairwise
 
 from bot.telegram import directions, figures
 from bot.telegram.faces import Look
-from execution import orders
 from execution.approval import went_unopposed
 from execution.orders import GIVES_WAY, LIVE, REPRICINGS
 from execution.reports import TicketView
 from execution.rounding import exactly
 from execution.symbols import is_spot
 from execution.types import (
-    ZERO,
     Mode,
     OnTimeout,
     Order,
@@ -363,7 +361,7 @@ def _timings(view: TicketView) -> str:
     start, order = view.ticket.decided_at, entry(view)
     if start is None or order is None:
         return ""
-    complete = view.filled >= whole(view)
+    complete = view.filled >= view.whole
     moments = {
         "sent": order.sent_at,
         "acknowledged": order.acknowledged_at,
@@ -371,66 +369,6 @@ def _timings(view: TicketView) -> str:
     }
     known = sorted((at, word) for word, at in moments.items() if at)
     return " · ".join(f"{word} +{figures.lag(at - start)}" for at, word in known)
-
-
-def average(view: TicketView) -> str:
-    """The average fill price; asked for only when something filled."""
-    assert view.average is not None, "something filled"
-    return figures.average(view.average, (f.price for f in view.fills))
-
-
-@exactly
-def cost(view: TicketView) -> str:
-    """What the fills came to: `2 490.41 USDT + fee 2.49`; a fee in another unit names it."""
-    unit = quote_currency(symbol(view))
-    total = sum((f.amount * f.price for f in view.fills), ZERO)
-    text = f"{figures.money(total)} {unit}"
-    fees: dict[str, Decimal] = {}
-    for fill in view.fills:
-        if fill.fee:
-            currency = fill.fee_currency or unit
-            fees[currency] = fees.get(currency, ZERO) + fill.fee
-    sign = "+" if view.fills[0].side is Side.BUY else figures.MINUS
-    for currency, fee in fees.items():
-        named = "" if currency == unit else f" {figures.quoted(currency, NAME)}"
-        text += f" {sign} fee {figures.money(fee)}{named}"
-    return text
-
-
-@exactly
-def slippage(view: TicketView) -> str:
-    """How far the average is from the reference people approved at, and in whose favour.
-
-    Of an order that waited: from its stop price.
-    """
-    terms = view.ticket.terms
-    assert terms is not None, "something filled"
-    assert view.average is not None, "something filled"
-    reference = terms.stop_price if terms.stop_price and not terms.trail else terms.reference
-    away = (view.average - reference) / reference
-    against = away if terms.side is Side.BUY else -away
-    if against == 0:
-        return "no slippage"
-    whom = "against us" if against > 0 else "in our favour"
-    return f"slippage {figures.percent(abs(against))} {whom}"
-
-
-def whole(view: TicketView) -> Decimal:
-    """Base amount of all that goes out; a later order carries on what an earlier one left."""
-    terms = view.ticket.terms
-    return view.orders[0].amount if terms is None else orders.whole(terms, view.orders)
-
-
-def left_of_last(view: TicketView) -> Decimal:
-    """Base amount that the newest order of a ticket has not filled."""
-    last = view.orders[-1]
-    return last.amount - sum((fill.amount for fill in view.fills if fill.order == last.id), ZERO)
-
-
-@exactly
-def percent_filled(view: TicketView) -> str:
-    """How much of the whole is filled, whole percent: 100 % only when all of it is."""
-    return f"{int(min(view.filled / whole(view), Decimal(1)) * 100)} %"
 
 
 def entry(view: TicketView) -> Order | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from bot.telegram import cards, directions, figures, lines, stories
+from bot.telegram import cards, directions, figures, fills, lines, stories
 from bot.telegram import exits as closings
 from bot.telegram.faces import TEXT_LIMIT, Action, Button, Face, Look
 from execution.checklist import ExitView
@@ -66,15 +66,15 @@ def filled(view: TicketView, look: Look, *, short: str) -> Face:
     """A fill that completes a ticket: all of it, or what there was before the rest ended."""
     ticket, order = view.ticket, lines.entry(view)
     assert order is not None, "a fill has an order"
-    amount, whole = figures.figure(view.filled), lines.whole(view)
+    amount, whole = figures.figure(view.filled), view.whole
     complete = view.filled >= whole
     told, of = ("Filled", "") if complete else ("Partly filled", f" of {figures.figure(whole)}")
     why = "" if complete else lines.sentence(ticket.reason)
     venue = figures.quoted(ticket.venue, lines.NAME)
     text = [
         f"<b>{lines.badge(ticket.mode)} {venue} · {told}: {directions.done(order)} {amount}{of} "
-        f"{lines.symbol(view)} at {lines.average(view)} · {short}</b>",
-        f"{lines.exchange(view)} · {lines.cost(view)} · {lines.slippage(view)}",
+        f"{lines.symbol(view)} at {fills.average(view)} · {short}</b>",
+        f"{lines.exchange(view)} · {fills.cost(view)} · {fills.slippage(view)}",
         why,
     ]
     return Face(text=lines.joined(text))
@@ -128,7 +128,7 @@ def trouble(view: TicketView, look: Look, *, short: str, news: str = "") -> Face
 def overfilled(view: TicketView, filled: Decimal, *, short: str) -> Face:
     """The exchange filled more than was ordered: our own orders together, so it can be nobody else."""
     head = f"{lines.badge(view.ticket.mode)} · {short} {lines.what(view)}"
-    asked = figures.figure(lines.whole(view))
+    asked = figures.figure(view.whole)
     return Face(
         text=f"<b>{head}: more is filled than was ordered</b>\n{lines.place(view)}\n"
         f"{figures.figure(filled)} filled, {asked} ordered. It is booked as it is shown; nothing is "

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from difflib import get_close_matches
 
-from bot.telegram import accounts, contracts, dead_man, directions, figures, lines, pairs
+from bot.telegram import accounts, contracts, dead_man, directions, figures, fills, lines, pairs
 from bot.telegram.faces import POPUP_LIMIT, Action, Button, Face, Look
 from execution.approval import Role
 from execution.instruments import MarketKind
@@ -276,7 +276,7 @@ def working_row(view: TicketView, short: Callable[[str], str]) -> str:
         if order.state is OrderState.WORKING and order.stop_price is not None:
             state = f"waits for {figures.price(order.stop_price)}"
         if view.fills:
-            state += f", {lines.percent_filled(view)} filled"
+            state += f", {fills.percent_filled(view)} filled"
     return f"{short(view.ticket.id)} {lines.what(view)} · {state} · {lines.place(view)}"
 
 

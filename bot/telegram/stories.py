@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.telegram import directions, figures, lines
+from bot.telegram import directions, figures, fills, lines
 from bot.telegram.faces import Action, Button, Look
 from execution.booking import TESTED
 from execution.orders import ENDED, LIVE, REPLACED, TIMED_OUT, UNKNOWN, gave_way, next_leg
@@ -93,7 +93,7 @@ def _closing(view: TicketView, look: Look) -> Story:
         told = f"{lines.sentence(order.cancel_reason)} Not done until the exchange says so."
         return Story(news=" · canceling the rest", lines=(so_far, told))
     failed = order is not None and order.state in {OrderState.REJECTED, OrderState.DENIED}
-    done = f", {lines.percent_filled(view)} done" if view.fills else ""
+    done = f", {fills.percent_filled(view)} done" if view.fills else ""
     return Story(
         news=f"{lines.worth(view, look)} · being closed{done}",
         lines=(
@@ -149,7 +149,7 @@ def _working(view: TicketView, look: Look) -> Story:
     cancel = Button(label=word, action=Action.CANCEL_REST)
     edit = (EDIT,) if can_be_changed(view.ticket, view.orders) else ()
     return Story(
-        news=" · working" + (f", {lines.percent_filled(view)} filled" if view.fills else ""),
+        news=" · working" + (f", {fills.percent_filled(view)} filled" if view.fills else ""),
         lines=(_so_far(view, order), _rest_until(view, order, look)),
         buttons=((cancel, *edit, DETAILS),),
     )
@@ -172,8 +172,8 @@ def _so_far(view: TicketView, order: Order) -> str:
         if order.stop_price is not None:
             return f"Nothing filled yet: {lines.waits(order)}{lines.away(view)}"
         return f"Nothing filled yet, working at {figures.price(order.counted_at)}"
-    bar = figures.progress(view.filled, lines.whole(view))
-    return f"{bar}   {figures.figure(view.filled)} at {lines.average(view)}"
+    bar = figures.progress(view.filled, view.whole)
+    return f"{bar}   {figures.figure(view.filled)} at {fills.average(view)}"
 
 
 def _rest_until(view: TicketView, order: Order, look: Look) -> str:
@@ -238,16 +238,16 @@ def _stuck(view: TicketView, order: Order) -> Story:
 def _done(view: TicketView, look: Look) -> Story:
     order = lines.entry(view)
     assert order is not None, "a ticket that is done has an order"
-    result = f"{lines.cost(view)} · {lines.slippage(view)}"
-    if view.filled >= lines.whole(view):
+    result = f"{fills.cost(view)} · {fills.slippage(view)}"
+    if view.filled >= view.whole:
         return Story(
-            news=f" · filled at {lines.average(view)}", lines=(result,), buttons=((DETAILS,),)
+            news=f" · filled at {fills.average(view)}", lines=(result,), buttons=((DETAILS,),)
         )
     # A whole order that is less than we sent was made smaller at the exchange, by it or by hand.
     end = "cut at the exchange" if order.state is OrderState.FILLED else order.state
     rest = "" if view.ticket.closes else f", the rest {end}"
     return Story(
-        news=f" · {lines.percent_filled(view)} filled at {lines.average(view)}{rest}",
+        news=f" · {fills.percent_filled(view)} filled at {fills.average(view)}{rest}",
         lines=(
             _so_far(view, order),
             result,

@@ -123,7 +123,7 @@ async def _sized(front: Front, button: Button, who: Somebody, amount: Decimal) -
 
 async def _replace(front: Front, button: Button, who: Somebody) -> Tapped:
     view, amount = await front.view(_about(button)), Decimal(button.argument)
-    if view is not None and view.orders and amount > lines.left_of_last(view):
+    if view is not None and view.orders and amount > view.left_of_last:
         return Tapped(popup=answers.LESS_IS_LEFT, alert=True)
     answer = await front.desk.replace(
         _about(button), person=who.person, change=editing.amount(amount)
